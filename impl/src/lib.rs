@@ -1,0 +1,2 @@
+//! Concurrency primitives.
+pub mod platform;

@@ -1,0 +1,11 @@
+//! Executable specs: what concurrency primitives and the system interfaces around them may do.
+//!
+//! Pure data: no threads, no `unsafe`, no I/O, no clock, and no code shared with the implementations that are held
+//! against it. [`spec`] says what a spec is; every other module is one system.
+
+pub mod spec;
+
+pub use spec::{
+    Broken, Clause, Form, Obligation, Parameter, Progress, Rule, RuleId, Spec, Step, StepOf, Thread, Unknown,
+    Unreadable,
+};

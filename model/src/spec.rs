@@ -1,0 +1,285 @@
+//! What an executable spec is.
+//!
+//! A spec is a labelled transition system. An operation proceeds in atomic steps, each by a named [`Rule`]; an operation
+//! that blocks is one whose next step is not enabled. Nothing here runs anything: no threads, no clock, no I/O. That is
+//! what makes a spec usable three ways: an explorer enumerates it, a checker follows it along a recorded history, and a
+//! reader compares it with the manual page.
+
+use std::fmt::{Debug, Display};
+use std::hash::Hash;
+use std::ops::Range;
+use std::str::FromStr;
+
+/// A program thread, numbered in the order in which the program declares its threads.
+///
+/// A spec may use it to say who holds a lock or who owns a ticket. It carries no other meaning.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Thread(pub u8);
+
+/// One requirement: what must hold, in a sentence, and where it comes from.
+///
+/// Evidence is counted per clause, so an id is never reused and never renumbered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Clause {
+    /// Stable id, for instance `COND-04`.
+    pub id: &'static str,
+    /// The requirement, one sentence.
+    pub text: &'static str,
+    /// Where the requirement comes from.
+    pub source: &'static str,
+    /// An extension of ours that the system the spec is named after does not have.
+    pub extension: bool,
+}
+
+/// Whether a rule that stays enabled is taken eventually.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Obligation {
+    /// Taken eventually if it stays enabled. A state with an enabled must-rule is not at rest.
+    Must,
+    /// May never be taken: a spurious wakeup, a failure, the passing of time.
+    May,
+}
+
+/// A named kind of step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rule {
+    /// Name, unique within the spec, for instance `wait.enqueue`.
+    pub name: &'static str,
+    /// The id of the clause that demands or permits the step.
+    pub clause: &'static str,
+    /// Must or may.
+    pub obligation: Obligation,
+    /// What the step does, one sentence.
+    pub text: &'static str,
+}
+
+/// A rule, by its position in [`Spec::rules`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RuleId(pub u16);
+
+/// How an operation stands after a step.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Progress<Phase, Ret> {
+    /// It goes on from this phase.
+    Next(Phase),
+    /// It returns this value.
+    Return(Ret),
+    /// It ends the whole program: a fatal error that nobody can catch.
+    Abort {
+        /// The clause that demands the abort.
+        clause: &'static str,
+        /// What the real system prints.
+        text: String,
+    },
+}
+
+/// One enabled step of an operation.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Step<State, Phase, Ret> {
+    /// The rule taken.
+    pub rule: RuleId,
+    /// The spec's state after the step.
+    pub state: State,
+    /// How the operation goes on.
+    pub progress: Progress<Phase, Ret>,
+}
+
+/// The enabled steps of an operation of spec `S`.
+pub type StepOf<S> = Step<<S as Spec>::State, <S as Spec>::Phase, <S as Spec>::Ret>;
+
+/// A clause found broken in a state, with what was seen.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Broken {
+    /// The clause.
+    pub clause: &'static str,
+    /// What is wrong in this state, in words.
+    pub text: String,
+}
+
+/// A text that is not in the vocabulary: what is wrong and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unreadable {
+    /// What is wrong, one sentence, lower case, no full stop.
+    pub message: String,
+    /// The offending bytes of the text that was read.
+    pub span: Range<usize>,
+    /// What would have been accepted there.
+    pub expected: Vec<String>,
+}
+
+impl Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// An operation's form, for listings and for "did you mean".
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Form {
+    /// The word, for instance `wait-timeout`.
+    pub name: &'static str,
+    /// Its arguments as a reader would write them, for instance `MS`; empty if there are none.
+    pub arguments: &'static str,
+    /// What it does, one sentence.
+    pub text: &'static str,
+}
+
+/// A choice of semantics that a litmus file or a history may set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Parameter {
+    /// Name, for instance `order`.
+    pub name: &'static str,
+    /// The values it can take; the first is the default.
+    pub values: &'static [&'static str],
+    /// What it chooses, one sentence.
+    pub text: &'static str,
+}
+
+/// A wrong parameter, initial value or observation: which, and what was expected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unknown {
+    /// What is wrong, one sentence, lower case, no full stop.
+    pub message: String,
+    /// What would have been accepted.
+    pub expected: Vec<String>,
+}
+
+impl Display for Unknown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Unknown {}
+
+/// An executable spec.
+///
+/// The value itself holds the choice of semantics (the parameters); [`Spec::State`] holds what changes.
+pub trait Spec: Clone + Debug + Send + Sync + 'static {
+    /// What changes as operations proceed.
+    type State: Clone + Eq + Hash + Debug + Send + Sync;
+    /// An operation, arguments included. Its text form is the litmus file's vocabulary and round-trips.
+    type Op: Clone + Eq + Hash + Debug + Display + FromStr<Err = Unreadable> + Send + Sync;
+    /// Where a running operation stands. The default is: not begun.
+    type Phase: Clone + Eq + Hash + Debug + Default + Send + Sync;
+    /// What an operation returns. Its text form is what registers and recorded histories hold, and round-trips.
+    /// An integer reads as a number in expectations, anything else as a word.
+    type Ret: Clone + Eq + Hash + Debug + Display + FromStr<Err = Unreadable> + Send + Sync;
+
+    /// The spec's name, as litmus files and histories write it.
+    fn name(&self) -> &'static str;
+
+    /// The spec with the parameters given by name; those not given keep their defaults.
+    fn configure(parameters: &[(String, String)]) -> Result<Self, Unknown>;
+
+    /// The parameters that can be set.
+    fn parameters() -> &'static [Parameter];
+
+    /// The value each parameter has in this spec, in the order of [`Spec::parameters`].
+    fn configuration(&self) -> Vec<(&'static str, &'static str)>;
+
+    /// Every requirement.
+    fn clauses() -> &'static [Clause];
+
+    /// Every kind of step.
+    fn rules() -> &'static [Rule];
+
+    /// Every form of operation.
+    fn forms() -> &'static [Form];
+
+    /// The names of the initial values that a program may set and of the values that a state shows (see
+    /// [`Spec::observe`]).
+    fn observables() -> &'static [&'static str];
+
+    /// The initial state, with some observables set by name.
+    fn initial(&self, set: &[(String, i64)]) -> Result<Self::State, Unknown>;
+
+    /// The value of an observable in a state. `None` if there is no such observable.
+    fn observe(&self, state: &Self::State, name: &str) -> Option<i64>;
+
+    /// Pushes every enabled step of `op`, which `thread` is executing and which stands at `phase`.
+    ///
+    /// A checker passes the value that it saw the operation return; a spec with a large answer set then answers by
+    /// membership instead of enumerating. Steps whose `Return` differs from `seen` are ignored by the caller.
+    fn steps(
+        &self,
+        state: &Self::State,
+        thread: Thread,
+        op: &Self::Op,
+        phase: &Self::Phase,
+        seen: Option<&Self::Ret>,
+        out: &mut Vec<StepOf<Self>>,
+    );
+
+    /// Pushes every enabled step of declared daemons: steps that belong to no operation of the program.
+    fn internal(&self, _state: &Self::State, _out: &mut Vec<(RuleId, Self::State)>) {}
+
+    /// Clauses that a reachable state breaks. A correct spec's reachable states break none.
+    fn invariants(&self, _state: &Self::State) -> Vec<Broken> {
+        Vec::new()
+    }
+
+    /// Clauses that are broken if nothing ever moves again from here: a missed deadline, lost work.
+    /// `running` lists the operations that are blocked, with their phases.
+    fn at_rest(&self, _state: &Self::State, _running: &[(Thread, &Self::Op, &Self::Phase)]) -> Vec<Broken> {
+        Vec::new()
+    }
+
+    /// The operations that a well-formed thread may perform after `done`, for generated programs: no unlock without a
+    /// lock, for instance. Arguments are drawn from a small domain.
+    fn next_ops(&self, done: &[Self::Op]) -> Vec<Self::Op>;
+
+    /// Whether a well-formed thread may end after `done`: no lock held, for instance.
+    fn may_end(&self, _done: &[Self::Op]) -> bool {
+        true
+    }
+}
+
+/// A rule of `S` by id.
+///
+/// # Panics
+///
+/// If the id is not one of `S`: that is a defect of the spec.
+pub fn rule<S: Spec>(id: RuleId) -> &'static Rule {
+    &S::rules()[usize::from(id.0)]
+}
+
+/// A clause of `S` by id, if there is one.
+pub fn clause<S: Spec>(id: &str) -> Option<&'static Clause> {
+    S::clauses().iter().find(|clause| clause.id == id)
+}
+
+/// The known name nearest to `word`, if it is near enough to be a slip of the pen.
+///
+/// The distance is Levenshtein's; near enough is at most a third of the word, and at least one letter.
+///
+/// ```
+/// assert_eq!(selvedge_model::spec::nearest("signl", ["wait", "signal"]), Some("signal"));
+/// assert_eq!(selvedge_model::spec::nearest("open", ["wait", "signal"]), None);
+/// ```
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (word.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|name| (edit_distance(word, name), name))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let substitute = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,195 @@
+//! Evidence: one record a check, the only thing that reports read.
+//!
+//! A record is complete in itself: what ran, how far it got, what it found, and how to run it again.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version of the record's format. A record of another version is refused, not guessed at.
+pub const FORMAT: u32 = 1;
+
+/// What a check is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The spec alone: do the program's expectations hold of everything that the spec allows?
+    Spec,
+    /// An implementation of ours against the spec.
+    Conformance,
+    /// The reference subject under an engine: how much of the spec can the engine reach?
+    Reference,
+    /// A subject or a program with a planted bug: it must be killed.
+    Mutant,
+    /// A check that must fail, to prove that the alarm works.
+    Canary,
+    /// Somebody else's primitive against the spec.
+    Peer,
+    /// Generated programs.
+    Generated,
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// What the technique could see, within its bound, is what the spec allows.
+    Pass,
+    /// It did not run; the reason says why.
+    Skipped,
+    /// A budget ran out before there was anything to say.
+    Inconclusive,
+    /// The spec is violated, or a planted bug survived.
+    Fail,
+    /// The harness itself failed.
+    Error,
+}
+
+/// Whether the real-time order of calls and returns was judged, or only the outcomes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Values returned, final state, who is blocked.
+    Outcomes,
+    /// Real-time order of calls and returns as well.
+    Histories,
+}
+
+/// What a subject reached, compared with what the spec allows or with what the reference subject reached.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Relation {
+    /// The same outcomes.
+    Equal,
+    /// Fewer outcomes: a legal refinement, or an engine that did not look everywhere.
+    Narrower,
+    /// An outcome that is not allowed: a violation.
+    Wider,
+}
+
+/// An outcome and how often it was seen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Witness {
+    /// The outcome in words, as `selvedge outcomes` prints it.
+    pub outcome: String,
+    /// In how many executions it was seen; 0 if it is allowed and was never seen.
+    pub seen: u64,
+    /// Whether the spec allows it.
+    pub allowed: bool,
+}
+
+/// One line of a counterexample's table.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Row {
+    /// The column: an index into [`Counterexample::threads`].
+    pub thread: usize,
+    /// What the thread did.
+    pub text: String,
+    /// Whether this is where the violation shows.
+    pub here: bool,
+}
+
+/// An execution that the spec does not allow.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Counterexample {
+    /// The broken clause's id, if one clause is to blame.
+    pub clause: Option<String>,
+    /// What is wrong, one sentence.
+    pub sentence: String,
+    /// The threads' names, a column each.
+    pub threads: Vec<String>,
+    /// What happened, in order.
+    pub rows: Vec<Row>,
+    /// What the spec allowed at the point of the violation.
+    pub allowed: Vec<String>,
+    /// What was seen there.
+    pub seen: String,
+    /// The program in litmus syntax.
+    pub program: String,
+    /// Replays the schedule, where the engine can.
+    pub token: Option<String>,
+}
+
+/// An expectation of the program and whether it held.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Expected {
+    /// The expectation as the file states it.
+    pub text: String,
+    /// Whether it held; absent if this engine could not tell.
+    pub held: Option<bool>,
+}
+
+/// What made the record.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Maker {
+    /// Version of the suite.
+    pub suite: String,
+    /// Git commit of the suite, `unknown` outside a checkout; `+` behind it if the tree had changes.
+    pub commit: String,
+    /// Compiler.
+    pub rustc: String,
+    /// Operating system and processor.
+    pub target: String,
+    /// The machine's kernel release.
+    pub kernel: String,
+}
+
+/// The record of one check.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The check's stable id, for instance `cond/conformance/L04-fifo/cond/loom`.
+    pub check: String,
+    /// What the check is for.
+    pub kind: Kind,
+    /// The system, for instance `cond`.
+    pub system: String,
+    /// The program's name, if the check is about one program.
+    pub program: Option<String>,
+    /// The subject's name, if one ran.
+    pub subject: Option<String>,
+    /// The engine's name: `explorer`, `loom`, `random`, `pct`, `urw`, `dfs`, `threads`, or `portfolio`.
+    pub engine: String,
+    /// How the check ended.
+    pub verdict: Verdict,
+    /// Why, one sentence.
+    pub reason: String,
+    /// What was judged, where executions were judged.
+    pub mode: Option<Mode>,
+    /// Technique and bound in words, for instance `loom, outcomes, at most 2 preemptions`.
+    pub technique: String,
+    /// Whether the engine finished everything within its bound.
+    pub complete: bool,
+    /// Executions run.
+    pub executions: u64,
+    /// Distinct histories among them.
+    pub histories: u64,
+    /// Spec states visited by the explorer or tracked by the checker.
+    pub states: u64,
+    /// The outcomes, allowed and seen.
+    pub outcomes: Vec<Witness>,
+    /// What was reached compared with the spec.
+    pub relation: Option<Relation>,
+    /// How often each rule of the spec was exercised, by name.
+    pub rules: BTreeMap<String, u64>,
+    /// The clauses that the check bears on, by id.
+    pub clauses: Vec<String>,
+    /// The program's expectations.
+    pub expectations: Vec<Expected>,
+    /// For a mutant: what is planted. For a peer: what its documentation promises.
+    pub note: Option<String>,
+    /// For a mutant: the executions until it was killed.
+    pub killed_after: Option<u64>,
+    /// The violation, if there is one; for a mutant or a canary, the kill.
+    pub counterexample: Option<Counterexample>,
+    /// The command that runs this check again.
+    pub reproduce: String,
+    /// The seed, where the engine draws.
+    pub seed: Option<u64>,
+    /// Wall time.
+    pub duration_ms: u64,
+    /// What made the record.
+    pub maker: Maker,
+}

@@ -1,0 +1,6 @@
+//! Hold a concurrency primitive against its executable spec.
+
+pub mod evidence;
+pub mod history;
+pub mod litmus;
+pub mod subject;

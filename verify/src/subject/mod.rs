@@ -1,0 +1,41 @@
+//! Subjects: something real that performs a spec's operations.
+
+use selvedge::platform::Platform;
+use selvedge_model::{Spec, Thread};
+
+use crate::litmus::Observed;
+
+/// Why an operation did not return.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// A fatal error that ends the program, with what the subject said.
+    Abort(String),
+}
+
+/// An adapter between a spec's operations and something real: a primitive of ours, a peer, a mutant.
+///
+/// One subject is created for each execution and shared by its threads.
+pub trait Subject<S: Spec>: Send + Sync + Sized + 'static {
+    /// The world that it runs in.
+    type Platform: Platform;
+    /// What a thread keeps between its operations, for instance a guard.
+    type Local<'a>: Default
+    where
+        Self: 'a;
+
+    /// A new subject in the initial state that the program asks for. An error says why it cannot have that state.
+    fn create(spec: &S, initial: &[(String, i64)]) -> Result<Self, String>;
+
+    /// Whether the subject can perform the operation at all. An error says why not: the check is then skipped.
+    fn supports(_spec: &S, _op: &S::Op) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Performs an operation and returns what it returned. Blocks as the operation blocks.
+    fn perform<'a>(&'a self, thread: Thread, local: &mut Self::Local<'a>, op: &S::Op) -> Result<S::Ret, Stop>;
+
+    /// The observables that the subject can show once nothing moves any more.
+    fn observe(&self) -> Observed {
+        Observed::new()
+    }
+}
