@@ -1,6 +1,7 @@
 //! Hold a concurrency primitive against its executable spec.
 
 pub mod evidence;
+pub mod execute;
 pub mod history;
 pub mod litmus;
 pub mod subject;

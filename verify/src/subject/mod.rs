@@ -1,5 +1,8 @@
 //! Subjects: something real that performs a spec's operations.
 
+pub mod locker;
+pub mod reference;
+
 use selvedge::platform::Platform;
 use selvedge_model::{Spec, Thread};
 
