@@ -1,7 +1,9 @@
 //! Hold a concurrency primitive against its executable spec.
 
+pub mod engine;
 pub mod evidence;
 pub mod execute;
 pub mod history;
 pub mod litmus;
+pub mod mutant;
 pub mod subject;
