@@ -5,9 +5,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use selvedge_model::spec::nearest;
+use serde::{Deserialize, Serialize};
 
 /// A way of running a program over a subject.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Engine {
     /// loom: C11 weak memory and data races, every schedule up to a preemption bound. Outcomes only.
     Loom,
@@ -86,8 +88,16 @@ pub struct Budget {
     pub seed: u64,
 }
 
+impl Budget {
+    /// One execution, for a replay.
+    pub fn once() -> Self {
+        Budget { executions: 1, duration: Duration::from_secs(60), preemptions: None, pct_depth: 3, seed: 0 }
+    }
+}
+
 /// How much a run of the whole suite looks at.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Profile {
     /// Everything, shallowly: ends within a minute on two cores. What `cargo test` runs.
     Quick,

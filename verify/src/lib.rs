@@ -4,6 +4,7 @@ pub mod engine;
 pub mod evidence;
 pub mod execute;
 pub mod history;
+pub mod isolate;
 pub mod litmus;
 pub mod mutant;
 pub mod subject;

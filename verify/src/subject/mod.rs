@@ -26,6 +26,9 @@ pub trait Subject<S: Spec>: Send + Sync + Sized + 'static {
     where
         Self: 'a;
 
+    /// Whether the subject itself makes free choices ([`Platform::choose`]), which some engines must pay for.
+    const CHOOSES: bool = false;
+
     /// A new subject in the initial state that the program asks for. An error says why it cannot have that state.
     fn create(spec: &S, initial: &[(String, i64)]) -> Result<Self, String>;
 

@@ -48,6 +48,7 @@ enum Move<S: Spec> {
 impl<S: Spec, P: Platform> Subject<S> for Reference<S, P> {
     type Platform = P;
     type Local<'a> = ();
+    const CHOOSES: bool = true;
 
     fn create(spec: &S, initial: &[(String, i64)]) -> Result<Self, String> {
         let state = spec.initial(initial).map_err(|unknown| unknown.message)?;
