@@ -1,5 +1,6 @@
 //! Hold a concurrency primitive against its executable spec.
 
+pub mod check;
 pub mod evidence;
 pub mod history;
 pub mod litmus;
