@@ -1,6 +1,7 @@
 //! Hold a concurrency primitive against its executable spec.
 
 pub mod engine;
+pub mod check;
 pub mod evidence;
 pub mod execute;
 pub mod history;
