@@ -10,9 +10,10 @@ use selvedge::platform::host::{Mutex, MutexGuard};
 use selvedge::platform::loom::{self, Loom};
 use selvedge::platform::shuttle::{self, SchedulerKind, Shuttle};
 use selvedge::platform::{Arc, Platform, Std};
+use selvedge_model::spec::rule;
 use selvedge_model::{Spec, Unknown};
 
-use crate::check::{Judge, Judgement, check_unordered};
+use crate::check::{self, At, Checker, Judge, Judgement};
 use crate::engine::{Budget, Engine};
 use crate::evidence::{Mode, Relation};
 use crate::execute::{Ending, Execution, execute};
@@ -67,7 +68,7 @@ pub struct Findings<S: Spec> {
     pub weak: BTreeSet<Outcome>,
     /// Distinct histories judged.
     pub histories: u64,
-    /// How many distinct histories exercise each rule of the spec.
+    /// In how many executions the spec's explanation takes each rule, by name.
     pub rules: BTreeMap<&'static str, u64>,
     /// The first violation, if there was one.
     pub violation: Option<Violation<S>>,
@@ -88,8 +89,8 @@ pub struct Violation<S: Spec> {
     pub execution: Execution<S>,
     /// Which execution it was, counted from 1.
     pub number: u64,
-    /// The event of its history at which the violation shows; its end if there is none.
-    pub at: Option<usize>,
+    /// Where in its history the violation shows.
+    pub at: At,
     /// The clause to blame, if there is one.
     pub clause: Option<&'static str>,
     /// What is wrong, one sentence.
@@ -100,6 +101,14 @@ pub struct Violation<S: Spec> {
     pub seen: String,
     /// What replays it; see [`replay`].
     pub schedule: Option<String>,
+}
+
+impl<S: Spec> Violation<S> {
+    /// Lets the checker say what is wrong.
+    fn blame(&mut self, found: check::Violation) {
+        (self.at, self.clause) = (found.at, found.clause);
+        (self.sentence, self.allowed, self.seen) = (found.sentence, found.allowed, found.seen);
+    }
 }
 
 impl<S: Spec> Findings<S> {
@@ -240,7 +249,15 @@ struct Seen<S: Spec> {
 
 impl<S: Spec> Observer<S> {
     fn new(job: Arc<Job<S>>) -> Arc<Self> {
-        let judge = Judge::new(&job.target.spec, &job.target.program.initial);
+        let target = &job.target;
+        let initial = target.spec.initial(&target.program.initial).expect("the explorer started from it");
+        let names = target.program.threads.iter().map(|thread| thread.name.as_str());
+        let checker = Checker::new(target.spec.clone(), initial).thread_names(names);
+        let judge = match job.engine {
+            // The order in which loom's threads are recorded means nothing.
+            Engine::Loom => Judge::unordered(checker),
+            _ => Judge::new(checker),
+        };
         let seen = Seen { findings: Findings::new(), judge, suspect: None, over: false };
         Arc::new(Observer { job, seen: Mutex::new(seen) })
     }
@@ -296,7 +313,7 @@ impl<S: Spec> Observer<S> {
         let violation = |sentence: String, saw: String| Violation {
             execution: execution.clone(),
             number: seen.findings.executions,
-            at: None,
+            at: At::End,
             clause: None,
             sentence,
             allowed: Vec::new(),
@@ -310,6 +327,7 @@ impl<S: Spec> Observer<S> {
                 seen.findings.truncated.1 = Some(reason.clone());
                 return None;
             }
+            Ending::Raced(race) => return Some(violation(format!("inside the subject: {race}"), race.clone())),
             Ending::Panicked { thread, message } => {
                 let thread = &job.target.program.threads[*thread].name;
                 return Some(violation(format!("{thread} panicked: {message}"), message.clone()));
@@ -344,42 +362,32 @@ impl<S: Spec> Observer<S> {
                 .take(8)
                 .map(|outcome| explore::describe(&job.target.program, outcome))
                 .collect();
-            let state = seen.judge.initial().clone();
-            let judgement = if job.engine == Engine::Loom {
-                // The order in which loom's threads were recorded means nothing.
-                check_unordered(&job.target.spec, &state, &execution.history, seen.judge.budget())
-            } else {
-                seen.judge.judge(&execution.history)
-            };
-            if let Judgement::Violation(found) = judgement {
-                (violation.at, violation.clause) = (found.at, found.clause);
-                (violation.sentence, violation.allowed, violation.seen) = (found.sentence, found.allowed, found.seen);
+            if let Judgement::Violation(found) = seen.judge.judge(&execution.history) {
+                violation.blame(found.clone());
             }
             return Some(violation);
         }
-        if job.mode == Mode::Outcomes || matches!(outcome, Outcome::Race { .. }) {
+        if matches!(outcome, Outcome::Race { .. }) {
             return None;
         }
         match seen.judge.judge(&execution.history) {
-            Judgement::Allowed { .. } => None,
+            Judgement::Allowed(_) => None,
             Judgement::Inconclusive { reason } => {
-                seen.findings.unjudged = Some(reason);
+                seen.findings.unjudged = Some(reason.clone());
+                None
+            }
+            Judgement::Malformed(disordered) => {
+                seen.findings.unjudged = Some(disordered.to_string());
                 None
             }
             Judgement::Violation(found) => {
-                if job.engine == Engine::Threads && found.at.is_none() && seen.suspect.replace(outcome).is_none() {
+                let found = found.clone();
+                if job.engine == Engine::Threads && found.at == At::End && seen.suspect.replace(outcome).is_none() {
                     return None;
                 }
-                Some(Violation {
-                    execution: execution.clone(),
-                    number: seen.findings.executions,
-                    at: found.at,
-                    clause: found.clause,
-                    sentence: found.sentence,
-                    allowed: found.allowed,
-                    seen: found.seen,
-                    schedule: None,
-                })
+                let mut violation = violation(String::new(), String::new());
+                violation.blame(found);
+                Some(violation)
             }
         }
     }
@@ -397,8 +405,9 @@ impl<S: Spec> Observer<S> {
     fn finish(&self, search: Search) -> Findings<S> {
         let mut seen = self.seen();
         let mut findings = std::mem::replace(&mut seen.findings, Findings::new());
-        findings.histories = seen.judge.distinct();
-        findings.rules = seen.judge.rules();
+        findings.histories = seen.judge.judged().len() as u64;
+        let exercised = seen.judge.exercised().into_iter();
+        findings.rules = exercised.map(|(id, count)| (rule::<S>(id).name, count)).collect();
         findings.complete = search.complete && !seen.over;
         findings.stopped = search.stopped;
         findings

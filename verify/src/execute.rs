@@ -8,8 +8,6 @@
 //! subject that returns a value which it fetched before its call would pass: no engine would ever put another thread's
 //! step between the fetch and the call.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-
 use selvedge::platform::host::{Mutex, MutexGuard};
 use selvedge::platform::{Arc, Atomic, AtomicInteger, Body, End, Ordering, Platform, Region, TrackedCell, Unpark};
 use selvedge_model::{Spec, Thread};
@@ -45,6 +43,8 @@ pub enum Ending {
     Outcome(Outcome),
     /// A loop did not end within [`TURNS_MAX`], or the engine gave the execution up: there is no outcome.
     Truncated(String),
+    /// A data race inside the subject: never allowed.
+    Raced(String),
     /// The subject panicked: never allowed.
     Panicked {
         /// The thread.
@@ -73,6 +73,7 @@ pub fn execute<S: Spec, X: Subject<S>>(
         },
         notes: Mutex::new(Notes {
             position: vec![0; program.threads.len()],
+            accessing: vec![None; program.threads.len()],
             registers: program
                 .threads
                 .iter()
@@ -151,15 +152,16 @@ struct Notes {
     /// The statement at which each thread stands.
     position: Vec<usize>,
     registers: Vec<Vec<Value>>,
+    /// The plain variable that each thread is accessing.
+    accessing: Vec<Option<VariableIndex>>,
     abort: Option<ThreadIndex>,
-    race: Option<VariableIndex>,
     endless: Option<String>,
 }
 
 impl Notes {
     /// Whether the rest of the execution no longer counts.
     fn over(&self) -> bool {
-        self.abort.is_some() || self.race.is_some() || self.endless.is_some()
+        self.abort.is_some() || self.endless.is_some()
     }
 }
 
@@ -209,8 +211,11 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
     }
 
     fn ending(&self, program: &Program<S::Op>, notes: &Notes, ends: Vec<End>) -> Ending {
-        if let Some(variable) = notes.race {
-            return Ending::Outcome(Outcome::Race { variable });
+        if let Some((thread, race)) = raced(&ends) {
+            return match notes.accessing[thread] {
+                Some(variable) => Ending::Outcome(Outcome::Race { variable }),
+                None => Ending::Raced(race),
+            };
         }
         if let Some(thread) = notes.abort {
             return Ending::Outcome(Outcome::Abort {
@@ -227,6 +232,7 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
                 End::Returned => ThreadEnd::Done,
                 End::Blocked => ThreadEnd::Blocked(notes.position[thread]),
                 End::Panicked(message) => return Ending::Panicked { thread, message },
+                End::Raced(_) => unreachable!("looked for above"),
                 End::Abandoned => return Ending::Truncated("the engine gave the execution up".into()),
             });
         }
@@ -246,6 +252,14 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
             registers: notes.registers.clone(),
         }))
     }
+}
+
+/// The thread that was about to race, if one was.
+fn raced(ends: &[End]) -> Option<(ThreadIndex, String)> {
+    ends.iter().enumerate().find_map(|(thread, end)| match end {
+        End::Raced(race) => Some((thread, race.to_string())),
+        _ => None,
+    })
 }
 
 fn push<E>(events: &Mutex<Vec<E>>, event: E) {
@@ -304,7 +318,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
             }
             Statement::While { op, condition } => {
                 let mut turns = 0;
-                while self.evaluate(condition)?.is_true() {
+                while self.evaluate(condition).is_true() {
                     if turns == TURNS_MAX {
                         let name = &self.program.threads[self.index].name;
                         self.shared.notes().endless =
@@ -316,23 +330,23 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
                 }
             }
             Statement::If { op, condition } => {
-                if self.evaluate(condition)?.is_true() {
+                if self.evaluate(condition).is_true() {
                     self.perform(op)?;
                 }
             }
             Statement::Write { variable, value } => {
-                let value = self.evaluate(value)?;
-                self.write(*variable, number(&value))?;
+                let value = self.evaluate(value);
+                self.write(*variable, number(&value));
             }
             Statement::Add { variable, value } => {
-                let value = number(&self.evaluate(value)?);
-                self.add(*variable, value)?;
+                let value = number(&self.evaluate(value));
+                self.add(*variable, value);
             }
             Statement::Set { register, value } => {
-                let value = self.evaluate(value)?;
+                let value = self.evaluate(value);
                 self.set(*register, value);
             }
-            Statement::Await { condition } => self.wait_until(condition)?,
+            Statement::Await { condition } => self.wait_until(condition),
         }
         Ok(())
     }
@@ -365,13 +379,12 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
     ///
     /// Registering comes before reading, and whoever writes unparks after writing: a write that the read missed leaves
     /// a token, so that the park returns at once.
-    fn wait_until(&mut self, condition: &Expr) -> Result<(), Over> {
+    fn wait_until(&mut self, condition: &Expr) {
         let me = PlatformOf::<S, X>::current();
         self.awaiters().push(me);
-        while !self.evaluate(condition)?.is_true() {
+        while !self.evaluate(condition).is_true() {
             PlatformOf::<S, X>::park();
         }
-        Ok(())
     }
 
     fn awaiters(&self) -> MutexGuard<'a, Vec<<PlatformOf<S, X> as Platform>::Thread>> {
@@ -381,27 +394,27 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn evaluate(&mut self, expr: &Expr) -> Result<Value, Over> {
-        Ok(match expr {
+    fn evaluate(&mut self, expr: &Expr) -> Value {
+        match expr {
             Expr::Int(value) => Value::Int(*value),
             Expr::Word(word) => Value::Word(word.clone()),
-            Expr::Variable(variable) => Value::Int(self.read(*variable)?),
+            Expr::Variable(variable) => Value::Int(self.read(*variable)),
             Expr::Register(register) => self.registers[*register].clone(),
-            Expr::Not(operand) => Value::Int(i64::from(!self.evaluate(operand)?.is_true())),
+            Expr::Not(operand) => Value::Int(i64::from(!self.evaluate(operand).is_true())),
             Expr::Binary(operator, left, right) => {
-                let left = self.evaluate(left)?;
-                let right = self.evaluate(right)?;
+                let left = self.evaluate(left);
+                let right = self.evaluate(right);
                 operator.apply(&left, &right)
             }
-        })
+        }
     }
 
-    fn read(&mut self, variable: VariableIndex) -> Result<i64, Over> {
+    fn read(&mut self, variable: VariableIndex) -> i64 {
         let value = match &self.shared.variables[variable] {
-            SharedVariable::Plain(cell) => self.racing(variable, || {
+            SharedVariable::Plain(cell) => self.noted(variable, || {
                 // SAFETY: the platform watches this cell and unwinds out of `with` before a racing access happens.
                 cell.with(|value| unsafe { *value })
-            })?,
+            }),
             SharedVariable::Atomic { cell, load, .. } => cell.load(*load),
         };
         self.shared.record_access(Event::Read {
@@ -412,23 +425,22 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
         Ok(value)
     }
 
-    fn write(&mut self, variable: VariableIndex, value: i64) -> Result<(), Over> {
+    fn write(&mut self, variable: VariableIndex, value: i64) {
         match &self.shared.variables[variable] {
-            SharedVariable::Plain(cell) => self.racing(variable, || {
+            SharedVariable::Plain(cell) => self.noted(variable, || {
                 // SAFETY: the platform watches this cell and unwinds out of `with_mut` before a racing access happens.
                 cell.with_mut(|place| unsafe { *place = value });
-            })?,
+            }),
             SharedVariable::Atomic { cell, store, .. } => cell.store(value, *store),
         }
         self.wrote(variable, value);
-        Ok(())
     }
 
-    fn add(&mut self, variable: VariableIndex, value: i64) -> Result<(), Over> {
+    fn add(&mut self, variable: VariableIndex, value: i64) {
         match &self.shared.variables[variable] {
             SharedVariable::Plain(_) => {
-                let old = self.read(variable)?;
-                self.write(variable, old.wrapping_add(value))
+                let old = self.read(variable);
+                self.write(variable, old.wrapping_add(value));
             }
             SharedVariable::Atomic { cell, update, .. } => {
                 let old = cell.fetch_add(value, *update);
@@ -438,7 +450,6 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
                     value: Value::Int(old),
                 });
                 self.wrote(variable, old.wrapping_add(value));
-                Ok(())
             }
         }
     }
@@ -455,17 +466,13 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
         }
     }
 
-    /// Performs an access to a plain variable. The only unwind that comes out of one is the report of a race.
-    fn racing<R>(&self, variable: VariableIndex, access: impl FnOnce() -> R) -> Result<R, Over> {
-        catch_unwind(AssertUnwindSafe(access)).map_err(|report| {
-            let mut notes = self.shared.notes();
-            if notes.over() {
-                drop(notes);
-                resume_unwind(report);
-            }
-            notes.race = Some(variable);
-            Over
-        })
+    /// Performs an access to a plain variable, and leaves a note of which one in case the access is a race: the
+    /// platform then unwinds out of it.
+    fn noted<R>(&self, variable: VariableIndex, access: impl FnOnce() -> R) -> R {
+        self.shared.notes().accessing[self.index] = Some(variable);
+        let result = access();
+        self.shared.notes().accessing[self.index] = None;
+        result
     }
 }
 

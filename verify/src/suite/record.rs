@@ -12,6 +12,7 @@ use super::replay::Token;
 use super::run::Run;
 use super::system::{Entry, Role};
 use super::{Options, Planned};
+use crate::check::At;
 use crate::conformance::{Findings, Target, Violation};
 use crate::engine::{Engine, Profile};
 use crate::evidence::{
@@ -315,11 +316,11 @@ fn counterexample<S: Spec>(
         .map(|(index, event)| Row {
             thread: event.thread(),
             text: event_in_words(program, event),
-            here: violation.at == Some(index),
+            here: violation.at == At::Event(index),
         })
         .collect();
     if let Ending::Outcome(Outcome::Final(ended)) = &execution.ending {
-        let is_end = violation.at.is_none();
+        let is_end = violation.at == At::End;
         for (thread, end) in ended.threads.iter().enumerate() {
             if let ThreadEnd::Blocked(statement) = end {
                 let what = program.threads[thread].statements[*statement].op();

@@ -143,8 +143,11 @@ fn recheck<S: Spec>(target: &Target<S>, history: &str) -> Result<Replay, String>
         Judgement::Violation(violation) => {
             Replay { verdict: Verdict::Fail, text: format!("{cannot}: {}", violation.sentence) }
         }
-        Judgement::Allowed { .. } => {
+        Judgement::Allowed(_) => {
             Replay { verdict: Verdict::Pass, text: format!("{cannot}: the spec allows it") }
+        }
+        Judgement::Malformed(disordered) => {
+            Replay { verdict: Verdict::Error, text: format!("{cannot}: {disordered}") }
         }
         Judgement::Inconclusive { reason } => {
             Replay { verdict: Verdict::Inconclusive, text: format!("{cannot}: {reason}") }
