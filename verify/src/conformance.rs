@@ -164,6 +164,9 @@ pub struct Job<S: Spec> {
 /// Runs subject `X` under loom.
 pub fn on_loom<S: Spec, X: Subject<S, Platform = Loom>>(job: &Arc<Job<S>>) -> Findings<S> {
     let observer = Observer::new(job.clone());
+    if let Err(reason) = X::supports(&job.target.spec, &job.target.program) {
+        return observer.refuse(reason);
+    }
     let bounds = loom::Bounds {
         preemptions: job.budget.preemptions,
         max_executions: Some(job.budget.executions),
@@ -178,6 +181,9 @@ pub fn on_loom<S: Spec, X: Subject<S, Platform = Loom>>(job: &Arc<Job<S>>) -> Fi
 /// Runs subject `X` under shuttle's schedulers, or under our own depth-first search on it.
 pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>) -> Findings<S> {
     let observer = Observer::new(job.clone());
+    if let Err(reason) = X::supports(&job.target.spec, &job.target.program) {
+        return observer.refuse(reason);
+    }
     let seed = job.budget.seed;
     let pct = SchedulerKind::Pct { seed, depth: job.budget.pct_depth };
     let (schedulers, share): (Vec<SchedulerKind>, u64) = match job.engine {
@@ -211,6 +217,9 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
 /// counts only if it happens twice.
 pub fn on_threads<S: Spec, X: Subject<S, Platform = Std>>(job: &Arc<Job<S>>) -> Findings<S> {
     let observer = Observer::new(job.clone());
+    if let Err(reason) = X::supports(&job.target.spec, &job.target.program) {
+        return observer.refuse(reason);
+    }
     let started = Std::now();
     let mut stopped = None;
     for _ in 0..job.budget.executions {
@@ -222,15 +231,14 @@ pub fn on_threads<S: Spec, X: Subject<S, Platform = Std>>(job: &Arc<Job<S>>) -> 
             break;
         }
     }
-    observer.finish(Search { complete: false, stopped, failure: None })
+    observer.finish(Search { complete: false, stopped })
 }
 
 /// How a search ended.
 struct Search {
     complete: bool,
+    /// Why it is not, if a limit or a failure of the harness is the reason.
     stopped: Option<String>,
-    /// What ended it, when it was not an execution's ending.
-    failure: Option<String>,
 }
 
 /// Sees every execution of a job.
@@ -400,6 +408,11 @@ impl<S: Spec> Observer<S> {
         let allowed = self.job.target.allowed.outcomes.keys();
         let same = allowed.into_iter().find(|allowed| matches!(allowed, Outcome::Abort { thread, .. } if thread == died));
         same.unwrap_or(outcome).clone()
+    }
+
+    fn refuse(&self, reason: String) -> Findings<S> {
+        self.seen().findings.refused = Some(reason);
+        self.finish(Search { complete: false, stopped: None })
     }
 
     fn finish(&self, search: Search) -> Findings<S> {

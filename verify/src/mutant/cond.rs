@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use selvedge::platform::{Arc, Atomic, AtomicInteger, Ordering, Platform, PlatformMutex, Unpark};
 use selvedge_model::Thread;
+use selvedge_model::cond::Op;
 
+use crate::litmus::{Access, Program, Statement};
 use crate::subject::Stop;
 use crate::subject::locker::{RegionLock, Side};
 
@@ -42,6 +44,9 @@ pub const STALE_LINK: Bug = 13;
 /// A waiter that timed out leaves its ticket behind as if it still waited.
 pub const ABANDONED_TICKET_SWALLOWS: Bug = 16;
 
+/// For the canary: wait does not wait.
+pub const SLEEPLESS: Bug = 255;
+
 /// How a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Woken {
@@ -49,6 +54,58 @@ pub enum Woken {
     Notified,
     /// The time was over first.
     TimedOut,
+}
+
+/// M10: the caller waits in an `if` instead of a loop.
+pub fn if_for_while(program: &Program<Op>) -> Option<Program<Op>> {
+    rewritten(program, |statement| match statement {
+        Statement::While { op, condition } => vec![Statement::If { op, condition }],
+        other => vec![other],
+    })
+}
+
+/// M11: the predicate is changed without the lock: a critical section that writes and does not wait loses its lock.
+///
+/// The variables become relaxed atomics, so that what shows is the lost wakeup and not a data race.
+pub fn predicate_unlocked(program: &Program<Op>) -> Option<Program<Op>> {
+    let mut mutant = program.clone();
+    let mut changed = false;
+    for thread in &mut mutant.threads {
+        let waits = thread.statements.iter().filter_map(Statement::op).any(|op| matches!(op, Op::Wait(_) | Op::WaitTimeout { .. }));
+        let writes = thread.statements.iter().any(|s| matches!(s, Statement::Write { .. } | Statement::Add { .. }));
+        if writes && !waits {
+            let before = thread.statements.len();
+            thread.statements.retain(|statement| !matches!(statement.op(), Some(Op::Lock | Op::Unlock)));
+            changed |= thread.statements.len() < before;
+        }
+    }
+    for variable in &mut mutant.variables {
+        if variable.access == Access::Plain {
+            variable.access = Access::Relaxed;
+        }
+    }
+    changed.then_some(mutant)
+}
+
+/// M14: broadcast is used as signal, by callers that wait in an `if`.
+pub fn broadcast_for_signal(program: &Program<Op>) -> Option<Program<Op>> {
+    if !program.ops().any(|op| matches!(op, Op::Signal(_))) {
+        return None;
+    }
+    let mutant = if_for_while(program)?;
+    Some(mutant.map_ops(|op| if let Op::Signal(which) = op { Op::Broadcast(which) } else { op }))
+}
+
+/// The program with each statement rewritten; `None` if that changes nothing.
+fn rewritten(
+    program: &Program<Op>,
+    rewrite: impl Fn(Statement<Op>) -> Vec<Statement<Op>>,
+) -> Option<Program<Op>> {
+    let mut mutant = program.clone();
+    for thread in &mut mutant.threads {
+        thread.statements = std::mem::take(&mut thread.statements).into_iter().flat_map(&rewrite).collect();
+    }
+    (mutant != *program).then_some(mutant)
 }
 
 /// The ticket protocol with the planted bug `BUG`.
@@ -112,6 +169,11 @@ impl<P: Platform, const BUG: Bug> TicketCond<P, BUG> {
 
     /// Waits, for at most `timeout` if there is one. `side` of the lock is held.
     pub fn wait(&self, thread: Thread, side: Side, timeout: Option<Duration>) -> Result<Woken, Stop> {
+        if BUG == SLEEPLESS {
+            self.locker.unlock(side)?;
+            self.locker.lock(side);
+            return Ok(Woken::Notified);
+        }
         let deadline = timeout.map(|timeout| P::now() + timeout);
         let ticket = if BUG == TICKET_AFTER_UNLOCK {
             self.locker.unlock(side)?;

@@ -6,7 +6,7 @@ pub mod reference;
 use selvedge::platform::Platform;
 use selvedge_model::{Spec, Thread};
 
-use crate::litmus::Observed;
+use crate::litmus::{Observed, Program};
 
 /// Why an operation did not return.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,8 +32,8 @@ pub trait Subject<S: Spec>: Send + Sync + Sized + 'static {
     /// A new subject in the initial state that the program asks for. An error says why it cannot have that state.
     fn create(spec: &S, initial: &[(String, i64)]) -> Result<Self, String>;
 
-    /// Whether the subject can perform the operation at all. An error says why not: the check is then skipped.
-    fn supports(_spec: &S, _op: &S::Op) -> Result<(), String> {
+    /// Whether the subject can perform the program at all. An error says why not: the check is then skipped.
+    fn supports(_spec: &S, _program: &Program<S::Op>) -> Result<(), String> {
         Ok(())
     }
 
