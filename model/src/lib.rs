@@ -3,9 +3,11 @@
 //! Pure data: no threads, no `unsafe`, no I/O, no clock, and no code shared with the implementations that are held
 //! against it. [`spec`] says what a spec is; every other module is one system.
 
+pub mod cond;
 pub mod spec;
+pub mod text;
 
 pub use spec::{
-    Broken, Clause, Form, Obligation, Parameter, Progress, Rule, RuleId, Spec, Step, StepOf, Thread, Unknown,
-    Unreadable,
+    Broken, Clause, Commutation, Exclusion, Form, Obligation, Parameter, Progress, Rule, RuleId, Spec, Step, StepOf,
+    Thread, Unknown, Unreadable,
 };

@@ -31,6 +31,28 @@ pub struct Clause {
     pub extension: bool,
 }
 
+impl Clause {
+    /// A requirement of the system that the spec is named after.
+    pub const fn new(id: &'static str, source: &'static str, text: &'static str) -> Self {
+        Self {
+            id,
+            text,
+            source,
+            extension: false,
+        }
+    }
+
+    /// A requirement on an extension of ours.
+    pub const fn extension(id: &'static str, source: &'static str, text: &'static str) -> Self {
+        Self {
+            id,
+            text,
+            source,
+            extension: true,
+        }
+    }
+}
+
 /// Whether a rule that stays enabled is taken eventually.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Obligation {
@@ -56,6 +78,31 @@ pub struct Rule {
 /// A rule, by its position in [`Spec::rules`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RuleId(pub u16);
+
+/// Declares the rules of a spec: a constant of type [`RuleId`](crate::RuleId) for each, and `RULES` in the same order.
+///
+/// ```
+/// selvedge_model::rules! {
+///     READ = "read", "REG-01", Must, "Returns the value.";
+///     WRITE = "write", "REG-02", Must, "Replaces the value.";
+/// }
+/// assert_eq!(RULES[usize::from(WRITE.0)].name, "write");
+/// # let _ = READ;
+/// ```
+#[macro_export]
+macro_rules! rules {
+    ($($id:ident = $name:literal, $clause:literal, $obligation:ident, $text:literal;)+) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        enum Position { $($id),+ }
+        $(const $id: $crate::RuleId = $crate::RuleId(Position::$id as u16);)+
+        static RULES: &[$crate::Rule] = &[$($crate::Rule {
+            name: $name,
+            clause: $clause,
+            obligation: $crate::Obligation::$obligation,
+            text: $text,
+        }),+];
+    };
+}
 
 /// How an operation stands after a step.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -86,6 +133,35 @@ pub struct Step<State, Phase, Ret> {
 
 /// The enabled steps of an operation of spec `S`.
 pub type StepOf<S> = Step<<S as Spec>::State, <S as Spec>::Phase, <S as Spec>::Ret>;
+
+/// How an operation's next step stands to what other threads may do before it. Explorers use it to leave out
+/// interleavings that differ only in the order of steps that commute.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Commutation {
+    /// Nothing is promised.
+    Unknown,
+    /// As long as this operation does not move, every step that other threads and daemons can take, now and later,
+    /// commutes with each of its enabled steps, and enables or disables none of these. The promise counts only where
+    /// nobody ever takes an `Undisciplined` step.
+    Independent,
+    /// The step breaks the discipline on which the other promises rest, for instance the unlocking of a lock that
+    /// somebody else holds.
+    Undisciplined,
+}
+
+/// The exclusion that a thread enjoys in a state: what it may do to plain data without a data race.
+///
+/// While one thread has `Exclusive`, no other has anything else than `Nothing`; and as long as nobody takes a step that
+/// is [`Commutation::Undisciplined`], only a thread's own steps change what it has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Exclusion {
+    /// None: the thread holds no lock.
+    Nothing,
+    /// A read lock: others may hold one too.
+    Shared,
+    /// A lock that nobody else holds in any form.
+    Exclusive,
+}
 
 /// A clause found broken in a state, with what was seen.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -124,6 +200,13 @@ pub struct Form {
     pub arguments: &'static str,
     /// What it does, one sentence.
     pub text: &'static str,
+}
+
+impl Form {
+    /// A form of operation.
+    pub const fn new(name: &'static str, arguments: &'static str, text: &'static str) -> Self {
+        Self { name, arguments, text }
+    }
 }
 
 /// A choice of semantics that a litmus file or a history may set.
@@ -225,6 +308,17 @@ pub trait Spec: Clone + Debug + Send + Sync + 'static {
     /// `running` lists the operations that are blocked, with their phases.
     fn at_rest(&self, _state: &Self::State, _running: &[(Thread, &Self::Op, &Self::Phase)]) -> Vec<Broken> {
         Vec::new()
+    }
+
+    /// How the next step of `op`, which `thread` is executing and which stands at `phase`, stands to what others may do
+    /// before it. A hint for explorers; the default promises nothing.
+    fn commutation(&self, _state: &Self::State, _thread: Thread, _op: &Self::Op, _phase: &Self::Phase) -> Commutation {
+        Commutation::Unknown
+    }
+
+    /// The exclusion that `thread` has in this state. A hint for explorers; the default promises nothing.
+    fn exclusion(&self, _state: &Self::State, _thread: Thread) -> Exclusion {
+        Exclusion::Nothing
     }
 
     /// The operations that a well-formed thread may perform after `done`, for generated programs: no unlock without a
