@@ -1,14 +1,14 @@
 //! Condition variables as subjects: ours, the textbook ticket protocol with and without bugs, and the peers.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use selvedge::platform::loom::Loom;
 use selvedge::platform::shuttle::Shuttle;
-use selvedge::platform::{Platform, Std};
+use selvedge::platform::{Platform, Std, host};
+use selvedge::{RawMutex, RwMutex, go};
 use selvedge_model::Thread;
 use selvedge_model::cond::{CondSpec, Locker, Op, Ret, Which};
-
-use selvedge::platform::host;
 
 use super::locker::Side;
 use super::{Stop, Subject};
@@ -55,6 +55,98 @@ fn refuse_copies(program: &Program<Op>) -> Result<(), String> {
     let copies =
         |op: &Op| matches!(op, Op::Copy | Op::Wait(Which::Copy) | Op::Signal(Which::Copy) | Op::Broadcast(Which::Copy));
     if program.ops().any(copies) { Err(NO_COPY.to_owned()) } else { Ok(()) }
+}
+
+/// Our condition variable, used as Go's is.
+pub enum Ours<P: Platform> {
+    /// With a mutex.
+    Mutex(go::Cond<RawMutex<P>, P>),
+    /// With the read side of a readers-writer lock.
+    Readers(go::Cond<ReadSide<P>, P>),
+}
+
+/// The read side of a lock that the subject also writes through.
+pub struct ReadSide<P: Platform>(RwMutex<P>);
+
+impl<P: Platform> selvedge::Locker<P> for ReadSide<P> {
+    fn lock(&self) {
+        self.0.rlock();
+    }
+
+    fn unlock(&self) {
+        self.0.runlock();
+    }
+}
+
+/// Both kinds of `Ours` have the same methods.
+macro_rules! on_cond {
+    ($ours:expr, $cond:ident => $call:expr) => {
+        match $ours {
+            Ours::Mutex($cond) => $call,
+            Ours::Readers($cond) => $call,
+        }
+    };
+}
+
+impl<P: Platform> Subject<CondSpec> for Ours<P> {
+    type Platform = P;
+    type Local<'a> = ();
+
+    fn create(spec: &CondSpec, initial: &[(String, i64)]) -> Result<Self, String> {
+        let (wait, notify) = counters(initial)?;
+        if wait != notify {
+            return Err("its counters start equal: there are no waiters before it exists".to_owned());
+        }
+        Ok(match spec.locker {
+            Locker::Mutex => Ours::Mutex(go::Cond::starting_at(RawMutex::default(), wait)),
+            Locker::RwMutex => Ours::Readers(go::Cond::starting_at(ReadSide(RwMutex::default()), wait)),
+        })
+    }
+
+    fn supports(_: &CondSpec, program: &Program<Op>) -> Result<(), String> {
+        refuse_copies(program)
+    }
+
+    fn perform<'a>(&'a self, _: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
+        match op {
+            Op::Lock => on_cond!(self, cond => selvedge::Locker::lock(&cond.l)),
+            Op::Unlock => fatal(|| on_cond!(self, cond => selvedge::Locker::unlock(&cond.l)))?,
+            Op::WriteLock => match self {
+                Ours::Mutex(cond) => cond.l.lock(),
+                Ours::Readers(cond) => cond.l.0.lock(),
+            },
+            Op::WriteUnlock => fatal(|| match self {
+                Ours::Mutex(cond) => cond.l.unlock(),
+                Ours::Readers(cond) => cond.l.0.unlock(),
+            })?,
+            Op::Wait(_) => fatal(|| on_cond!(self, cond => cond.wait()))?,
+            Op::WaitTimeout { timeout_ms } => {
+                let timeout = Duration::from_millis(u64::from(*timeout_ms));
+                let result = fatal(|| on_cond!(self, cond => cond.wait_timeout(timeout)))?;
+                return Ok(if result.is_ok() { Ret::Notified } else { Ret::Timeout });
+            }
+            Op::Signal(_) => on_cond!(self, cond => cond.signal()),
+            Op::Broadcast(_) => on_cond!(self, cond => cond.broadcast()),
+            Op::Advance { by_ms } => P::advance(Duration::from_millis(u64::from(*by_ms))),
+            Op::Copy => unreachable!("refused by `supports`"),
+        }
+        Ok(Ret::Ok)
+    }
+
+    fn observe(&self) -> Observed {
+        shown(on_cond!(self, cond => cond.tickets()))
+    }
+}
+
+/// Performs a call of ours. What is a fatal error in Go is a panic with Go's own words in ours.
+fn fatal<R>(call: impl FnOnce() -> R) -> Result<R, Stop> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|payload| {
+        let words = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+        match words.and_then(|words| words.strip_prefix("fatal error: ")) {
+            Some(words) => Stop::Abort(words.to_owned()),
+            None => resume_unwind(payload),
+        }
+    })
 }
 
 /// The ticket protocol with the planted bug `BUG` as a subject.
@@ -251,6 +343,7 @@ impl GuardedCond for ParkingLotCond {
 pub fn system() -> System<CondSpec> {
     use crate::mutant::cond as bug;
     System::new("cond", litmus::corpus::COND)
+        .primitive("cond", Drivers::everywhere::<Ours<Loom>, Ours<Shuttle>, Ours<Std>>())
         .primitive("ticket", ticket::<{ bug::NONE }>())
         .mutant(
             "M01-ticket-after-unlock",
