@@ -1,7 +1,9 @@
 //! Subjects: something real that performs a spec's operations.
 
+pub mod cond;
 pub mod locker;
 pub mod reference;
+pub mod register;
 
 use selvedge::platform::Platform;
 use selvedge_model::{Spec, Thread};
