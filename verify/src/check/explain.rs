@@ -16,7 +16,10 @@ use crate::litmus::ThreadIndex;
 
 /// How far to look for the call that an operation was waiting for.
 const MISSING_CALLS_MAX: usize = 3;
-const MISSING_BUDGET: Budget = Budget { steps_max: 100_000, configurations_max: 5_000 };
+const MISSING_BUDGET: Budget = Budget { steps_max: 20_000, configurations_max: 5_000 };
+/// With fewer threads than this, the missing call may be one that another thread would make. A spec may have room for a
+/// limited number of threads only.
+const THREADS_WITH_A_STRANGER_MAX: usize = 8;
 
 /// Explains a history whose last event fits nothing.
 pub(super) fn event<S: Spec>(checker: &Checker<S>, events: &[EventOf<S>]) -> Violation {
@@ -142,9 +145,9 @@ impl<'h, Ret: Clone + Eq + std::fmt::Display> Unexplained<'h, Ret> {
                 End::Return(_) => (Some(id), format!("against {}", quoted::<S>(id))),
                 End::Abort { .. } => (Some(id), format!("but it must end the program ({})", quoted::<S>(id))),
             }
-        } else if let Some((rule, calls)) = missing(run, &closure.nodes, self.thread) {
+        } else if let Some((rule, calls)) = missing(run, &closure.nodes, self) {
             let would = match calls.is_empty() {
-                true => "the spec had it at".to_owned(),
+                true => "it has still to go on by".to_owned(),
                 false => format!("it would take {} to enable", calls.join(" and ")),
             };
             (Some(rule.clause), format!("but {would} {} ({})", rule.name, quoted::<S>(rule.clause)))
@@ -244,70 +247,104 @@ fn possible<S: Spec>(run: &Run<'_, S>, nodes: &[Node<S>]) -> Vec<Possible<S::Ret
     possible
 }
 
-/// The rule that a blocked operation was waiting for, and the calls that would have enabled it.
-fn missing<S: Spec>(run: &Run<'_, S>, nodes: &[Node<S>], thread: ThreadIndex) -> Option<(&'static Rule, Vec<String>)> {
+/// The rule that a blocked operation was waiting for, and the calls that would have enabled it: preferably so that it
+/// ends as it was seen to.
+fn missing<S: Spec>(
+    run: &Run<'_, S>,
+    nodes: &[Node<S>],
+    answer: &Unexplained<'_, S::Ret>,
+) -> Option<(&'static Rule, Vec<String>)> {
+    let thread = answer.thread;
     let stuck = |node: &&Node<S>| match &node.config.slots[thread] {
         Slot::Running { call, phase } => run.was_stuck(*call, phase),
         Slot::Idle | Slot::Finished(_) => false,
     };
     // Breadth first: the last one is furthest on its way.
-    let from = &nodes.iter().rev().find(stuck)?.config;
-    let checker = run.checker.clone().budget(MISSING_BUDGET);
-    let mut what_if = Run::ordered(&checker, run.events, Close::Cut);
-    what_if.calls = run.calls.clone();
-    let mut slots = from.slots.clone();
-    slots.push(Slot::Idle);
-    let from = ConfigOf::<S> { state: from.state.clone(), slots };
-    let mut done: Vec<Vec<S::Op>> = vec![Vec::new(); from.slots.len()];
-    for (thread, calls) in run.calls_of.iter().enumerate() {
-        done[thread] = calls.iter().map(|call| run.calls[*call].op.clone().into_owned()).collect();
+    let blocked = &nodes.iter().rev().find(stuck)?.config;
+    let mut done: Vec<Vec<S::Op>> =
+        run.calls_of.iter().map(|calls| calls.iter().map(|call| run.calls[*call].op.clone().into_owned()).collect()).collect();
+    let mut from = ConfigOf::<S>::clone(blocked);
+    if from.slots.len() < THREADS_WITH_A_STRANGER_MAX {
+        from.slots.push(Slot::Idle);
+        done.push(Vec::new());
     }
-    (0..=MISSING_CALLS_MAX).find_map(|calls_max| what_if_called(&mut what_if, &from, thread, &mut done, calls_max))
+    let Slot::Running { call, .. } = from.slots[thread] else { unreachable!("it is blocked") };
+    let checker = run.checker.clone().budget(MISSING_BUDGET);
+    [true, false].into_iter().find_map(|as_seen| {
+        let mut calls = run.calls.clone();
+        calls[call].fate = match answer.ret {
+            Some(ret) if as_seen => Fate::Returns(ret),
+            _ => Fate::Open,
+        };
+        let run = Run::what_if(&checker, calls);
+        let mut what_if = WhatIf { run, thread, done: done.clone(), as_seen };
+        (0..=MISSING_CALLS_MAX).find_map(|calls_max| what_if.called(&from, calls_max))
+    })
 }
 
-/// Whether some further calls let the thread's operation take a step.
-fn what_if_called<S: Spec>(
-    run: &mut Run<'_, S>,
-    from: &ConfigOf<S>,
+/// Looks for calls that would let a blocked operation go on.
+struct WhatIf<'h, S: Spec> {
+    run: Run<'h, S>,
+    /// The thread whose operation is blocked.
     thread: ThreadIndex,
-    done: &mut [Vec<S::Op>],
-    calls_max: usize,
-) -> Option<(&'static Rule, Vec<String>)> {
-    let mut closure = Closure::default();
-    closure.close(run, [(Rc::new(from.clone()), Coverage::START)], |_| false).ok()?;
-    let mut moves = Vec::new();
-    for node in &closure.nodes {
-        run.moves(&node.config, &mut moves);
-        for step in moves.drain(..) {
-            if matches!(step.by, Some((by, ..)) if by == thread) {
-                return Some((rule::<S>(step.rule), Vec::new()));
-            }
+    /// What each thread has called.
+    done: Vec<Vec<S::Op>>,
+    /// Whether the operation must then finish as it was seen to.
+    as_seen: bool,
+}
+
+impl<S: Spec> WhatIf<'_, S> {
+    /// The rule by which the operation goes on, and the calls, at most so many.
+    fn called(&mut self, from: &ConfigOf<S>, calls_max: usize) -> Option<(&'static Rule, Vec<String>)> {
+        let mut closure = Closure::default();
+        closure.close(&self.run, [(Rc::new(from.clone()), Coverage::START)], |_| false).ok()?;
+        let thread = self.thread;
+        let still_blocked = closure.nodes.iter().filter(|node| node.config.slots[thread] == from.slots[thread]);
+        if let Some(rule) = still_blocked.clone().find_map(|node| self.goes_on(&node.config)) {
+            return Some((rule, Vec::new()));
         }
-    }
-    if calls_max == 0 {
-        return None;
-    }
-    for node in &closure.nodes {
-        for caller in 0..node.config.slots.len() {
-            if caller == thread || matches!(node.config.slots[caller], Slot::Running { .. }) {
-                continue;
-            }
-            for op in run.checker.spec.next_ops(&done[caller]) {
-                let mut config = (*node.config).clone();
-                config.slots[caller] = Slot::Running { call: run.calls.len(), phase: S::Phase::default() };
-                run.calls.push(Call { op: Cow::Owned(op.clone()), fate: Fate::Open, next: None });
-                done[caller].push(op);
-                let found = what_if_called(run, &config, thread, done, calls_max - 1);
-                run.calls.pop();
-                let op = done[caller].pop().expect("pushed above");
-                if let Some((rule, mut calls)) = found {
-                    calls.insert(0, format!("`{op}`"));
-                    return Some((rule, calls));
+        if calls_max == 0 {
+            return None;
+        }
+        for node in still_blocked {
+            for caller in 0..node.config.slots.len() {
+                if matches!(node.config.slots[caller], Slot::Running { .. }) {
+                    continue;
+                }
+                for op in self.run.checker.spec.next_ops(&self.done[caller]) {
+                    let mut config = ConfigOf::<S>::clone(&node.config);
+                    config.slots[caller] = Slot::Running { call: self.run.calls.len(), phase: S::Phase::default() };
+                    self.run.calls.push(Call { op: Cow::Owned(op.clone()), fate: Fate::Open, next: None });
+                    self.done[caller].push(op);
+                    let found = self.called(&config, calls_max - 1);
+                    self.run.calls.pop();
+                    let op = self.done[caller].pop().expect("pushed above");
+                    if let Some((rule, mut calls)) = found {
+                        calls.insert(0, format!("`{op}`"));
+                        return Some((rule, calls));
+                    }
                 }
             }
         }
+        None
     }
-    None
+
+    /// The rule by which the operation goes on here, if it can.
+    fn goes_on(&self, config: &ConfigOf<S>) -> Option<&'static Rule> {
+        let mut moves = Vec::new();
+        self.run.moves(config, &mut moves);
+        moves.into_iter().filter(|step| matches!(step.by, Some((by, ..)) if by == self.thread)).find_map(|step| {
+            let rule = rule::<S>(step.rule);
+            if !self.as_seen {
+                return Some(rule);
+            }
+            let after = self.run.apply(config, step)?;
+            let finished = |config: &ConfigOf<S>| matches!(config.slots[self.thread], Slot::Finished(_));
+            let mut closure = Closure::default();
+            closure.close(&self.run, [(Rc::new(after), Coverage::START)], finished).ok()?;
+            closure.nodes.iter().any(|node| finished(&node.config)).then_some(rule)
+        })
+    }
 }
 
 /// Explains why none of the configurations is at rest.

@@ -131,6 +131,11 @@ impl<'h, S: Spec> Run<'h, S> {
         run
     }
 
+    /// Prepares to follow calls that nobody made.
+    pub fn what_if(checker: &'h Checker<S>, calls: Vec<Call<'h, S>>) -> Self {
+        Run { calls, ..Run::prepare(checker, &[], Close::Cut) }
+    }
+
     fn prepare(checker: &'h Checker<S>, events: &'h [EventOf<S>], close: Close) -> Self {
         let threads = events.iter().map(|event| event.thread() + 1).max().unwrap_or(0);
         let mut run = Run {
