@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use selvedge::platform::host::{Mutex, MutexGuard};
-use selvedge::platform::loom::{self, Loom};
-use selvedge::platform::shuttle::{self, SchedulerKind, Shuttle};
-use selvedge::platform::{Arc, Platform, Std};
+use selvedge::platform::shuttle::{self, SchedulerKind};
+use selvedge::platform::{
+    Arc, Bounds, Failure, Loom, Platform, Profile, Run, Shuttle, Std, Timeouts, loom,
+};
 use selvedge_model::spec::rule;
 use selvedge_model::{Spec, Unknown};
 
@@ -29,7 +30,7 @@ pub struct Target<S: Spec> {
     /// The program.
     pub program: Arc<Program<S::Op>>,
     /// What the explorer found.
-    pub allowed: Exploration<S>,
+    pub allowed: Exploration,
 }
 
 impl<S: Spec> Target<S> {
@@ -49,10 +50,28 @@ impl<S: Spec> Target<S> {
         self.allowed.outcomes.keys().any(|outcome| matches!(outcome, Outcome::Race { .. }))
     }
 
+    /// Whether a timed wait of the program may give up at any time.
+    pub fn timeouts_are_free(&self) -> bool {
+        self.spec.configuration().contains(&("timeouts", "free"))
+    }
+
     /// Whether weak memory can show through the program's own variables.
     pub fn has_atomics(&self) -> bool {
         self.program.variables.iter().any(|variable| variable.access != Access::Plain)
     }
+}
+
+/// The outcomes that subject `X` reaches under loom within the budget.
+pub fn reach<S: Spec, X: Subject<S, Platform = Loom>>(target: &Arc<Target<S>>, budget: &Budget) -> BTreeSet<Outcome> {
+    let job = Job {
+        target: target.clone(),
+        engine: Engine::Loom,
+        mode: Mode::Outcomes,
+        budget: budget.clone(),
+        weak: None,
+        replay: None,
+    };
+    on_loom::<S, X>(&Arc::new(job)).outcomes.into_keys().collect()
 }
 
 /// What an engine found.
@@ -155,8 +174,9 @@ pub struct Job<S: Spec> {
     pub mode: Mode,
     /// How far to look.
     pub budget: Budget,
-    /// Outcomes that the reference subject reached under this engine by weak memory.
-    pub weak: BTreeSet<Outcome>,
+    /// Outcomes beyond sequential consistency that the reference subject reached under this engine. `None` where it is
+    /// not known which there are: whatever the program's own atomics could explain is then let pass.
+    pub weak: Option<BTreeSet<Outcome>>,
     /// A schedule to follow instead of searching; see [`Violation::schedule`].
     pub replay: Option<String>,
 }
@@ -167,15 +187,12 @@ pub fn on_loom<S: Spec, X: Subject<S, Platform = Loom>>(job: &Arc<Job<S>>) -> Fi
     if let Err(reason) = X::supports(&job.target.spec, &job.target.program) {
         return observer.refuse(reason);
     }
-    let bounds = loom::Bounds {
-        preemptions: job.budget.preemptions,
-        max_executions: Some(job.budget.executions),
-        max_duration: Some(job.budget.duration),
-        ..loom::Bounds::default()
-    };
-    let body = observer.body::<X>(|number| Some(format!("execution={number}")), loom::stop);
-    let run = loom::explore(&bounds, body);
-    observer.finish(run.into())
+    let mut bounds = job.bounds(1);
+    if X::CHOOSES && job.target.program.threads.len() <= loom::MAX_ACTORS_WITH_CHOICES {
+        bounds.choice_bits = CHOICE_BITS;
+    }
+    let run = loom::explore(&bounds, observer.body::<X>(|number| Some(format!("execution={number}"))));
+    observer.finish(Search::of(&run))
 }
 
 /// Runs subject `X` under shuttle's schedulers, or under our own depth-first search on it.
@@ -187,26 +204,26 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
     let seed = job.budget.seed;
     let pct = SchedulerKind::Pct { seed, depth: job.budget.pct_depth };
     let (schedulers, share): (Vec<SchedulerKind>, u64) = match job.engine {
+        _ if job.replay.is_some() => match job.replay.as_deref().unwrap_or_default().parse() {
+            Ok(schedule) => (vec![SchedulerKind::Replay(schedule)], 1),
+            Err(error) => return observer.refuse(format!("the schedule cannot be read: {error}")),
+        },
         Engine::Dfs => (vec![SchedulerKind::Dfs], 1),
         Engine::Random => (vec![SchedulerKind::Random { seed }], 1),
         Engine::Pct => (vec![pct], 1),
         Engine::Urw => (vec![SchedulerKind::Urw { seed }], 1),
         _ => (vec![SchedulerKind::Random { seed }, pct, SchedulerKind::Urw { seed }], 3),
     };
-    let bounds = shuttle::Bounds {
-        max_executions: Some(job.budget.executions.div_ceil(share)),
-        max_duration: Some(job.budget.duration),
-        ..shuttle::Bounds::default()
-    };
-    let mut last = None;
+    let bounds = job.bounds(share);
+    let mut search = Search { complete: true, stopped: None };
     for scheduler in schedulers {
-        let body = observer.body::<X>(|_| Some(shuttle::recorded().to_string()), shuttle::stop);
-        last = Some(shuttle::explore(scheduler, &bounds, body).into());
-        if observer.is_over() {
+        let run = shuttle::explore(scheduler, &bounds, observer.body::<X>(|_| Some(shuttle::recorded().to_string())));
+        search = Search::of(&run);
+        if observer.is_over() || search.stopped.is_some() {
             break;
         }
     }
-    observer.finish(last.expect("there is at least one scheduler"))
+    observer.finish(search)
 }
 
 /// Runs subject `X` on real threads.
@@ -232,6 +249,39 @@ pub fn on_threads<S: Spec, X: Subject<S, Platform = Std>>(job: &Arc<Job<S>>) -> 
         }
     }
     observer.finish(Search { complete: false, stopped })
+}
+
+/// How an engine is told that it need not look further.
+const OVER: &str = "the search is over";
+
+/// The binary choices that a subject which chooses may make in one execution under loom.
+const CHOICE_BITS: u32 = 6;
+
+impl<S: Spec> Job<S> {
+    /// The bounds of one of `share` searches.
+    fn bounds(&self, share: u64) -> Bounds {
+        let timeouts = if self.target.timeouts_are_free() { Timeouts::Free } else { Timeouts::Clocked };
+        Bounds {
+            preemptions: self.budget.preemptions,
+            max_executions: Some(self.budget.executions.div_ceil(share)),
+            max_duration: Some(self.budget.duration),
+            profile: Profile { timeouts, ..Profile::default() },
+            ..Bounds::default()
+        }
+    }
+}
+
+impl Search {
+    fn of(run: &Run) -> Self {
+        let stopped = match (&run.failure, run.stopped) {
+            (Some(Failure::Panic(message)), _) if message == OVER => None,
+            (Some(failure), _) => Some(failure.to_string()),
+            (None, Some(_)) if !run.exhaustive => None,
+            (None, Some(stop)) => Some(stop.to_string()),
+            (None, None) => None,
+        };
+        Search { complete: run.complete, stopped }
+    }
 }
 
 /// How a search ended.
@@ -270,11 +320,11 @@ impl<S: Spec> Observer<S> {
         Arc::new(Observer { job, seen: Mutex::new(seen) })
     }
 
-    /// What an engine repeats: one execution, observed.
+    /// What an engine repeats: one execution, observed. Once the search is over it panics with [`OVER`], which is how
+    /// an engine is told to stop.
     fn body<X: Subject<S>>(
         self: &Arc<Self>,
         schedule: impl Fn(u64) -> Option<String> + Send + Sync + 'static,
-        stop: impl Fn() + Send + Sync + 'static,
     ) -> impl Fn() + Send + Sync + 'static {
         let observer = self.clone();
         move || {
@@ -282,7 +332,7 @@ impl<S: Spec> Observer<S> {
             let execution = execute::<S, X>(&job.target.spec, &job.target.program, job.mode);
             let number = observer.seen().findings.executions + 1;
             if observer.observe(execution, || schedule(number)) {
-                stop();
+                panic!("{OVER}");
             }
         }
     }
@@ -344,7 +394,11 @@ impl<S: Spec> Observer<S> {
         // After a race of the program's own, nothing that happens means anything.
         let anything_goes = job.target.is_racy();
         let is_allowed = job.target.allowed.outcomes.contains_key(&outcome) || anything_goes;
-        let is_weak = !is_allowed && job.weak.contains(&outcome);
+        let is_weak = !is_allowed
+            && match &job.weak {
+                Some(weak) => weak.contains(&outcome),
+                None => job.target.has_atomics() && matches!(outcome, Outcome::Final(_)),
+            };
         *seen.findings.outcomes.entry(outcome.clone()).or_default() += 1;
         if is_weak {
             seen.findings.weak.insert(outcome);

@@ -114,6 +114,14 @@ pub struct Counterexample {
     pub token: Option<String>,
 }
 
+impl std::fmt::Display for Counterexample {
+    /// The sentence, then what happened with a column a thread.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{}\n", self.sentence)?;
+        f.write_str(&crate::columns::render(&self.threads, &self.rows))
+    }
+}
+
 /// An expectation of the program and whether it held.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Expected {

@@ -116,6 +116,31 @@ impl Source {
         &self.text[self.places.expectations[expectation].clone()]
     }
 
+    /// Says that no spec has the name that the text gives; `known` are those that there are.
+    pub fn unknown_spec(&self, known: &[&str]) -> Diagnostics {
+        let name = &self.program.spec;
+        let help = match selvedge_model::spec::nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are: {}", known.join(", ")),
+        };
+        self.refused(format!("there is no spec `{name}`"), help)
+    }
+
+    /// Says what the spec refuses about the program as a whole.
+    pub fn refuse(&self, unknown: &selvedge_model::Unknown) -> Diagnostics {
+        let help = if unknown.expected.is_empty() {
+            String::new()
+        } else {
+            format!("expected: {}", unknown.expected.join(", "))
+        };
+        self.refused(unknown.message.clone(), help)
+    }
+
+    fn refused(&self, message: String, help: String) -> Diagnostics {
+        let problem = Diagnostic::new(message, self.places.spec.clone(), "this spec").maybe_help(Some(help));
+        Diagnostics::new(&self.name, &self.text, vec![problem])
+    }
+
     /// The program with its operations read as those of spec `S`, everything checked that only the spec knows:
     /// operations, parameters and their values, observables, clauses, answers.
     ///

@@ -3,9 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use selvedge::platform::loom::Loom;
-use selvedge::platform::shuttle::Shuttle;
-use selvedge::platform::{Platform, Std, host};
+use selvedge::platform::{Loom, Platform, Shuttle, Std, host};
 use selvedge::{RawMutex, RwMutex, go};
 use selvedge_model::Thread;
 use selvedge_model::cond::{CondSpec, Locker, Op, Ret, Which};

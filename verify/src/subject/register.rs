@@ -3,9 +3,7 @@
 //! A subject that fetches its value before its call returns values that were current once, only not during the call. No
 //! look at outcomes finds it; an engine whose calls and returns are scheduling points does.
 
-use selvedge::platform::loom::Loom;
-use selvedge::platform::shuttle::Shuttle;
-use selvedge::platform::{Atomic, Ordering, Platform, Std};
+use selvedge::platform::{Atomic, Loom, Ordering, Platform, Shuttle, Std};
 use selvedge_model::Thread;
 use selvedge_model::toy::register::{Op, RegisterSpec, Ret};
 

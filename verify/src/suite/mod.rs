@@ -261,7 +261,7 @@ impl Suite {
     fn system_of(&self, file: &str, text: &str) -> Result<&dyn AnySystem, Diagnostics> {
         let source = crate::litmus::parse(file, text)?;
         let names: Vec<&str> = self.systems.iter().map(|system| system.name()).collect();
-        self.system(source.spec()).ok_or_else(|| source.unknown_spec(&names))
+        self.system(&source.untyped().spec).ok_or_else(|| source.unknown_spec(&names))
     }
 }
 

@@ -174,16 +174,30 @@ fn reproduce(planned: &Planned, options: &Options) -> String {
 }
 
 /// How often the explorer took each rule, by name.
-pub(super) fn rules_by_name<S: Spec>(exploration: &Exploration<S>) -> BTreeMap<String, u64> {
-    S::rules().iter().zip(&exploration.rules).map(|(rule, count)| (rule.name.to_owned(), *count)).collect()
+pub(super) fn rules_by_name(exploration: &Exploration) -> BTreeMap<String, u64> {
+    exploration.rules.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+/// The shortest way to an outcome.
+pub(super) fn path_to<S: Spec>(target: &Target<S>, outcome: &Outcome) -> Option<explore::Path> {
+    let states = explore::Limits::default().states;
+    explore::shortest_path(&target.spec, &target.program, states, |reached, _| reached == outcome).ok().flatten()
+}
+
+/// An expectation as the language writes it.
+pub(super) fn expectation_in_words<Op: std::fmt::Display>(
+    program: &Program<Op>,
+    expectation: &crate::litmus::Expectation,
+) -> String {
+    format!("{} {}", expectation.quantifier, program.condition(&expectation.condition))
 }
 
 /// The spec alone.
 pub(super) fn spec<S: Spec>(target: &Target<S>, expectations: Vec<Expected>) -> Found {
     let allowed = &target.allowed;
     let broken: Vec<&Expected> = expectations.iter().filter(|expected| expected.held != Some(true)).collect();
-    let mut found = if let Some(violated) = allowed.broken.first() {
-        Found::new(Verdict::Fail, format!("the spec breaks its own clause {}: {}", violated.clause, violated.text))
+    let mut found = if let Some(explore::Violation { broken, .. }) = allowed.violations.first() {
+        Found::new(Verdict::Fail, format!("the spec breaks its own clause {}: {}", broken.clause, broken.text))
     } else if let Some(expected) = broken.first() {
         Found::new(Verdict::Fail, format!("the expectation does not hold: {}", expected.text))
     } else if !allowed.complete {
@@ -193,7 +207,7 @@ pub(super) fn spec<S: Spec>(target: &Target<S>, expectations: Vec<Expected>) -> 
     };
     found.technique = format!("explorer, all {} states of {}", allowed.states, super::run::spec_in_words(&target.spec));
     found.complete = allowed.complete;
-    found.states = allowed.states;
+    found.states = allowed.states as u64;
     found.rules = rules_by_name(allowed);
     found.clauses = target.program.clauses.clone();
     found.expectations = expectations;
@@ -239,7 +253,7 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
     found.complete = findings.complete;
     found.executions = findings.executions;
     found.histories = findings.histories;
-    found.states = target.allowed.states;
+    found.states = target.allowed.states as u64;
     found.outcomes = witnesses(target, findings);
     found.relation = findings.refused.is_none().then_some(relation);
     found.rules = findings.rules.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
@@ -343,10 +357,10 @@ fn counterexample<S: Spec>(
     }
 }
 
-fn event_in_words<S: Spec>(program: &Program<S::Op>, event: &crate::history::EventOf<S>) -> String
-where
-    S::Op: std::fmt::Display,
-{
+fn event_in_words<Op: std::fmt::Display, Ret: std::fmt::Display>(
+    program: &Program<Op>,
+    event: &Event<Op, Ret>,
+) -> String {
     match event {
         Event::Call { op, .. } => op.to_string(),
         Event::Return { ret, .. } => format!("→ {ret}"),
@@ -380,24 +394,22 @@ pub(super) fn program_killed<S: Spec>(
         .program
         .expectations
         .iter()
-        .find(|expectation| !explore::judge(expectation, &rewritten.allowed).held)?;
-    let text = crate::litmus::expectation_text(&rewritten.program, expectation);
+        .find(|expectation| explore::judge(expectation, &rewritten.allowed).held == Some(false))?;
+    let text = expectation_in_words(&rewritten.program, expectation);
     let witness = explore::judge(expectation, &rewritten.allowed).witness;
     let mut found = Found::new(Verdict::Pass, format!("killed: the expectation no longer holds: {text}"));
     found.technique = format!("explorer, all {} states", rewritten.allowed.states);
     found.complete = rewritten.allowed.complete;
-    found.states = rewritten.allowed.states;
+    found.states = rewritten.allowed.states as u64;
     found.executions = tried;
     found.note = Some(planted.to_owned());
     found.clauses = original.program.clauses.clone();
-    let path = witness.as_ref().and_then(|witness| {
-        explore::shortest_path(&rewritten.spec, &rewritten.program, |reached| reached == witness)
-    });
+    let path = witness.as_ref().and_then(|witness| path_to(rewritten, witness));
     found.counterexample = path.map(|path| Counterexample {
         clause: None,
         sentence: format!("{planted}: `{text}` no longer holds"),
-        threads: rewritten.program.threads.iter().map(|thread| thread.name.clone()).collect(),
-        rows: path.rows(),
+        threads: path.threads,
+        rows: path.rows,
         allowed: original
             .allowed
             .outcomes

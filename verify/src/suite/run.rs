@@ -1,10 +1,9 @@
 //! Planning and running the checks of one system.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use selvedge::platform::loom::Loom;
-use selvedge::platform::shuttle::Shuttle;
-use selvedge::platform::{Arc, Std, loom};
+use selvedge::platform::{Arc, Loom, Shuttle, Std, loom};
 use selvedge_model::Spec;
 
 use super::record::{self, Found};
@@ -86,8 +85,9 @@ impl<S: Spec> AnySystem for System<S> {
     }
 
     fn outcomes(&self, file: &str, text: &str) -> Result<Outcomes, Diagnostics> {
-        let program = litmus::parse(file, text)?.program::<S>()?;
-        let target = Target::<S>::new(program).map_err(|unknown| Diagnostics::whole(file, text, &unknown.message))?;
+        let source = litmus::parse(file, text)?;
+        let program = source.program::<S>()?;
+        let target = Target::<S>::new(program).map_err(|unknown| source.refuse(&unknown))?;
         let program = &target.program;
         let outcomes = target
             .allowed
@@ -95,9 +95,7 @@ impl<S: Spec> AnySystem for System<S> {
             .keys()
             .map(|outcome| AllowedOutcome {
                 outcome: explore::describe(program, outcome),
-                path: explore::shortest_path(&target.spec, program, |reached| reached == outcome)
-                    .map(|path| path.to_string())
-                    .unwrap_or_default(),
+                path: record::path_to(&target, outcome).map(|path| path.render()).unwrap_or_default(),
             })
             .collect();
         Ok(Outcomes {
@@ -105,9 +103,9 @@ impl<S: Spec> AnySystem for System<S> {
             spec: spec_in_words(&target.spec),
             outcomes,
             expectations: expectations(&target),
-            states: target.allowed.states,
+            states: target.allowed.states as u64,
             transitions: target.allowed.transitions,
-            depth: target.allowed.depth,
+            depth: target.allowed.depth as u64,
             complete: target.allowed.complete,
             rules: record::rules_by_name(&target.allowed),
         })
@@ -373,7 +371,7 @@ fn incapable<S: Spec>(target: &Target<S>, engine: Engine, chooses: bool) -> Opti
     match engine {
         Engine::Loom => {
             let chooses = chooses || target.timeouts_are_free();
-            let limit = if chooses { loom::MAX_ACTORS_CHOOSING } else { loom::MAX_ACTORS };
+            let limit = if chooses { loom::MAX_ACTORS_WITH_CHOICES } else { loom::MAX_ACTORS };
             (threads > limit).then(|| {
                 let why = if chooses { ", one of its five being spent on choices" } else { "" };
                 format!("{threads} threads, and loom has room for {limit}{why}")
@@ -404,7 +402,7 @@ fn run<S: Spec>(
     let mode = if engine == Engine::Loom { Mode::Outcomes } else { Mode::Histories };
     let weak = match engine {
         Engine::Loom if target.has_atomics() => weak_outcomes(target, options),
-        _ => Default::default(),
+        _ => Some(Default::default()),
     };
     let job = |budget: &Budget| {
         Arc::new(Job { target: target.clone(), engine, mode, budget: budget.clone(), weak: weak.clone(), replay: None })
@@ -435,17 +433,14 @@ fn run<S: Spec>(
 }
 
 /// The outcomes beyond sequential consistency that the program's own atomics allow: those that the reference subject
-/// reaches under loom and the explorer does not.
-fn weak_outcomes<S: Spec>(target: &Arc<Target<S>>, options: &Options) -> std::collections::BTreeSet<litmus::Outcome> {
+/// reaches under loom and the explorer does not. `None` if loom has no room for the reference subject.
+fn weak_outcomes<S: Spec>(target: &Arc<Target<S>>, options: &Options) -> Option<BTreeSet<litmus::Outcome>> {
     if incapable(target, Engine::Loom, true).is_some() {
-        return Default::default();
+        return None;
     }
-    let mut budget = options.profile.budget(Engine::Loom, options.seed);
-    budget.executions /= 4;
-    crate::conformance::reach::<S, Reference<S, Loom>>(target, &budget)
-        .into_iter()
-        .filter(|outcome| !target.allowed.outcomes.contains_key(outcome))
-        .collect()
+    let budget = options.profile.budget(Engine::Loom, options.seed);
+    let reached = crate::conformance::reach::<S, Reference<S, Loom>>(target, &budget);
+    Some(reached.into_iter().filter(|outcome| !target.allowed.outcomes.contains_key(outcome)).collect())
 }
 
 fn expectations<S: Spec>(target: &Target<S>) -> Vec<Expected> {
@@ -454,8 +449,8 @@ fn expectations<S: Spec>(target: &Target<S>) -> Vec<Expected> {
         .expectations
         .iter()
         .map(|expectation| Expected {
-            text: litmus::expectation_text(&target.program, expectation),
-            held: Some(explore::judge(expectation, &target.allowed).held),
+            text: record::expectation_in_words(&target.program, expectation),
+            held: explore::judge(expectation, &target.allowed).held,
         })
         .collect()
 }

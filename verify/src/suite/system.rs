@@ -1,8 +1,6 @@
 //! A system: a spec with its corpus, its subjects and its planted bugs. Everything that a check needs to know.
 
-use selvedge::platform::loom::Loom;
-use selvedge::platform::shuttle::Shuttle;
-use selvedge::platform::Std;
+use selvedge::platform::{Loom, Shuttle, Std};
 use selvedge_model::Spec;
 
 use crate::conformance::{Driver, on_loom, on_shuttle, on_threads};
