@@ -1,2 +1,8 @@
 //! Concurrency primitives.
+pub mod cond;
+pub mod lock;
 pub mod platform;
+mod waiter;
+
+pub use cond::{Cond, Held, StdGuard, TimedOut, go};
+pub use lock::{Locker, Mutex, MutexGuard, RawMutex, ReadLocker, RwMutex};

@@ -156,6 +156,11 @@ pub enum Phase {
     /// Not begun.
     #[default]
     Start,
+    /// A timed wait that knows when it gives up and has no ticket yet.
+    Timed {
+        /// When it gives up.
+        deadline_ms: u64,
+    },
     /// A wait that has its ticket and still holds the lock.
     Queued {
         /// When it gives up, if its timeout is clocked.
@@ -360,6 +365,7 @@ crate::rules! {
     BROADCAST_NONE = "broadcast.none", "COND-08", Must, "Returns without effect: no ticket that it found is outstanding.";
     COPY = "copy", "COND-15", Must, "Copies the condition variable.";
     COPIED_ABORT = "copied.abort", "COND-16", Must, "Ends the program: the condition variable is a copy of a used one.";
+    TIMEOUT_SET = "timeout.set", "COND-T05", Must, "Reads the clock; the timeout counts from here.";
     TIMEOUT_DUE = "timeout.due", "COND-T01", Must, "Gives the ticket up: the deadline has passed.";
     TIMEOUT_FREE = "timeout.free", "COND-T02", May, "Gives the ticket up, at any time.";
     TIMEOUT_RELOCK = "timeout.relock", "COND-T03", Must, "Takes the lock again and returns `timeout`.";
@@ -462,6 +468,11 @@ static CLAUSES: &[Clause] = &[
         "COND-T04",
         TIMED,
         "Virtual time only moves forward, and only by `advance`.",
+    ),
+    Clause::extension(
+        "COND-T05",
+        TIMED,
+        "The timeout of a wait counts from its call, not from when it took its ticket.",
     ),
 ];
 
@@ -945,11 +956,16 @@ impl CondSpec {
         let counted = self.counts_tickets();
         let without_ticket = || state.with_waiters(which, |waiters| waiters.settle(thread, counted));
         match *phase {
-            Phase::Start => {
+            Phase::Start if timeout_ms.is_some() && self.timeouts == Timeouts::Clocked => {
+                let deadline_ms = state.now_ms + u64::from(timeout_ms.unwrap_or_default());
+                out.push(goes_on(TIMEOUT_SET, state.clone(), Phase::Timed { deadline_ms }));
+            }
+            Phase::Start | Phase::Timed { .. } => {
                 let after = state.with_waiters(which, |waiters| waiters.enqueue(thread, counted));
-                let deadline_ms = timeout_ms
-                    .filter(|_| self.timeouts == Timeouts::Clocked)
-                    .map(|timeout_ms| state.now_ms + u64::from(timeout_ms));
+                let deadline_ms = match *phase {
+                    Phase::Timed { deadline_ms } => Some(deadline_ms),
+                    _ => None,
+                };
                 out.push(goes_on(WAIT_ENQUEUE, after, Phase::Queued { deadline_ms }));
             }
             Phase::Queued { deadline_ms } => out.push(match self.released(state, thread, Side::OfLocker) {

@@ -107,6 +107,9 @@ pub struct Counterexample {
     pub seen: String,
     /// The program in litmus syntax.
     pub program: String,
+    /// The recorded history as JSON lines, as `selvedge history` reads it; empty where none was recorded.
+    #[serde(default)]
+    pub history: String,
     /// Replays the schedule, where the engine can.
     pub token: Option<String>,
 }
@@ -133,6 +136,14 @@ pub struct Maker {
     pub target: String,
     /// The machine's kernel release.
     pub kernel: String,
+}
+
+impl Maker {
+    /// Nobody yet: a child process leaves the field to its parent.
+    pub fn unknown() -> Self {
+        let unknown = || "unknown".to_owned();
+        Maker { suite: unknown(), commit: unknown(), rustc: unknown(), target: unknown(), kernel: unknown() }
+    }
 }
 
 /// The record of one check.

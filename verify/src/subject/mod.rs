@@ -1,9 +1,14 @@
 //! Subjects: something real that performs a spec's operations.
 
+pub mod cond;
+pub mod locker;
+pub mod reference;
+pub mod register;
+
 use selvedge::platform::Platform;
 use selvedge_model::{Spec, Thread};
 
-use crate::litmus::Observed;
+use crate::litmus::{Observed, Program};
 
 /// Why an operation did not return.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,11 +28,14 @@ pub trait Subject<S: Spec>: Send + Sync + Sized + 'static {
     where
         Self: 'a;
 
+    /// Whether the subject itself makes free choices ([`Platform::choose`]), which some engines must pay for.
+    const CHOOSES: bool = false;
+
     /// A new subject in the initial state that the program asks for. An error says why it cannot have that state.
     fn create(spec: &S, initial: &[(String, i64)]) -> Result<Self, String>;
 
-    /// Whether the subject can perform the operation at all. An error says why not: the check is then skipped.
-    fn supports(_spec: &S, _op: &S::Op) -> Result<(), String> {
+    /// Whether the subject can perform the program at all. An error says why not: the check is then skipped.
+    fn supports(_spec: &S, _program: &Program<S::Op>) -> Result<(), String> {
         Ok(())
     }
 

@@ -1,0 +1,342 @@
+//! Waiters and the queues that they stand in: what [`Cond`](crate::Cond) and [`RawMutex`](crate::RawMutex) share.
+//!
+//! A waiter is a node on the stack of the thread that waits. It stands in at most one queue at a time; whoever takes it
+//! out holds it as a [`Detached`], the one permission to wake it or to put it into another queue. A condition variable
+//! can therefore hand its waiters over to a lock without allocating and without waking them.
+//!
+//! # Life of a waiter
+//!
+//! ```text
+//!             stand in line                 taken out                 wake
+//!   (created) ────────────▶ in a queue ──────────────────▶ Detached ───────▶ woken ──▶ (dropped by its own thread)
+//!                               ▲   │ taken out by its own thread: timeout, unwinding   ▲
+//!                               │   └───────────────────────────────────────────────────┘
+//!                               └── put into another queue ── Detached
+//! ```
+//!
+//! The rule on which every `unsafe` block here rests, called **the rule of life** below: *the waiting thread keeps the
+//! node alive and in place until the node has been woken, or until that thread has itself taken it out of its queue
+//! under the lock that guards the queue.* [`Queue::enlist`] makes it the caller's promise. The store that wakes is
+//! the last access that anybody else makes.
+//!
+//! # Tokens
+//!
+//! Parking uses the thread's one token, which the thread's other code may use as well. Two facts keep them apart.
+//! A waker unparks only a waiter that had declared itself parked, so a waiter that is notified before it parks leaves
+//! no token behind. And a waiter that took a token without having been woken keeps sleeping and puts that token back at
+//! the end. What remains is inherent in a token that counts only to one: a token left while ours is pending is one
+//! token, and a timed wait that is notified in the instant of its timeout may leave ours behind. Both are within what
+//! `std::thread::park` promises its callers, who must test a condition of their own around it.
+
+use std::marker::PhantomData;
+use std::mem;
+use std::ptr;
+use std::time::Duration;
+
+use crate::platform::{Atomic, Ordering, Platform, TrackedCell, Unpark};
+
+/// Neither woken nor parked.
+const RUNNING: u32 = 0;
+/// Parked, or committed to park: whoever wakes the waiter must unpark its thread.
+const PARKED: u32 = 1;
+/// Woken by a notification.
+const NOTIFIED: u32 = 2;
+/// Woken by an unlock, after it stood in a lock's queue.
+const UNLOCKED: u32 = 3;
+
+/// Who woke a waiter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Waker {
+    /// `signal` or `broadcast`.
+    Notifier,
+    /// The `unlock` of a lock in whose queue the waiter stood.
+    Unlocker,
+}
+
+/// A thread that waits. See the module's documentation for its life.
+pub(crate) struct Waiter<P: Platform> {
+    /// [`RUNNING`], [`PARKED`], [`NOTIFIED`] or [`UNLOCKED`].
+    state: P::AtomicU32,
+    /// The waiter's place in its queue.
+    ///
+    /// # Safety
+    ///
+    /// In a queue: accessed only under the lock that guards the queue. Detached: only by the holder of the
+    /// [`Detached`]. Otherwise: only by the waiting thread.
+    link: P::Cell<Link<P>>,
+}
+
+struct Link<P: Platform> {
+    previous: *const Waiter<P>,
+    next: *const Waiter<P>,
+    /// Its number in the queue of a condition variable.
+    ticket: u64,
+    /// Taken by the waker.
+    thread: Option<P::Thread>,
+}
+
+// SAFETY: the pointers are followed only under the conditions stated at `Waiter::link`, whichever thread does it.
+unsafe impl<P: Platform> Send for Link<P> {}
+
+impl<P: Platform> Waiter<P> {
+    /// A waiter for the calling thread, with its number in the line where it will stand first.
+    pub(crate) fn new(ticket: u64) -> Self {
+        let thread = Some(P::current());
+        Self {
+            state: P::AtomicU32::new(RUNNING),
+            link: P::Cell::new(Link {
+                previous: ptr::null(),
+                next: ptr::null(),
+                ticket,
+                thread,
+            }),
+        }
+    }
+
+    /// Sleeps until woken.
+    pub(crate) fn sleep(&self) -> Waker {
+        // Acquire: what the waker did before it woke us happens before we go on.
+        if self
+            .state
+            .compare_exchange(RUNNING, PARKED, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+        {
+            // From here on the waker leaves a token, so that we must take one: park before looking again.
+            self.park();
+        }
+        self.waker().expect("a waiter sleeps until it is woken")
+    }
+
+    /// Sleeps until woken or until `deadline`; `None` says that the deadline came first.
+    ///
+    /// After `None` the waiter may be woken still: take it out of its queue or [`oversleep`](Self::oversleep).
+    pub(crate) fn sleep_until(&self, deadline: Duration) -> Option<Waker> {
+        if self
+            .state
+            .compare_exchange(RUNNING, PARKED, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+        {
+            let mut strangers = 0;
+            loop {
+                let left = deadline.saturating_sub(P::now());
+                let token = !left.is_zero() && P::park_timeout(left);
+                if !token || self.waker().is_some() {
+                    break;
+                }
+                strangers += 1;
+            }
+            Self::put_back(strangers);
+        }
+        self.waker()
+    }
+
+    /// Sleeps on after the deadline, for a waiter that was found to be notified.
+    pub(crate) fn oversleep(&self) -> Waker {
+        if self.waker().is_none() {
+            self.park();
+        }
+        self.waker().expect("a waiter sleeps until it is woken")
+    }
+
+    /// Waits for a wake that is under way: the waiter stands in no queue any more.
+    pub(crate) fn outlast(&self) {
+        while self.waker().is_none() {
+            P::yield_now();
+        }
+    }
+
+    /// Ends the waiter's life: nobody else may touch it any more. Race-detecting platforms check that.
+    pub(crate) fn retire(&self) {
+        self.link.with_mut(|_| ());
+    }
+
+    /// Who has woken it, if anybody has.
+    pub(crate) fn waker(&self) -> Option<Waker> {
+        match self.state.load(Ordering::Acquire) {
+            NOTIFIED => Some(Waker::Notifier),
+            UNLOCKED => Some(Waker::Unlocker),
+            _ => None,
+        }
+    }
+
+    /// Takes tokens until one came with or after the wake.
+    fn park(&self) {
+        let mut strangers = 0;
+        loop {
+            P::park();
+            if self.waker().is_some() {
+                break;
+            }
+            strangers += 1;
+        }
+        Self::put_back(strangers);
+    }
+
+    /// Puts back the tokens that were not for us: however many there were, a thread has one.
+    fn put_back(strangers: usize) {
+        if strangers > 0 {
+            P::current().unpark();
+        }
+    }
+}
+
+/// A waiter that stands in no queue and sleeps: the one permission to wake it or to let it stand in line again.
+#[must_use = "a detached waiter that is not woken sleeps for ever"]
+pub(crate) struct Detached<P: Platform>(*const Waiter<P>);
+
+impl<P: Platform> Detached<P> {
+    /// Wakes the waiter.
+    pub(crate) fn wake(self, waker: Waker) {
+        let woken = match waker {
+            Waker::Notifier => NOTIFIED,
+            Waker::Unlocker => UNLOCKED,
+        };
+        // SAFETY: the waiter is alive until it is woken (rule of life), and detached: its link is ours.
+        let thread = unsafe { with_link(self.0, |link| link.thread.take()) };
+        // SAFETY: as above; the waiter is woken by this very store and not touched after it.
+        // Release: what we did happens before the waiter goes on.
+        let before = unsafe { (*self.0).state.swap(woken, Ordering::AcqRel) };
+        debug_assert!(before == RUNNING || before == PARKED, "a waiter is woken once");
+        if before == PARKED {
+            thread.expect("a waiter keeps its thread until it is woken").unpark();
+        }
+    }
+}
+
+/// A first-in, first-out queue of waiters. A lock guards it, or one thread owns it.
+pub(crate) struct Queue<P: Platform> {
+    first: *const Waiter<P>,
+    last: *const Waiter<P>,
+    waiters: PhantomData<P>,
+}
+
+// SAFETY: the pointers are followed only under the conditions stated at `Waiter::link`, whichever thread does it.
+unsafe impl<P: Platform> Send for Queue<P> {}
+
+impl<P: Platform> Queue<P> {
+    /// An empty queue.
+    pub(crate) const fn new() -> Self {
+        Self {
+            first: ptr::null(),
+            last: ptr::null(),
+            waiters: PhantomData,
+        }
+    }
+
+    /// Whether nobody stands in the queue.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_null()
+    }
+
+    /// The ticket of the first waiter.
+    pub(crate) fn first_ticket(&self) -> Option<u64> {
+        // SAFETY: a waiter in our queue is alive (rule of life), and its link is ours by `&self`.
+        (!self.is_empty()).then(|| unsafe { with_link(self.first, |link| link.ticket) })
+    }
+
+    /// Lets the calling thread's waiter stand in line, last.
+    ///
+    /// # Safety
+    ///
+    /// The caller keeps the rule of life: from now on `waiter` stays alive and in place until it has been woken or
+    /// taken out by [`Queue::remove`]. It stands in no queue yet.
+    pub(crate) unsafe fn enlist(&mut self, waiter: &Waiter<P>) {
+        self.push_back(Detached(waiter));
+    }
+
+    /// Lets a waiter stand in line, last.
+    pub(crate) fn push_back(&mut self, waiter: Detached<P>) {
+        self.append(Self {
+            first: waiter.0,
+            last: waiter.0,
+            waiters: PhantomData,
+        });
+    }
+
+    /// Lets all waiters of another queue stand in line, in their order. Takes constant time.
+    pub(crate) fn append(&mut self, other: Self) {
+        if other.is_empty() {
+            return;
+        }
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        // SAFETY: both waiters are alive (rule of life) and stand in queues that we hold.
+        unsafe {
+            with_link(self.last, |link| link.next = other.first);
+        }
+        // SAFETY: as above.
+        unsafe {
+            with_link(other.first, |link| link.previous = self.last);
+        }
+        self.last = other.last;
+    }
+
+    /// Takes the first waiter out.
+    pub(crate) fn pop_front(&mut self) -> Option<Detached<P>> {
+        if self.is_empty() {
+            return None;
+        }
+        let first = self.first;
+        // SAFETY: the first waiter stands in this queue.
+        unsafe { self.unlink(first) };
+        Some(Detached(first))
+    }
+
+    /// Takes a waiter out, if it stands in this queue. Takes time linear in the length of the queue.
+    pub(crate) fn find_and_remove(&mut self, waiter: &Waiter<P>) -> bool {
+        let mut each = self.first;
+        while !each.is_null() {
+            if ptr::eq(each, waiter) {
+                // SAFETY: we have just found it in this queue.
+                unsafe { self.unlink(each) };
+                return true;
+            }
+            // SAFETY: a waiter in our queue is alive (rule of life), and its link is ours by `&mut self`.
+            each = unsafe { with_link(each, |link| link.next) };
+        }
+        false
+    }
+
+    /// Takes a waiter out that stands in this queue. Takes constant time.
+    ///
+    /// # Safety
+    ///
+    /// It does stand in this queue.
+    pub(crate) unsafe fn unlink(&mut self, waiter: *const Waiter<P>) {
+        // SAFETY: a waiter in our queue is alive (rule of life), and its link is ours by `&mut self`.
+        let (previous, next) = unsafe {
+            with_link(waiter, |link| {
+                (
+                    mem::replace(&mut link.previous, ptr::null()),
+                    mem::replace(&mut link.next, ptr::null()),
+                )
+            })
+        };
+        if previous.is_null() {
+            self.first = next;
+        } else {
+            // SAFETY: a neighbour stands in the same queue.
+            unsafe { with_link(previous, |link| link.next = next) };
+        }
+        if next.is_null() {
+            self.last = previous;
+        } else {
+            // SAFETY: as above.
+            unsafe { with_link(next, |link| link.previous = previous) };
+        }
+    }
+}
+
+/// Reads or changes a waiter's link.
+///
+/// # Safety
+///
+/// The waiter is alive, and the caller may access its link: see [`Waiter::link`].
+unsafe fn with_link<P: Platform, R>(waiter: *const Waiter<P>, access: impl FnOnce(&mut Link<P>) -> R) -> R {
+    // SAFETY: alive, as the caller promises.
+    let waiter = unsafe { &*waiter };
+    // SAFETY: ours alone for now, as the caller promises; `access` is not handed any other way to the link.
+    waiter.link.with_mut(|link| access(unsafe { &mut *link }))
+}

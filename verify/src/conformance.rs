@@ -1,0 +1,433 @@
+//! Does a subject do only what the spec allows? One program, one subject, one engine.
+//!
+//! The explorer says once what the program may come to. The engine then runs it again and again, and every execution is
+//! held against that: its outcome must be one of those, and in [`Mode::Histories`] its history must be one that the
+//! spec can follow, up to who is blocked at the end. Equal histories are judged once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use selvedge::platform::host::{Mutex, MutexGuard};
+use selvedge::platform::loom::{self, Loom};
+use selvedge::platform::shuttle::{self, SchedulerKind, Shuttle};
+use selvedge::platform::{Arc, Platform, Std};
+use selvedge_model::spec::rule;
+use selvedge_model::{Spec, Unknown};
+
+use crate::check::{self, At, Checker, Judge, Judgement};
+use crate::engine::{Budget, Engine};
+use crate::evidence::{Mode, Relation};
+use crate::execute::{Ending, Execution, execute};
+use crate::explore::{self, Exploration, explore};
+use crate::litmus::{Access, Outcome, Program};
+use crate::subject::Subject;
+
+/// A program, its spec, and everything that the spec lets the program come to.
+#[derive(Debug)]
+pub struct Target<S: Spec> {
+    /// The spec, with the program's parameters.
+    pub spec: S,
+    /// The program.
+    pub program: Arc<Program<S::Op>>,
+    /// What the explorer found.
+    pub allowed: Exploration<S>,
+}
+
+impl<S: Spec> Target<S> {
+    /// Explores the program under its spec.
+    ///
+    /// # Errors
+    ///
+    /// If the program sets a parameter or an initial value that the spec does not have.
+    pub fn new(program: Program<S::Op>) -> Result<Self, Unknown> {
+        let spec = S::configure(&program.parameters)?;
+        let allowed = explore(&spec, &program, &explore::Limits::default())?;
+        Ok(Target { spec, program: Arc::new(program), allowed })
+    }
+
+    /// Whether the program has a data race of its own, whatever subject runs it.
+    pub fn is_racy(&self) -> bool {
+        self.allowed.outcomes.keys().any(|outcome| matches!(outcome, Outcome::Race { .. }))
+    }
+
+    /// Whether weak memory can show through the program's own variables.
+    pub fn has_atomics(&self) -> bool {
+        self.program.variables.iter().any(|variable| variable.access != Access::Plain)
+    }
+}
+
+/// What an engine found.
+#[derive(Debug)]
+pub struct Findings<S: Spec> {
+    /// Executions run.
+    pub executions: u64,
+    /// Executions without an outcome, and why the last of them has none.
+    pub truncated: (u64, Option<String>),
+    /// The outcomes and how often each was seen.
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// Outcomes among them that only weak memory allows.
+    pub weak: BTreeSet<Outcome>,
+    /// Distinct histories judged.
+    pub histories: u64,
+    /// In how many executions the spec's explanation takes each rule, by name.
+    pub rules: BTreeMap<&'static str, u64>,
+    /// The first violation, if there was one.
+    pub violation: Option<Violation<S>>,
+    /// A history that no budget sufficed to judge.
+    pub unjudged: Option<String>,
+    /// Whether the engine looked at everything within its bound.
+    pub complete: bool,
+    /// Why it stopped before that.
+    pub stopped: Option<String>,
+    /// Why the subject could not run at all.
+    pub refused: Option<String>,
+}
+
+/// An execution that the spec does not allow.
+#[derive(Clone, Debug)]
+pub struct Violation<S: Spec> {
+    /// The execution.
+    pub execution: Execution<S>,
+    /// Which execution it was, counted from 1.
+    pub number: u64,
+    /// Where in its history the violation shows.
+    pub at: At,
+    /// The clause to blame, if there is one.
+    pub clause: Option<&'static str>,
+    /// What is wrong, one sentence.
+    pub sentence: String,
+    /// What the spec allowed there.
+    pub allowed: Vec<String>,
+    /// What was seen there.
+    pub seen: String,
+    /// What replays it; see [`replay`].
+    pub schedule: Option<String>,
+}
+
+impl<S: Spec> Violation<S> {
+    /// Lets the checker say what is wrong.
+    fn blame(&mut self, found: check::Violation) {
+        (self.at, self.clause) = (found.at, found.clause);
+        (self.sentence, self.allowed, self.seen) = (found.sentence, found.allowed, found.seen);
+    }
+}
+
+impl<S: Spec> Findings<S> {
+    fn new() -> Self {
+        Findings {
+            executions: 0,
+            truncated: (0, None),
+            outcomes: BTreeMap::new(),
+            weak: BTreeSet::new(),
+            histories: 0,
+            rules: BTreeMap::new(),
+            violation: None,
+            unjudged: None,
+            complete: false,
+            stopped: None,
+            refused: None,
+        }
+    }
+
+    /// The outcomes seen compared with those that the spec allows.
+    pub fn relation(&self, target: &Target<S>) -> Relation {
+        let allowed = &target.allowed.outcomes;
+        if self.violation.is_some() {
+            Relation::Wider
+        } else if allowed.keys().all(|outcome| self.outcomes.contains_key(outcome)) {
+            Relation::Equal
+        } else {
+            Relation::Narrower
+        }
+    }
+}
+
+/// How a subject runs under one of the three platforms; see [`on_loom`], [`on_shuttle`] and [`on_threads`].
+pub type Driver<S> = fn(&Arc<Job<S>>) -> Findings<S>;
+
+/// What to run.
+#[derive(Debug)]
+pub struct Job<S: Spec> {
+    /// The program and what it may come to.
+    pub target: Arc<Target<S>>,
+    /// The engine.
+    pub engine: Engine,
+    /// What is judged. loom can judge outcomes only.
+    pub mode: Mode,
+    /// How far to look.
+    pub budget: Budget,
+    /// Outcomes that the reference subject reached under this engine by weak memory.
+    pub weak: BTreeSet<Outcome>,
+    /// A schedule to follow instead of searching; see [`Violation::schedule`].
+    pub replay: Option<String>,
+}
+
+/// Runs subject `X` under loom.
+pub fn on_loom<S: Spec, X: Subject<S, Platform = Loom>>(job: &Arc<Job<S>>) -> Findings<S> {
+    let observer = Observer::new(job.clone());
+    if let Err(reason) = X::supports(&job.target.spec, &job.target.program) {
+        return observer.refuse(reason);
+    }
+    let bounds = loom::Bounds {
+        preemptions: job.budget.preemptions,
+        max_executions: Some(job.budget.executions),
+        max_duration: Some(job.budget.duration),
+        ..loom::Bounds::default()
+    };
+    let body = observer.body::<X>(|number| Some(format!("execution={number}")), loom::stop);
+    let run = loom::explore(&bounds, body);
+    observer.finish(run.into())
+}
+
+/// Runs subject `X` under shuttle's schedulers, or under our own depth-first search on it.
+pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>) -> Findings<S> {
+    let observer = Observer::new(job.clone());
+    if let Err(reason) = X::supports(&job.target.spec, &job.target.program) {
+        return observer.refuse(reason);
+    }
+    let seed = job.budget.seed;
+    let pct = SchedulerKind::Pct { seed, depth: job.budget.pct_depth };
+    let (schedulers, share): (Vec<SchedulerKind>, u64) = match job.engine {
+        Engine::Dfs => (vec![SchedulerKind::Dfs], 1),
+        Engine::Random => (vec![SchedulerKind::Random { seed }], 1),
+        Engine::Pct => (vec![pct], 1),
+        Engine::Urw => (vec![SchedulerKind::Urw { seed }], 1),
+        _ => (vec![SchedulerKind::Random { seed }, pct, SchedulerKind::Urw { seed }], 3),
+    };
+    let bounds = shuttle::Bounds {
+        max_executions: Some(job.budget.executions.div_ceil(share)),
+        max_duration: Some(job.budget.duration),
+        ..shuttle::Bounds::default()
+    };
+    let mut last = None;
+    for scheduler in schedulers {
+        let body = observer.body::<X>(|_| Some(shuttle::recorded().to_string()), shuttle::stop);
+        last = Some(shuttle::explore(scheduler, &bounds, body).into());
+        if observer.is_over() {
+            break;
+        }
+    }
+    observer.finish(last.expect("there is at least one scheduler"))
+}
+
+/// Runs subject `X` on real threads.
+///
+/// Nothing controls the schedule: each execution starts its threads and sees what happens. A schedule cannot be
+/// replayed, and a thread counts as blocked when every thread left has been asleep without progress for
+/// [`selvedge::platform::QUIET`]; because a slow machine can look like that, a blocked end that the spec does not allow
+/// counts only if it happens twice.
+pub fn on_threads<S: Spec, X: Subject<S, Platform = Std>>(job: &Arc<Job<S>>) -> Findings<S> {
+    let observer = Observer::new(job.clone());
+    if let Err(reason) = X::supports(&job.target.spec, &job.target.program) {
+        return observer.refuse(reason);
+    }
+    let started = Std::now();
+    let mut stopped = None;
+    for _ in 0..job.budget.executions {
+        if Std::now() - started > job.budget.duration {
+            stopped = Some(format!("{:?} were over", job.budget.duration));
+            break;
+        }
+        if observer.observe(execute::<S, X>(&job.target.spec, &job.target.program, job.mode), || None) {
+            break;
+        }
+    }
+    observer.finish(Search { complete: false, stopped })
+}
+
+/// How a search ended.
+struct Search {
+    complete: bool,
+    /// Why it is not, if a limit or a failure of the harness is the reason.
+    stopped: Option<String>,
+}
+
+/// Sees every execution of a job.
+struct Observer<S: Spec> {
+    job: Arc<Job<S>>,
+    seen: Mutex<Seen<S>>,
+}
+
+struct Seen<S: Spec> {
+    findings: Findings<S>,
+    judge: Judge<S>,
+    /// On real threads: a blocked end that the spec does not allow, seen once.
+    suspect: Option<Outcome>,
+    over: bool,
+}
+
+impl<S: Spec> Observer<S> {
+    fn new(job: Arc<Job<S>>) -> Arc<Self> {
+        let target = &job.target;
+        let initial = target.spec.initial(&target.program.initial).expect("the explorer started from it");
+        let names = target.program.threads.iter().map(|thread| thread.name.as_str());
+        let checker = Checker::new(target.spec.clone(), initial).thread_names(names);
+        let judge = match job.engine {
+            // The order in which loom's threads are recorded means nothing.
+            Engine::Loom => Judge::unordered(checker),
+            _ => Judge::new(checker),
+        };
+        let seen = Seen { findings: Findings::new(), judge, suspect: None, over: false };
+        Arc::new(Observer { job, seen: Mutex::new(seen) })
+    }
+
+    /// What an engine repeats: one execution, observed.
+    fn body<X: Subject<S>>(
+        self: &Arc<Self>,
+        schedule: impl Fn(u64) -> Option<String> + Send + Sync + 'static,
+        stop: impl Fn() + Send + Sync + 'static,
+    ) -> impl Fn() + Send + Sync + 'static {
+        let observer = self.clone();
+        move || {
+            let job = &observer.job;
+            let execution = execute::<S, X>(&job.target.spec, &job.target.program, job.mode);
+            let number = observer.seen().findings.executions + 1;
+            if observer.observe(execution, || schedule(number)) {
+                stop();
+            }
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen<S>> {
+        self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn is_over(&self) -> bool {
+        self.seen().over
+    }
+
+    /// Takes in one execution. Returns whether the search has found what it was looking for.
+    fn observe(&self, execution: Result<Execution<S>, String>, schedule: impl FnOnce() -> Option<String>) -> bool {
+        let mut seen = self.seen();
+        let seen = &mut *seen;
+        seen.findings.executions += 1;
+        let execution = match execution {
+            Ok(execution) => execution,
+            Err(reason) => {
+                seen.findings.refused = Some(reason);
+                seen.over = true;
+                return true;
+            }
+        };
+        if let Some(mut violation) = self.judge(seen, &execution) {
+            violation.schedule = schedule();
+            seen.findings.violation = Some(violation);
+            seen.over = true;
+        }
+        seen.over
+    }
+
+    fn judge(&self, seen: &mut Seen<S>, execution: &Execution<S>) -> Option<Violation<S>> {
+        let job = &self.job;
+        let violation = |sentence: String, saw: String| Violation {
+            execution: execution.clone(),
+            number: seen.findings.executions,
+            at: At::End,
+            clause: None,
+            sentence,
+            allowed: Vec::new(),
+            seen: saw,
+            schedule: None,
+        };
+        let outcome = match &execution.ending {
+            Ending::Outcome(outcome) => self.named(outcome),
+            Ending::Truncated(reason) => {
+                seen.findings.truncated.0 += 1;
+                seen.findings.truncated.1 = Some(reason.clone());
+                return None;
+            }
+            Ending::Raced(race) => return Some(violation(format!("inside the subject: {race}"), race.clone())),
+            Ending::Panicked { thread, message } => {
+                let thread = &job.target.program.threads[*thread].name;
+                return Some(violation(format!("{thread} panicked: {message}"), message.clone()));
+            }
+        };
+        // After a race of the program's own, nothing that happens means anything.
+        let anything_goes = job.target.is_racy();
+        let is_allowed = job.target.allowed.outcomes.contains_key(&outcome) || anything_goes;
+        let is_weak = !is_allowed && job.weak.contains(&outcome);
+        *seen.findings.outcomes.entry(outcome.clone()).or_default() += 1;
+        if is_weak {
+            seen.findings.weak.insert(outcome);
+            return None;
+        }
+        if !is_allowed {
+            if job.engine == Engine::Threads && is_blocked(&outcome) && seen.suspect.replace(outcome.clone()).is_none() {
+                return None;
+            }
+            let mut violation = violation(
+                format!(
+                    "the outcome is none of the {} that the spec allows: {}",
+                    job.target.allowed.outcomes.len(),
+                    explore::describe(&job.target.program, &outcome)
+                ),
+                explore::describe(&job.target.program, &outcome),
+            );
+            violation.allowed = job
+                .target
+                .allowed
+                .outcomes
+                .keys()
+                .take(8)
+                .map(|outcome| explore::describe(&job.target.program, outcome))
+                .collect();
+            if let Judgement::Violation(found) = seen.judge.judge(&execution.history) {
+                violation.blame(found.clone());
+            }
+            return Some(violation);
+        }
+        if matches!(outcome, Outcome::Race { .. }) {
+            return None;
+        }
+        match seen.judge.judge(&execution.history) {
+            Judgement::Allowed(_) => None,
+            Judgement::Inconclusive { reason } => {
+                seen.findings.unjudged = Some(reason.clone());
+                None
+            }
+            Judgement::Malformed(disordered) => {
+                seen.findings.unjudged = Some(disordered.to_string());
+                None
+            }
+            Judgement::Violation(found) => {
+                let found = found.clone();
+                if job.engine == Engine::Threads && found.at == At::End && seen.suspect.replace(outcome).is_none() {
+                    return None;
+                }
+                let mut violation = violation(String::new(), String::new());
+                violation.blame(found);
+                Some(violation)
+            }
+        }
+    }
+
+    /// A subject that dies says why in its own words; the clause is the spec's.
+    fn named(&self, outcome: &Outcome) -> Outcome {
+        let Outcome::Abort { thread: died, .. } = outcome else {
+            return outcome.clone();
+        };
+        let allowed = self.job.target.allowed.outcomes.keys();
+        let same = allowed.into_iter().find(|allowed| matches!(allowed, Outcome::Abort { thread, .. } if thread == died));
+        same.unwrap_or(outcome).clone()
+    }
+
+    fn refuse(&self, reason: String) -> Findings<S> {
+        self.seen().findings.refused = Some(reason);
+        self.finish(Search { complete: false, stopped: None })
+    }
+
+    fn finish(&self, search: Search) -> Findings<S> {
+        let mut seen = self.seen();
+        let mut findings = std::mem::replace(&mut seen.findings, Findings::new());
+        findings.histories = seen.judge.judged().len() as u64;
+        let exercised = seen.judge.exercised().into_iter();
+        findings.rules = exercised.map(|(id, count)| (rule::<S>(id).name, count)).collect();
+        findings.complete = search.complete && !seen.over;
+        findings.stopped = search.stopped;
+        findings
+    }
+}
+
+fn is_blocked(outcome: &Outcome) -> bool {
+    use crate::litmus::ThreadEnd::Blocked;
+    matches!(outcome, Outcome::Final(ended) if ended.threads.iter().any(|end| matches!(end, Blocked(_))))
+}

@@ -1,0 +1,484 @@
+//! One execution of a program over a subject, on whatever platform the subject stands.
+//!
+//! The threads of the program become threads of the platform; each interprets its statements and performs its
+//! operations on the shared subject. What comes back is the outcome and the history. The code is the same for every
+//! engine: an engine decides only who runs when.
+//!
+//! In [`Mode::Histories`] each call and each return is a visible step of its own on one history object. Without that a
+//! subject that returns a value which it fetched before its call would pass: no engine would ever put another thread's
+//! step between the fetch and the call.
+
+use selvedge::platform::host::{Mutex, MutexGuard};
+use selvedge::platform::{Arc, Atomic, AtomicInteger, Body, End, Ordering, Platform, Region, TrackedCell, Unpark};
+use selvedge_model::{Spec, Thread};
+
+use crate::evidence::Mode;
+use crate::history::{Close, Event, EventOf, History, HistoryOf};
+use crate::litmus::{
+    Access, Expr, Final, Observed, Outcome, Program, RegisterIndex, Statement, ThreadEnd, ThreadIndex, Value,
+    VariableIndex,
+};
+use crate::subject::{Stop, Subject};
+
+/// The turns that a loop statement may take in one execution before the execution counts as endless.
+///
+/// The corpus needs a handful; a subject whose `wait` returns at once without reason reaches any number.
+pub const TURNS_MAX: u32 = 64;
+
+/// What one execution came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Execution<S: Spec> {
+    /// How it ended.
+    pub ending: Ending,
+    /// What happened.
+    pub history: HistoryOf<S>,
+    /// The observables that the subject shows.
+    pub observed: Observed,
+}
+
+/// How an execution ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// With an outcome.
+    Outcome(Outcome),
+    /// A loop did not end within [`TURNS_MAX`], or the engine gave the execution up: there is no outcome.
+    Truncated(String),
+    /// A data race inside the subject: never allowed.
+    Raced(String),
+    /// The subject panicked: never allowed.
+    Panicked {
+        /// The thread.
+        thread: ThreadIndex,
+        /// The panic message.
+        message: String,
+    },
+}
+
+/// Runs the program once over a new subject.
+///
+/// An engine calls this in the body that it repeats. The error is [`Subject::create`]'s.
+pub fn execute<S: Spec, X: Subject<S>>(
+    spec: &S,
+    program: &Arc<Program<S::Op>>,
+    mode: Mode,
+) -> Result<Execution<S>, String> {
+    let subject = X::create(spec, &program.initial)?;
+    let shared = Arc::new(Shared::<S, X> {
+        subject,
+        variables: program.variables.iter().map(SharedVariable::new).collect(),
+        awaiters: Mutex::new(Vec::new()),
+        history: match mode {
+            Mode::Histories => Recorder::Visible(Region::new(Vec::new())),
+            Mode::Outcomes => Recorder::Unseen(Mutex::new(Vec::new())),
+        },
+        notes: Mutex::new(Notes {
+            position: vec![0; program.threads.len()],
+            accessing: vec![None; program.threads.len()],
+            registers: program
+                .threads
+                .iter()
+                .map(|thread| vec![Value::Int(0); thread.registers.len()])
+                .collect(),
+            ..Notes::default()
+        }),
+    });
+    let bodies = (0..program.threads.len())
+        .map(|index| {
+            let shared = shared.clone();
+            let program = program.clone();
+            Box::new(move || Actor::new(&shared, &program, index).run()) as Body
+        })
+        .collect();
+    let ends = X::Platform::run_to_rest(bodies);
+    Ok(shared.conclude(program, ends))
+}
+
+/// The platform that subject `X` of spec `S` stands on.
+type PlatformOf<S, X> = <X as Subject<S>>::Platform;
+
+/// A shared variable, made of what its declaration says.
+enum SharedVariable<P: Platform> {
+    /// A cell that the platform watches for races.
+    Plain(P::Cell<i64>),
+    /// An atomic with the orderings of its loads, stores and read-modify-writes.
+    Atomic {
+        cell: P::AtomicI64,
+        load: Ordering,
+        store: Ordering,
+        update: Ordering,
+    },
+}
+
+impl<P: Platform> SharedVariable<P> {
+    fn new(declared: &crate::litmus::Variable) -> Self {
+        let (load, store, update) = match declared.access {
+            // Where nobody watches for races a plain access would be undefined behaviour if the subject under test
+            // fails to order it, as planted bugs do on purpose: a relaxed access is the nearest defined thing.
+            Access::Plain if P::DETECTS_RACES => return SharedVariable::Plain(TrackedCell::new(declared.initial)),
+            Access::Plain | Access::Relaxed => (Ordering::Relaxed, Ordering::Relaxed, Ordering::Relaxed),
+            Access::AcqRel => (Ordering::Acquire, Ordering::Release, Ordering::AcqRel),
+            Access::SeqCst => (Ordering::SeqCst, Ordering::SeqCst, Ordering::SeqCst),
+        };
+        SharedVariable::Atomic {
+            cell: Atomic::new(declared.initial),
+            load,
+            store,
+            update,
+        }
+    }
+}
+
+/// What the threads of one execution share.
+struct Shared<S: Spec, X: Subject<S>> {
+    subject: X,
+    variables: Vec<SharedVariable<PlatformOf<S, X>>>,
+    /// Who waits in an `await`; every write unparks them all. Outside the engine's view: the tokens carry the order.
+    awaiters: Mutex<Vec<<PlatformOf<S, X> as Platform>::Thread>>,
+    history: Recorder<S, PlatformOf<S, X>>,
+    notes: Mutex<Notes>,
+}
+
+/// Where events go.
+enum Recorder<S: Spec, P: Platform> {
+    /// Each call and each return is a visible step.
+    Visible(P::Region<Vec<EventOf<S>>>),
+    /// The engine does not see the recording.
+    Unseen(Mutex<Vec<EventOf<S>>>),
+}
+
+/// What the harness notes down for itself, outside the engine's view.
+#[derive(Default)]
+struct Notes {
+    /// The statement at which each thread stands.
+    position: Vec<usize>,
+    registers: Vec<Vec<Value>>,
+    /// The plain variable that each thread is accessing.
+    accessing: Vec<Option<VariableIndex>>,
+    abort: Option<ThreadIndex>,
+    endless: Option<String>,
+}
+
+impl Notes {
+    /// Whether the rest of the execution no longer counts.
+    fn over(&self) -> bool {
+        self.abort.is_some() || self.endless.is_some()
+    }
+}
+
+impl<S: Spec, X: Subject<S>> Shared<S, X> {
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        // A thread that unwinds may poison the lock; what it wrote is whole all the same.
+        self.notes.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Records a call, a return or an abort.
+    fn record(&self, event: EventOf<S>) {
+        match &self.history {
+            Recorder::Visible(events) => events.with(|events| events.push(event)),
+            Recorder::Unseen(events) => push(events, event),
+        }
+    }
+
+    /// Records an access, which is visible by itself.
+    fn record_access(&self, event: EventOf<S>) {
+        if let Recorder::Unseen(events) = &self.history {
+            push(events, event);
+        }
+    }
+
+    fn conclude(&self, program: &Program<S::Op>, ends: Vec<End>) -> Execution<S> {
+        let events = match &self.history {
+            Recorder::Visible(events) => events.with(std::mem::take),
+            Recorder::Unseen(events) => {
+                std::mem::take(&mut *events.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+            }
+        };
+        let notes = self.notes();
+        let ending = self.ending(program, &notes, ends);
+        let at_rest = matches!(ending, Ending::Outcome(Outcome::Final(_)));
+        Execution {
+            history: History {
+                events,
+                close: if at_rest { Close::AtRest } else { Close::Cut },
+            },
+            observed: if at_rest {
+                self.subject.observe()
+            } else {
+                Observed::new()
+            },
+            ending,
+        }
+    }
+
+    fn ending(&self, program: &Program<S::Op>, notes: &Notes, ends: Vec<End>) -> Ending {
+        if let Some((thread, race)) = raced(&ends) {
+            return match notes.accessing[thread] {
+                Some(variable) => Ending::Outcome(Outcome::Race { variable }),
+                None => Ending::Raced(race),
+            };
+        }
+        if let Some(thread) = notes.abort {
+            return Ending::Outcome(Outcome::Abort {
+                thread,
+                clause: String::new(),
+            });
+        }
+        if let Some(reason) = &notes.endless {
+            return Ending::Truncated(reason.clone());
+        }
+        let mut threads = Vec::with_capacity(ends.len());
+        for (thread, end) in ends.into_iter().enumerate() {
+            threads.push(match end {
+                End::Returned => ThreadEnd::Done,
+                End::Blocked => ThreadEnd::Blocked(notes.position[thread]),
+                End::Panicked(message) => return Ending::Panicked { thread, message },
+                End::Raced(_) => unreachable!("looked for above"),
+                End::Abandoned => return Ending::Truncated("the engine gave the execution up".into()),
+            });
+        }
+        let variables = self
+            .variables
+            .iter()
+            .map(|variable| match variable {
+                // SAFETY: every thread of the program has ended or is blocked for ever: nobody writes.
+                SharedVariable::Plain(cell) => cell.with(|value| unsafe { *value }),
+                SharedVariable::Atomic { cell, .. } => cell.load(Ordering::SeqCst),
+            })
+            .collect();
+        debug_assert_eq!(threads.len(), program.threads.len());
+        Ending::Outcome(Outcome::Final(Final {
+            threads,
+            variables,
+            registers: notes.registers.clone(),
+        }))
+    }
+}
+
+/// The thread that was about to race, if one was.
+fn raced(ends: &[End]) -> Option<(ThreadIndex, String)> {
+    ends.iter().enumerate().find_map(|(thread, end)| match end {
+        End::Raced(race) => Some((thread, race.to_string())),
+        _ => None,
+    })
+}
+
+fn push<E>(events: &Mutex<Vec<E>>, event: E) {
+    events
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+        .push(event);
+}
+
+/// A thread of the program.
+struct Actor<'a, S: Spec, X: Subject<S>> {
+    shared: &'a Shared<S, X>,
+    program: &'a Program<S::Op>,
+    index: ThreadIndex,
+    registers: Vec<Value>,
+    local: X::Local<'a>,
+}
+
+/// The rest of the thread does not count any more.
+struct Over;
+
+impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
+    fn new(shared: &'a Shared<S, X>, program: &'a Program<S::Op>, index: ThreadIndex) -> Self {
+        let registers = vec![Value::Int(0); program.threads[index].registers.len()];
+        Actor {
+            shared,
+            program,
+            index,
+            registers,
+            local: X::Local::default(),
+        }
+    }
+
+    fn run(mut self) {
+        for (position, statement) in self.program.threads[self.index].statements.iter().enumerate() {
+            {
+                let mut notes = self.shared.notes();
+                if notes.over() {
+                    return;
+                }
+                notes.position[self.index] = position;
+            }
+            if self.statement(statement).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn statement(&mut self, statement: &Statement<S::Op>) -> Result<(), Over> {
+        match statement {
+            Statement::Operation { register, op } => {
+                let ret = self.perform(op)?;
+                if let Some(register) = register {
+                    self.set(*register, Value::of_text(&ret.to_string()));
+                }
+            }
+            Statement::While { op, condition } => {
+                let mut turns = 0;
+                while self.evaluate(condition).is_true() {
+                    if turns == TURNS_MAX {
+                        let name = &self.program.threads[self.index].name;
+                        self.shared.notes().endless =
+                            Some(format!("{name}'s loop around `{op}` took more than {TURNS_MAX} turns"));
+                        return Err(Over);
+                    }
+                    turns += 1;
+                    self.perform(op)?;
+                }
+            }
+            Statement::If { op, condition } => {
+                if self.evaluate(condition).is_true() {
+                    self.perform(op)?;
+                }
+            }
+            Statement::Write { variable, value } => {
+                let value = self.evaluate(value);
+                self.write(*variable, number(&value));
+            }
+            Statement::Add { variable, value } => {
+                let value = number(&self.evaluate(value));
+                self.add(*variable, value);
+            }
+            Statement::Set { register, value } => {
+                let value = self.evaluate(value);
+                self.set(*register, value);
+            }
+            Statement::Await { condition } => self.wait_until(condition),
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, op: &S::Op) -> Result<S::Ret, Over> {
+        let thread = self.index;
+        self.shared.record(Event::Call { thread, op: op.clone() });
+        match self.shared.subject.perform(Thread(thread as u8), &mut self.local, op) {
+            Ok(ret) => {
+                self.shared.record(Event::Return {
+                    thread,
+                    ret: ret.clone(),
+                });
+                Ok(ret)
+            }
+            Err(Stop::Abort(text)) => {
+                self.shared.record(Event::Abort { thread, text });
+                self.shared.notes().abort.get_or_insert(thread);
+                Err(Over)
+            }
+        }
+    }
+
+    fn set(&mut self, register: RegisterIndex, value: Value) {
+        self.shared.notes().registers[self.index][register] = value.clone();
+        self.registers[register] = value;
+    }
+
+    /// Blocks without effect until the condition holds.
+    ///
+    /// Registering comes before reading, and whoever writes unparks after writing: a write that the read missed leaves
+    /// a token, so that the park returns at once.
+    fn wait_until(&mut self, condition: &Expr) {
+        let me = PlatformOf::<S, X>::current();
+        self.awaiters().push(me);
+        while !self.evaluate(condition).is_true() {
+            PlatformOf::<S, X>::park();
+        }
+    }
+
+    fn awaiters(&self) -> MutexGuard<'a, Vec<<PlatformOf<S, X> as Platform>::Thread>> {
+        self.shared
+            .awaiters
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn evaluate(&mut self, expr: &Expr) -> Value {
+        match expr {
+            Expr::Int(value) => Value::Int(*value),
+            Expr::Word(word) => Value::Word(word.clone()),
+            Expr::Variable(variable) => Value::Int(self.read(*variable)),
+            Expr::Register(register) => self.registers[*register].clone(),
+            Expr::Not(operand) => Value::Int(i64::from(!self.evaluate(operand).is_true())),
+            Expr::Binary(operator, left, right) => {
+                let left = self.evaluate(left);
+                let right = self.evaluate(right);
+                operator.apply(&left, &right)
+            }
+        }
+    }
+
+    fn read(&mut self, variable: VariableIndex) -> i64 {
+        let value = match &self.shared.variables[variable] {
+            SharedVariable::Plain(cell) => self.noted(variable, || {
+                // SAFETY: the platform watches this cell and unwinds out of `with` before a racing access happens.
+                cell.with(|value| unsafe { *value })
+            }),
+            SharedVariable::Atomic { cell, load, .. } => cell.load(*load),
+        };
+        self.shared.record_access(Event::Read {
+            thread: self.index,
+            variable,
+            value: Value::Int(value),
+        });
+        Ok(value)
+    }
+
+    fn write(&mut self, variable: VariableIndex, value: i64) {
+        match &self.shared.variables[variable] {
+            SharedVariable::Plain(cell) => self.noted(variable, || {
+                // SAFETY: the platform watches this cell and unwinds out of `with_mut` before a racing access happens.
+                cell.with_mut(|place| unsafe { *place = value });
+            }),
+            SharedVariable::Atomic { cell, store, .. } => cell.store(value, *store),
+        }
+        self.wrote(variable, value);
+    }
+
+    fn add(&mut self, variable: VariableIndex, value: i64) {
+        match &self.shared.variables[variable] {
+            SharedVariable::Plain(_) => {
+                let old = self.read(variable);
+                self.write(variable, old.wrapping_add(value));
+            }
+            SharedVariable::Atomic { cell, update, .. } => {
+                let old = cell.fetch_add(value, *update);
+                self.shared.record_access(Event::Read {
+                    thread: self.index,
+                    variable,
+                    value: Value::Int(old),
+                });
+                self.wrote(variable, old.wrapping_add(value));
+            }
+        }
+    }
+
+    fn wrote(&self, variable: VariableIndex, value: i64) {
+        self.shared.record_access(Event::Write {
+            thread: self.index,
+            variable,
+            value: Value::Int(value),
+        });
+        let awaiters = self.awaiters().clone();
+        for awaiter in awaiters {
+            awaiter.unpark();
+        }
+    }
+
+    /// Performs an access to a plain variable, and leaves a note of which one in case the access is a race: the
+    /// platform then unwinds out of it.
+    fn noted<R>(&self, variable: VariableIndex, access: impl FnOnce() -> R) -> R {
+        self.shared.notes().accessing[self.index] = Some(variable);
+        let result = access();
+        self.shared.notes().accessing[self.index] = None;
+        result
+    }
+}
+
+fn number(value: &Value) -> i64 {
+    match value {
+        Value::Int(number) => *number,
+        Value::Word(_) => 0,
+    }
+}

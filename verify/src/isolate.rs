@@ -1,0 +1,176 @@
+//! Child processes: a subject that aborts, hangs or allocates without end takes down its own check only.
+//!
+//! The child is the current executable, run again with a job in its environment. Whoever owns `main` calls
+//! [`intercept`] first, so that the job is done before anything else happens. An ordinary `#[test]` cannot do that; it
+//! calls [`in_child`], which runs the same test again, alone, in a child.
+
+use std::env;
+use std::io::Read;
+use std::panic::UnwindSafe;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use selvedge::platform::host::atomic::{AtomicU64, Ordering};
+
+const JOB: &str = "SELVEDGE_CHILD_JOB";
+const ANSWER: &str = "SELVEDGE_CHILD_ANSWER";
+
+/// What a child may use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Wall time.
+    pub duration: Duration,
+    /// Address space, in bytes.
+    pub memory_bytes: u64,
+}
+
+impl Default for Limits {
+    /// A minute and 8 GiB of address space (stacks of simulated threads are mapped generously and touched sparingly).
+    fn default() -> Self {
+        Limits { duration: Duration::from_secs(60), memory_bytes: 8 << 30 }
+    }
+}
+
+/// How a child ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ChildEnd {
+    /// It did its job and answered.
+    Answered(String),
+    /// It died: of a signal, of memory, or by exiting on its own. With what it last wrote to its standard error.
+    Died {
+        /// How, in words.
+        how: String,
+        /// The end of its standard error.
+        stderr: String,
+    },
+    /// It was killed when its time was over.
+    TimedOut(Duration),
+}
+
+/// The first line of a `main` that runs checks: does the job that the environment holds, and exits; returns at once if
+/// there is none.
+pub fn intercept(work: impl FnOnce(&str) -> String) {
+    let (Ok(job), Some(answer)) = (env::var(JOB), env::var_os(ANSWER)) else {
+        return;
+    };
+    limit_memory();
+    finish(&PathBuf::from(answer), &work(&job));
+}
+
+/// Runs the current executable again with a job and arguments, within limits.
+///
+/// # Errors
+///
+/// If no child can be started.
+pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<ChildEnd> {
+    let answer = answer_path();
+    let mut child = Command::new(env::current_exe()?)
+        .args(arguments)
+        .env(JOB, job)
+        .env(ANSWER, &answer)
+        .env("SELVEDGE_CHILD_MEMORY", limits.memory_bytes.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stderr = child.stderr.take().expect("it was piped");
+    let reader = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        // A child that dies mid-line leaves what it wrote; that is all we ask for.
+        let _ = stderr.read_to_end(&mut text);
+        tail(&String::from_utf8_lossy(&text))
+    });
+    let started = Instant::now();
+    let mut pause = Duration::from_micros(500);
+    let end = loop {
+        if let Some(status) = child.try_wait()? {
+            break match std::fs::read_to_string(&answer) {
+                Ok(text) if status.success() => ChildEnd::Answered(text),
+                _ => ChildEnd::Died { how: how_it_died(status), stderr: String::new() },
+            };
+        }
+        if started.elapsed() > limits.duration {
+            child.kill()?;
+            child.wait()?;
+            break ChildEnd::TimedOut(limits.duration);
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    };
+    // The file is there only if the child answered.
+    let _ = std::fs::remove_file(&answer);
+    Ok(match end {
+        ChildEnd::Died { how, .. } => ChildEnd::Died { how, stderr: reader.join().unwrap_or_default() },
+        other => other,
+    })
+}
+
+/// For an ordinary `#[test]`: runs `body` in a child process, by running the test `name` again, alone.
+///
+/// `name` is the test's full path as `cargo test -- --list` prints it.
+///
+/// # Panics
+///
+/// If the child does not end well within the limits: the message says how it ended. In the child, whatever `body` does.
+pub fn in_child(name: &str, limits: Limits, body: impl FnOnce() + UnwindSafe) {
+    match in_child_or_end(name, limits, body) {
+        None | Some(ChildEnd::Answered(_)) => {}
+        Some(ChildEnd::Died { how, stderr }) => panic!("the child process {how}\n{stderr}"),
+        Some(ChildEnd::TimedOut(limit)) => panic!("the child process did not end within {limit:?}"),
+    }
+}
+
+/// Like [`in_child`], and says how the child ended instead of panicking. `None` in the child itself.
+///
+/// # Panics
+///
+/// If no child can be started.
+pub fn in_child_or_end(name: &str, limits: Limits, body: impl FnOnce() + UnwindSafe) -> Option<ChildEnd> {
+    if env::var(JOB).is_ok_and(|job| job == name) {
+        limit_memory();
+        body();
+        finish(&PathBuf::from(env::var_os(ANSWER).expect("set together with the job")), "done");
+    }
+    Some(run(name, &["--exact", name, "--nocapture", "--test-threads=1"], limits).expect("a child can be started"))
+}
+
+/// Keeps the process within the address space that its parent granted.
+fn limit_memory() {
+    let Some(bytes) = env::var("SELVEDGE_CHILD_MEMORY").ok().and_then(|text| text.parse().ok()) else {
+        return;
+    };
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    // Without the limit the check still runs; it is a guard, not a requirement.
+    let _ = setrlimit(Resource::As, Rlimit { current: Some(bytes), maximum: Some(bytes) });
+}
+
+fn finish(answer: &std::path::Path, text: &str) -> ! {
+    let partial = answer.with_extension("partial");
+    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, answer));
+    std::process::exit(if written.is_ok() { 0 } else { 1 })
+}
+
+fn answer_path() -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    env::temp_dir().join(format!("selvedge-{}-{number}.json", std::process::id()))
+}
+
+fn how_it_died(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (_, Some(6)) => "aborted (signal 6)".into(),
+        (_, Some(11)) => "accessed memory that is not its own (signal 11)".into(),
+        (_, Some(signal)) => format!("died of signal {signal}"),
+        (Some(0), _) => "exited without an answer".into(),
+        (Some(code), _) => format!("exited with code {code}"),
+        (None, None) => "ended in an unknown way".into(),
+    }
+}
+
+/// The last lines: where the reason is.
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
+}

@@ -1,0 +1,382 @@
+//! Go's condition variable with one planted bug, or none.
+//!
+//! The ticket protocol is written down here a second time, plainly and without any optimisation, so that each classic
+//! mistake of facts sheets and post-mortems can be made in it by turning one switch. With [`NONE`] it is itself a
+//! subject that must pass: what kills a mutant is then the planted bug and nothing else.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use selvedge::platform::{Arc, Atomic, AtomicInteger, Ordering, Platform, PlatformMutex, Unpark};
+use selvedge_model::Thread;
+use selvedge_model::cond::Op;
+
+use crate::litmus::{Access, Program, Statement};
+use crate::subject::Stop;
+use crate::subject::locker::{RegionLock, Side};
+
+/// A planted bug, as a constant parameter of [`TicketCond`].
+pub type Bug = u8;
+/// No bug.
+pub const NONE: Bug = 0;
+/// M1: the ticket is taken after the lock is released.
+pub const TICKET_AFTER_UNLOCK: Bug = 1;
+/// M2: parks without looking whether the ticket has been notified meanwhile.
+pub const PARK_UNCHECKED: Bug = 2;
+/// M3: signal wakes the head of the list, whatever its ticket.
+pub const SIGNAL_POPS_HEAD: Bug = 3;
+/// M4: signal does not advance `notify` when the waiter has not parked yet.
+pub const SIGNAL_FORGETS_UNPARKED: Bug = 4;
+/// M5: the fast path compares a `wait` that an earlier call read.
+pub const STALE_FAST_PATH: Bug = 5;
+/// M6: broadcast covers the parked waiters only, by counting them.
+pub const BROADCAST_COUNTS_LIST: Bug = 6;
+/// M7: broadcast advances `notify` before it takes the list lock.
+pub const BROADCAST_UNLOCKED: Bug = 7;
+/// M8: tickets are compared as plain numbers.
+pub const UNSIGNED_COMPARE: Bug = 8;
+/// M9: a wait that need not park returns without the lock.
+pub const EARLY_RETURN_UNLOCKED: Bug = 9;
+/// M12: the tail is not mended when the last element is unlinked.
+pub const STALE_TAIL: Bug = 12;
+/// M13: an unlinked node keeps its link, and nodes are used again.
+pub const STALE_LINK: Bug = 13;
+/// A waiter that timed out leaves its ticket behind as if it still waited.
+pub const ABANDONED_TICKET_SWALLOWS: Bug = 16;
+
+/// For the canary: wait does not wait.
+pub const SLEEPLESS: Bug = 255;
+
+/// How a wait ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Woken {
+    /// A signal or a broadcast covered the ticket.
+    Notified,
+    /// The time was over first.
+    TimedOut,
+}
+
+/// M10: the caller waits in an `if` instead of a loop.
+pub fn if_for_while(program: &Program<Op>) -> Option<Program<Op>> {
+    rewritten(program, |statement| match statement {
+        Statement::While { op, condition } => vec![Statement::If { op, condition }],
+        other => vec![other],
+    })
+}
+
+/// M11: the predicate is changed without the lock: a critical section that writes and does not wait loses its lock.
+///
+/// The variables become relaxed atomics, so that what shows is the lost wakeup and not a data race.
+pub fn predicate_unlocked(program: &Program<Op>) -> Option<Program<Op>> {
+    let mut mutant = program.clone();
+    let mut changed = false;
+    for thread in &mut mutant.threads {
+        let waits = thread.statements.iter().filter_map(Statement::op).any(|op| matches!(op, Op::Wait(_) | Op::WaitTimeout { .. }));
+        let writes = thread.statements.iter().any(|s| matches!(s, Statement::Write { .. } | Statement::Add { .. }));
+        if writes && !waits {
+            let before = thread.statements.len();
+            thread.statements.retain(|statement| !matches!(statement.op(), Some(Op::Lock | Op::Unlock)));
+            changed |= thread.statements.len() < before;
+        }
+    }
+    for variable in &mut mutant.variables {
+        if variable.access == Access::Plain {
+            variable.access = Access::Relaxed;
+        }
+    }
+    changed.then_some(mutant)
+}
+
+/// M14: broadcast is used as signal, by callers that wait in an `if`.
+pub fn broadcast_for_signal(program: &Program<Op>) -> Option<Program<Op>> {
+    if !program.ops().any(|op| matches!(op, Op::Signal(_))) {
+        return None;
+    }
+    let mutant = if_for_while(program)?;
+    Some(mutant.map_ops(|op| if let Op::Signal(which) = op { Op::Broadcast(which) } else { op }))
+}
+
+/// The program with each statement rewritten; `None` if that changes nothing.
+fn rewritten(
+    program: &Program<Op>,
+    rewrite: impl Fn(Statement<Op>) -> Vec<Statement<Op>>,
+) -> Option<Program<Op>> {
+    let mut mutant = program.clone();
+    for thread in &mut mutant.threads {
+        thread.statements = std::mem::take(&mut thread.statements).into_iter().flat_map(&rewrite).collect();
+    }
+    (mutant != *program).then_some(mutant)
+}
+
+/// The ticket protocol with the planted bug `BUG`.
+pub struct TicketCond<P: Platform, const BUG: Bug> {
+    locker: RegionLock<P>,
+    wait: P::AtomicU32,
+    notify: P::AtomicU32,
+    /// For [`STALE_FAST_PATH`] only.
+    wait_seen_earlier: P::AtomicU32,
+    list: P::Mutex<List<P>>,
+}
+
+/// The parked waiters, linked in the order in which they parked. A node belongs to a thread for good.
+struct List<P: Platform> {
+    nodes: Vec<Option<Node<P>>>,
+    head: Option<usize>,
+    tail: Option<usize>,
+    /// Tickets of waiters that timed out, not yet passed by `notify`.
+    abandoned: BTreeSet<u32>,
+}
+
+struct Node<P: Platform> {
+    ticket: u32,
+    next: Option<usize>,
+    waiter: Arc<Waiter<P>>,
+}
+
+struct Waiter<P: Platform> {
+    thread: P::Thread,
+    notified: P::AtomicBool,
+}
+
+impl<P: Platform> Waiter<P> {
+    fn ready(&self) {
+        self.notified.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+impl<P: Platform, const BUG: Bug> TicketCond<P, BUG> {
+    /// A condition variable whose counters stand at `wait` and `notify`.
+    pub fn new(wait: u32, notify: u32) -> Self {
+        TicketCond {
+            locker: RegionLock::new(),
+            wait: Atomic::new(wait),
+            notify: Atomic::new(notify),
+            wait_seen_earlier: Atomic::new(wait),
+            list: PlatformMutex::new(List { nodes: Vec::new(), head: None, tail: None, abandoned: BTreeSet::new() }),
+        }
+    }
+
+    /// The lock that goes with it.
+    pub fn locker(&self) -> &RegionLock<P> {
+        &self.locker
+    }
+
+    /// The counters.
+    pub fn counters(&self) -> (u32, u32) {
+        (self.wait.load(Ordering::Relaxed), self.notify.load(Ordering::Relaxed))
+    }
+
+    /// Waits, for at most `timeout` if there is one. `side` of the lock is held.
+    pub fn wait(&self, thread: Thread, side: Side, timeout: Option<Duration>) -> Result<Woken, Stop> {
+        if BUG == SLEEPLESS {
+            self.locker.unlock(side)?;
+            self.locker.lock(side);
+            return Ok(Woken::Notified);
+        }
+        let deadline = timeout.map(|timeout| P::now() + timeout);
+        let ticket = if BUG == TICKET_AFTER_UNLOCK {
+            self.locker.unlock(side)?;
+            self.wait.fetch_add(1, Ordering::AcqRel)
+        } else {
+            let ticket = self.wait.fetch_add(1, Ordering::AcqRel);
+            self.locker.unlock(side)?;
+            ticket
+        };
+        let waiter = Arc::new(Waiter::<P> { thread: P::current(), notified: Atomic::new(false) });
+        {
+            let mut list = self.list.lock();
+            if BUG != PARK_UNCHECKED && self.less(ticket, self.notify.load(Ordering::Relaxed)) {
+                drop(list);
+                if BUG != EARLY_RETURN_UNLOCKED {
+                    self.locker.lock(side);
+                }
+                return Ok(Woken::Notified);
+            }
+            list.append(usize::from(thread.0), ticket, waiter.clone());
+        }
+        let woken = self.park(ticket, &waiter, deadline);
+        self.locker.lock(side);
+        Ok(woken)
+    }
+
+    fn park(&self, ticket: u32, waiter: &Waiter<P>, deadline: Option<Duration>) -> Woken {
+        while !waiter.notified.load(Ordering::Acquire) {
+            let Some(deadline) = deadline else {
+                P::park();
+                continue;
+            };
+            let unparked = P::park_timeout(deadline.saturating_sub(P::now()));
+            if unparked {
+                continue;
+            }
+            let mut list = self.list.lock();
+            if waiter.notified.load(Ordering::Acquire) {
+                break;
+            }
+            let notify = self.notify.load(Ordering::Relaxed);
+            // Covered, but not readied yet: by a broadcast that walks the list it detached.
+            if !list.unlink::<BUG>(ticket) || self.less(ticket, notify) {
+                drop(list);
+                while !waiter.notified.load(Ordering::Acquire) {
+                    P::park();
+                }
+                break;
+            }
+            if BUG != ABANDONED_TICKET_SWALLOWS {
+                list.abandoned.insert(ticket);
+                self.skip_abandoned(&mut list);
+            }
+            return Woken::TimedOut;
+        }
+        Woken::Notified
+    }
+
+    /// Wakes the waiter with the oldest ticket.
+    pub fn signal(&self) {
+        if self.nobody_waits() {
+            return;
+        }
+        let mut list = self.list.lock();
+        let ticket = self.notify.load(Ordering::Relaxed);
+        if ticket == self.wait.load(Ordering::Acquire) {
+            return;
+        }
+        let woken = if BUG == SIGNAL_POPS_HEAD {
+            list.head.and_then(|head| list.node(head).map(|node| node.ticket)).and_then(|first| list.remove::<BUG>(first))
+        } else {
+            list.remove::<BUG>(ticket)
+        };
+        if woken.is_some() || BUG != SIGNAL_FORGETS_UNPARKED {
+            self.notify.store(ticket.wrapping_add(1), Ordering::Release);
+            self.skip_abandoned(&mut list);
+        }
+        drop(list);
+        if let Some(waiter) = woken {
+            waiter.ready();
+        }
+    }
+
+    /// Wakes every waiter whose ticket was taken before.
+    pub fn broadcast(&self) {
+        if self.nobody_waits() {
+            return;
+        }
+        if BUG == BROADCAST_UNLOCKED {
+            self.notify.store(self.wait.load(Ordering::Acquire), Ordering::Release);
+        }
+        let mut list = self.list.lock();
+        let detached = list.detach::<BUG>();
+        match BUG {
+            BROADCAST_UNLOCKED => {}
+            BROADCAST_COUNTS_LIST => {
+                let first = detached.first().map_or(self.notify.load(Ordering::Relaxed), |(ticket, _)| *ticket);
+                self.notify.store(first.wrapping_add(detached.len() as u32), Ordering::Release);
+            }
+            _ => self.notify.store(self.wait.load(Ordering::Acquire), Ordering::Release),
+        }
+        list.abandoned.clear();
+        drop(list);
+        for (_, waiter) in detached {
+            waiter.ready();
+        }
+    }
+
+    fn nobody_waits(&self) -> bool {
+        let wait = match BUG {
+            STALE_FAST_PATH => self.wait_seen_earlier.swap(self.wait.load(Ordering::Acquire), Ordering::Relaxed),
+            _ => self.wait.load(Ordering::Acquire),
+        };
+        wait == self.notify.load(Ordering::Acquire)
+    }
+
+    /// No waiter answers to an abandoned ticket: `notify` never stops at one.
+    fn skip_abandoned(&self, list: &mut List<P>) {
+        let mut notify = self.notify.load(Ordering::Relaxed);
+        while list.abandoned.remove(&notify) {
+            notify = notify.wrapping_add(1);
+            self.notify.store(notify, Ordering::Release);
+        }
+    }
+
+    /// Whether ticket `a` was taken before ticket `b`, around the wrap.
+    fn less(&self, a: u32, b: u32) -> bool {
+        if BUG == UNSIGNED_COMPARE { a < b } else { (a.wrapping_sub(b) as i32) < 0 }
+    }
+}
+
+impl<P: Platform> List<P> {
+    fn node(&mut self, index: usize) -> Option<&mut Node<P>> {
+        self.nodes[index].as_mut()
+    }
+
+    fn append(&mut self, index: usize, ticket: u32, waiter: Arc<Waiter<P>>) {
+        if self.nodes.len() <= index {
+            self.nodes.resize_with(index + 1, || None);
+        }
+        match &mut self.nodes[index] {
+            // The link is not cleared here: whoever unlinked the node has done so, unless that is the planted bug.
+            Some(node) => (node.ticket, node.waiter) = (ticket, waiter),
+            vacant => *vacant = Some(Node { ticket, next: None, waiter }),
+        }
+        match self.tail {
+            Some(tail) => self.nodes[tail].as_mut().expect("the tail is a node").next = Some(index),
+            None => self.head = Some(index),
+        }
+        self.tail = Some(index);
+    }
+
+    fn unlink<const BUG: Bug>(&mut self, ticket: u32) -> bool {
+        self.remove::<BUG>(ticket).is_some()
+    }
+
+    /// Unlinks the node with that ticket.
+    fn remove<const BUG: Bug>(&mut self, ticket: u32) -> Option<Arc<Waiter<P>>> {
+        let mut before = None;
+        let mut at = self.head;
+        let mut seen = 0;
+        while let Some(index) = at {
+            self.assert_acyclic(&mut seen);
+            let node = self.nodes[index].as_mut().expect("links lead to nodes");
+            let next = node.next;
+            if node.ticket == ticket {
+                if BUG != STALE_LINK {
+                    node.next = None;
+                }
+                let waiter = node.waiter.clone();
+                match before {
+                    Some(before) => self.node(before).expect("links lead to nodes").next = next,
+                    None => self.head = next,
+                }
+                if next.is_none() && BUG != STALE_TAIL {
+                    self.tail = before;
+                }
+                return Some(waiter);
+            }
+            before = at;
+            at = next;
+        }
+        None
+    }
+
+    /// Unlinks every node, oldest first.
+    fn detach<const BUG: Bug>(&mut self) -> Vec<(u32, Arc<Waiter<P>>)> {
+        let mut detached = Vec::new();
+        let mut at = self.head.take();
+        let mut seen = 0;
+        self.tail = None;
+        while let Some(index) = at {
+            self.assert_acyclic(&mut seen);
+            let node = self.nodes[index].as_mut().expect("links lead to nodes");
+            detached.push((node.ticket, node.waiter.clone()));
+            at = if BUG == STALE_LINK { node.next } else { node.next.take() };
+        }
+        detached
+    }
+
+    /// A walk that meets more nodes than there are would never end.
+    fn assert_acyclic(&self, seen: &mut usize) {
+        *seen += 1;
+        assert!(*seen <= self.nodes.len(), "the waiter list has a cycle");
+    }
+}

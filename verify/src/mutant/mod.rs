@@ -1,0 +1,3 @@
+//! Mutants: subjects and programs with one classic bug each. The suite must kill every one.
+
+pub mod cond;

@@ -1,0 +1,465 @@
+//! Condition variables as subjects: ours, the textbook ticket protocol with and without bugs, and the peers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use selvedge::platform::loom::Loom;
+use selvedge::platform::shuttle::Shuttle;
+use selvedge::platform::{Platform, Std, host};
+use selvedge::{RawMutex, RwMutex, go};
+use selvedge_model::Thread;
+use selvedge_model::cond::{CondSpec, Locker, Op, Ret, Which};
+
+use super::locker::Side;
+use super::{Stop, Subject};
+use crate::litmus::{Observed, Program, Statement};
+use crate::litmus;
+use crate::mutant::cond::{Bug, TicketCond, Woken};
+use crate::suite::{Drivers, NotPromised, System};
+
+/// Why subjects of ours cannot copy a condition variable.
+const NO_COPY: &str = "its type is neither `Clone` nor `Copy`: a program that copies it does not compile";
+
+/// The side of the lock that `lock`, `unlock` and `wait` are about.
+fn side(spec: &CondSpec) -> Side {
+    match spec.locker {
+        Locker::Mutex => Side::Write,
+        Locker::RwMutex => Side::Read,
+    }
+}
+
+/// The initial value of a counter.
+fn counter(initial: &[(String, i64)], name: &str) -> Result<u32, String> {
+    let set = initial.iter().rev().find(|(set, _)| set == name);
+    let value = set.map_or(0, |(_, value)| *value);
+    u32::try_from(value).map_err(|_| format!("{name} is a 32-bit counter and cannot be {value}"))
+}
+
+/// Initial counters, where one that is not set is as the other.
+fn counters(initial: &[(String, i64)]) -> Result<(u32, u32), String> {
+    let is_set = |name: &str| initial.iter().any(|(set, _)| set == name);
+    let (wait, notify) = (counter(initial, "wait")?, counter(initial, "notify")?);
+    Ok(match (is_set("wait"), is_set("notify")) {
+        (true, false) => (wait, wait),
+        (false, true) => (notify, notify),
+        _ => (wait, notify),
+    })
+}
+
+fn shown((wait, notify): (u32, u32)) -> Observed {
+    Observed::from([("wait".to_owned(), i64::from(wait)), ("notify".to_owned(), i64::from(notify))])
+}
+
+/// Subjects that are values of Rust cannot be copied in use.
+fn refuse_copies(program: &Program<Op>) -> Result<(), String> {
+    let copies =
+        |op: &Op| matches!(op, Op::Copy | Op::Wait(Which::Copy) | Op::Signal(Which::Copy) | Op::Broadcast(Which::Copy));
+    if program.ops().any(copies) { Err(NO_COPY.to_owned()) } else { Ok(()) }
+}
+
+/// Our condition variable, used as Go's is.
+pub enum Ours<P: Platform> {
+    /// With a mutex.
+    Mutex(go::Cond<RawMutex<P>, P>),
+    /// With the read side of a readers-writer lock.
+    Readers(go::Cond<ReadSide<P>, P>),
+}
+
+/// The read side of a lock that the subject also writes through.
+pub struct ReadSide<P: Platform>(RwMutex<P>);
+
+impl<P: Platform> selvedge::Locker<P> for ReadSide<P> {
+    fn lock(&self) {
+        self.0.rlock();
+    }
+
+    fn unlock(&self) {
+        self.0.runlock();
+    }
+}
+
+/// Both kinds of `Ours` have the same methods.
+macro_rules! on_cond {
+    ($ours:expr, $cond:ident => $call:expr) => {
+        match $ours {
+            Ours::Mutex($cond) => $call,
+            Ours::Readers($cond) => $call,
+        }
+    };
+}
+
+impl<P: Platform> Subject<CondSpec> for Ours<P> {
+    type Platform = P;
+    type Local<'a> = ();
+
+    fn create(spec: &CondSpec, initial: &[(String, i64)]) -> Result<Self, String> {
+        let (wait, notify) = counters(initial)?;
+        if wait != notify {
+            return Err("its counters start equal: there are no waiters before it exists".to_owned());
+        }
+        Ok(match spec.locker {
+            Locker::Mutex => Ours::Mutex(go::Cond::starting_at(RawMutex::default(), wait)),
+            Locker::RwMutex => Ours::Readers(go::Cond::starting_at(ReadSide(RwMutex::default()), wait)),
+        })
+    }
+
+    fn supports(_: &CondSpec, program: &Program<Op>) -> Result<(), String> {
+        refuse_copies(program)
+    }
+
+    fn perform<'a>(&'a self, _: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
+        match op {
+            Op::Lock => on_cond!(self, cond => selvedge::Locker::lock(&cond.l)),
+            Op::Unlock => fatal(|| on_cond!(self, cond => selvedge::Locker::unlock(&cond.l)))?,
+            Op::WriteLock => match self {
+                Ours::Mutex(cond) => cond.l.lock(),
+                Ours::Readers(cond) => cond.l.0.lock(),
+            },
+            Op::WriteUnlock => fatal(|| match self {
+                Ours::Mutex(cond) => cond.l.unlock(),
+                Ours::Readers(cond) => cond.l.0.unlock(),
+            })?,
+            Op::Wait(_) => fatal(|| on_cond!(self, cond => cond.wait()))?,
+            Op::WaitTimeout { timeout_ms } => {
+                let timeout = Duration::from_millis(u64::from(*timeout_ms));
+                let result = fatal(|| on_cond!(self, cond => cond.wait_timeout(timeout)))?;
+                return Ok(if result.is_ok() { Ret::Notified } else { Ret::Timeout });
+            }
+            Op::Signal(_) => on_cond!(self, cond => cond.signal()),
+            Op::Broadcast(_) => on_cond!(self, cond => cond.broadcast()),
+            Op::Advance { by_ms } => P::advance(Duration::from_millis(u64::from(*by_ms))),
+            Op::Copy => unreachable!("refused by `supports`"),
+        }
+        Ok(Ret::Ok)
+    }
+
+    fn observe(&self) -> Observed {
+        shown(on_cond!(self, cond => cond.tickets()))
+    }
+}
+
+/// Performs a call of ours. What is a fatal error in Go is a panic with Go's own words in ours.
+fn fatal<R>(call: impl FnOnce() -> R) -> Result<R, Stop> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|payload| {
+        let words = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+        match words.and_then(|words| words.strip_prefix("fatal error: ")) {
+            Some(words) => Stop::Abort(words.to_owned()),
+            None => resume_unwind(payload),
+        }
+    })
+}
+
+/// The ticket protocol with the planted bug `BUG` as a subject.
+pub struct Ticket<P: Platform, const BUG: Bug> {
+    cond: TicketCond<P, BUG>,
+    side: Side,
+}
+
+impl<P: Platform, const BUG: Bug> Subject<CondSpec> for Ticket<P, BUG> {
+    type Platform = P;
+    type Local<'a> = ();
+
+    fn create(spec: &CondSpec, initial: &[(String, i64)]) -> Result<Self, String> {
+        let (wait, notify) = counters(initial)?;
+        Ok(Ticket { cond: TicketCond::new(wait, notify), side: side(spec) })
+    }
+
+    fn supports(_: &CondSpec, program: &Program<Op>) -> Result<(), String> {
+        refuse_copies(program)
+    }
+
+    fn perform<'a>(&'a self, thread: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
+        let locker = self.cond.locker();
+        match op {
+            Op::Lock => locker.lock(self.side),
+            Op::Unlock => locker.unlock(self.side)?,
+            Op::WriteLock => locker.lock(Side::Write),
+            Op::WriteUnlock => locker.unlock(Side::Write)?,
+            Op::Wait(_) => {
+                self.cond.wait(thread, self.side, None)?;
+            }
+            Op::WaitTimeout { timeout_ms } => {
+                let timeout = Duration::from_millis(u64::from(*timeout_ms));
+                return Ok(match self.cond.wait(thread, self.side, Some(timeout))? {
+                    Woken::Notified => Ret::Notified,
+                    Woken::TimedOut => Ret::Timeout,
+                });
+            }
+            Op::Signal(_) => self.cond.signal(),
+            Op::Broadcast(_) => self.cond.broadcast(),
+            Op::Advance { by_ms } => P::advance(Duration::from_millis(u64::from(*by_ms))),
+            Op::Copy => unreachable!("refused by `supports`"),
+        }
+        Ok(Ret::Ok)
+    }
+
+    fn observe(&self) -> Observed {
+        shown(self.cond.counters())
+    }
+}
+
+/// A condition variable with the shape of std's, as a peer offers it.
+trait GuardedCond: Send + Sync + 'static {
+    type Platform: Platform;
+    type Guard<'a>
+    where
+        Self: 'a;
+    fn new() -> Self;
+    fn lock(&self) -> Self::Guard<'_>;
+    fn wait<'a>(&'a self, guard: Self::Guard<'a>) -> Self::Guard<'a>;
+    /// The guard, and whether the time was over first.
+    fn wait_timeout<'a>(&'a self, guard: Self::Guard<'a>, timeout: Duration) -> (Self::Guard<'a>, bool);
+    fn notify_one(&self);
+    fn notify_all(&self);
+}
+
+/// A peer as a subject: holding the lock is keeping its guard.
+pub struct Guarded<C>(C);
+
+impl<C: GuardedCond> Subject<CondSpec> for Guarded<C> {
+    type Platform = C::Platform;
+    type Local<'a> = Option<C::Guard<'a>>;
+
+    fn create(spec: &CondSpec, initial: &[(String, i64)]) -> Result<Self, String> {
+        if spec.locker == Locker::RwMutex {
+            return Err("it works with a mutex only".to_owned());
+        }
+        if initial.iter().any(|(_, value)| *value != 0) {
+            return Err("its counters, if it has any, cannot be set".to_owned());
+        }
+        Ok(Guarded(C::new()))
+    }
+
+    fn supports(_: &CondSpec, program: &Program<Op>) -> Result<(), String> {
+        refuse_copies(program)?;
+        for thread in &program.threads {
+            let mut is_held = false;
+            for op in thread.statements.iter().filter_map(Statement::op) {
+                match op {
+                    Op::Lock | Op::WriteLock => is_held = true,
+                    Op::Unlock | Op::WriteUnlock if is_held => is_held = false,
+                    Op::Unlock | Op::WriteUnlock | Op::Wait(_) | Op::WaitTimeout { .. } if !is_held => {
+                        return Err(format!("`{op}` without the lock cannot be written with guards"));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn perform<'a>(&'a self, _: Thread, guard: &mut Self::Local<'a>, op: &Op) -> Result<Ret, Stop> {
+        const HELD: &str = "`supports` has seen to it that the lock is held";
+        match op {
+            Op::Lock | Op::WriteLock => *guard = Some(self.0.lock()),
+            Op::Unlock | Op::WriteUnlock => *guard = None,
+            Op::Wait(_) => *guard = Some(self.0.wait(guard.take().expect(HELD))),
+            Op::WaitTimeout { timeout_ms } => {
+                let timeout = Duration::from_millis(u64::from(*timeout_ms));
+                let (held, timed_out) = self.0.wait_timeout(guard.take().expect(HELD), timeout);
+                *guard = Some(held);
+                return Ok(if timed_out { Ret::Timeout } else { Ret::Notified });
+            }
+            Op::Signal(_) => self.0.notify_one(),
+            Op::Broadcast(_) => self.0.notify_all(),
+            Op::Advance { by_ms } => C::Platform::advance(Duration::from_millis(u64::from(*by_ms))),
+            Op::Copy => unreachable!("refused by `supports`"),
+        }
+        Ok(Ret::Ok)
+    }
+}
+
+/// `std::sync::Condvar` with its mutex.
+#[derive(Default)]
+pub struct StdCond(host::Mutex<()>, host::Condvar);
+
+impl GuardedCond for StdCond {
+    type Platform = Std;
+    type Guard<'a> = host::MutexGuard<'a, ()>;
+
+    fn new() -> Self {
+        StdCond::default()
+    }
+
+    fn lock(&self) -> Self::Guard<'_> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn wait<'a>(&'a self, guard: Self::Guard<'a>) -> Self::Guard<'a> {
+        self.1.wait(guard).unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn wait_timeout<'a>(&'a self, guard: Self::Guard<'a>, timeout: Duration) -> (Self::Guard<'a>, bool) {
+        let (guard, result) =
+            self.1.wait_timeout(guard, timeout).unwrap_or_else(|poisoned| poisoned.into_inner());
+        (guard, result.timed_out())
+    }
+
+    fn notify_one(&self) {
+        self.1.notify_one();
+    }
+
+    fn notify_all(&self) {
+        self.1.notify_all();
+    }
+}
+
+/// `parking_lot::Condvar` with its mutex.
+#[derive(Default)]
+pub struct ParkingLotCond(parking_lot::Mutex<()>, parking_lot::Condvar);
+
+impl GuardedCond for ParkingLotCond {
+    type Platform = Std;
+    type Guard<'a> = parking_lot::MutexGuard<'a, ()>;
+
+    fn new() -> Self {
+        ParkingLotCond::default()
+    }
+
+    fn lock(&self) -> Self::Guard<'_> {
+        self.0.lock()
+    }
+
+    fn wait<'a>(&'a self, mut guard: Self::Guard<'a>) -> Self::Guard<'a> {
+        self.1.wait(&mut guard);
+        guard
+    }
+
+    fn wait_timeout<'a>(&'a self, mut guard: Self::Guard<'a>, timeout: Duration) -> (Self::Guard<'a>, bool) {
+        let result = self.1.wait_for(&mut guard, timeout);
+        (guard, result.timed_out())
+    }
+
+    fn notify_one(&self) {
+        self.1.notify_one();
+    }
+
+    fn notify_all(&self) {
+        self.1.notify_all();
+    }
+}
+
+/// The condition variable's entry for the suite.
+pub fn system() -> System<CondSpec> {
+    use crate::mutant::cond as bug;
+    System::new("cond", litmus::corpus::COND)
+        .primitive("cond", Drivers::everywhere::<Ours<Loom>, Ours<Shuttle>, Ours<Std>>())
+        .primitive("ticket", ticket::<{ bug::NONE }>())
+        .mutant(
+            "M01-ticket-after-unlock",
+            "wait takes its ticket after it has released the lock",
+            "COND-01",
+            ticket::<{ bug::TICKET_AFTER_UNLOCK }>(),
+        )
+        .mutant(
+            "M02-park-unchecked",
+            "wait sleeps without looking whether its ticket has been notified meanwhile",
+            "COND-03",
+            ticket::<{ bug::PARK_UNCHECKED }>(),
+        )
+        .mutant(
+            "M03-signal-pops-head",
+            "signal wakes the head of the list, whatever its ticket",
+            "COND-05",
+            ticket::<{ bug::SIGNAL_POPS_HEAD }>(),
+        )
+        .mutant(
+            "M04-signal-forgets-unparked",
+            "signal does not advance `notify` when the waiter does not sleep yet",
+            "COND-05",
+            ticket::<{ bug::SIGNAL_FORGETS_UNPARKED }>(),
+        )
+        .mutant(
+            "M05-stale-fast-path",
+            "the fast path compares a `wait` that an earlier call has read",
+            "COND-06",
+            ticket::<{ bug::STALE_FAST_PATH }>(),
+        )
+        .mutant(
+            "M06-broadcast-counts-list",
+            "broadcast covers the sleeping waiters only, by counting them",
+            "COND-07",
+            ticket::<{ bug::BROADCAST_COUNTS_LIST }>(),
+        )
+        .mutant(
+            "M07-broadcast-unlocked",
+            "broadcast advances `notify` before it takes the list lock",
+            "COND-07",
+            ticket::<{ bug::BROADCAST_UNLOCKED }>(),
+        )
+        .mutant(
+            "M08-unsigned-compare",
+            "tickets are compared as plain numbers, which fails where they wrap around",
+            "COND-10",
+            ticket::<{ bug::UNSIGNED_COMPARE }>(),
+        )
+        .mutant(
+            "M09-early-return-unlocked",
+            "a wait that need not sleep returns without the lock",
+            "COND-04",
+            ticket::<{ bug::EARLY_RETURN_UNLOCKED }>(),
+        )
+        .mutant(
+            "M12-stale-tail",
+            "the tail is not mended when the last element is unlinked",
+            "COND-03",
+            ticket::<{ bug::STALE_TAIL }>(),
+        )
+        .mutant(
+            "M13-stale-link",
+            "an unlinked node keeps its link and is used again",
+            "COND-03",
+            ticket::<{ bug::STALE_LINK }>(),
+        )
+        .mutant(
+            "M16-abandoned-ticket-swallows",
+            "a waiter that timed out leaves its ticket behind, and a signal is spent on it",
+            "COND-T01",
+            ticket::<{ bug::ABANDONED_TICKET_SWALLOWS }>(),
+        )
+        .program_mutant("M10-if-for-while", "the caller waits in an `if` instead of a loop", bug::if_for_while)
+        .program_mutant(
+            "M11-predicate-unlocked",
+            "the predicate is changed without the lock",
+            bug::predicate_unlocked,
+        )
+        .program_mutant(
+            "M14-broadcast-for-signal",
+            "broadcast is used as signal, by callers that wait in an `if`",
+            bug::broadcast_for_signal,
+        )
+        .canary(
+            "sleepless",
+            "wait does not wait: it releases the lock and takes it again",
+            ticket::<{ bug::SLEEPLESS }>(),
+        )
+        .peer(
+            "std",
+            format!("std::sync::Condvar of {}", RUST_VERSION),
+            STD_DOES_NOT_PROMISE,
+            Drivers::NONE.threads::<Guarded<StdCond>>(),
+        )
+        .peer(
+            "parking_lot",
+            "parking_lot::Condvar 0.13".to_owned(),
+            PARKING_LOT_DOES_NOT_PROMISE,
+            Drivers::NONE.threads::<Guarded<ParkingLotCond>>(),
+        )
+}
+
+/// The minimum version that the workspace declares.
+const RUST_VERSION: &str = concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or later");
+
+const STD_DOCUMENTATION: &str = "https://doc.rust-lang.org/std/sync/struct.Condvar.html";
+
+const STD_DOES_NOT_PROMISE: &[NotPromised] = &[
+    NotPromised { clause: "COND-05", source: STD_DOCUMENTATION },
+    NotPromised { clause: "COND-03", source: STD_DOCUMENTATION },
+];
+
+const PARKING_LOT_DOES_NOT_PROMISE: &[NotPromised] =
+    &[NotPromised { clause: "COND-05", source: "https://docs.rs/parking_lot/0.13.0/parking_lot/struct.Condvar.html" }];
+
+fn ticket<const BUG: Bug>() -> Drivers<CondSpec> {
+    Drivers::everywhere::<Ticket<Loom, BUG>, Ticket<Shuttle, BUG>, Ticket<Std, BUG>>()
+}

@@ -1,0 +1,273 @@
+//! The suite: which checks there are, and running one.
+//!
+//! A check has a stable id, `SYSTEM/KIND/PROGRAM/SUBJECT/ENGINE` with the parts that it has. Planning lists the checks;
+//! running one gives one record of evidence. Whatever goes wrong while a check runs is part of its record: a subject that
+//! aborts, hangs or allocates without end does so in a child process.
+
+mod record;
+mod replay;
+mod run;
+mod system;
+
+use std::time::Duration;
+
+use selvedge_model::Spec;
+use serde::{Deserialize, Serialize};
+
+pub use replay::{Replay, Token};
+pub use system::{CorpusFile, Drivers, NotPromised, Rewrite, System};
+
+use crate::engine::{Engine, Profile};
+use crate::evidence::{Evidence, Kind};
+use crate::info::SystemInfo;
+use crate::isolate::{self, ChildEnd};
+use crate::litmus::Diagnostics;
+use crate::{mutant, subject};
+
+/// A check that can be run.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Planned {
+    /// Its stable id.
+    pub id: String,
+    /// What it is for.
+    pub kind: Kind,
+    /// The system.
+    pub system: String,
+    /// The program's name, if it is about one program.
+    pub program: Option<String>,
+    /// The subject's name, if one runs.
+    pub subject: Option<String>,
+    /// The engine's name; `explorer` where only the spec is asked.
+    pub engine: String,
+}
+
+/// What a user may choose about a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Options {
+    /// How deep to look.
+    pub profile: Profile,
+    /// For the engines that draw.
+    pub seed: u64,
+}
+
+impl Options {
+    /// The seed of `cargo test` and of the quick profile: fixed, so that two runs find the same.
+    pub const SEED: u64 = 0x5e1_7ed6e;
+
+    /// The options of `cargo test`.
+    pub const fn quick() -> Self {
+        Options { profile: Profile::Quick, seed: Self::SEED }
+    }
+
+    /// How long a child process may take.
+    fn child_limits(&self) -> isolate::Limits {
+        let duration = match self.profile {
+            Profile::Quick => Duration::from_secs(120),
+            Profile::Full => Duration::from_secs(3600),
+        };
+        isolate::Limits { duration, ..isolate::Limits::default() }
+    }
+}
+
+/// A set of systems and everything that is held against their specs.
+pub struct Suite {
+    systems: Vec<Box<dyn AnySystem>>,
+}
+
+/// A [`System`] whatever its spec.
+trait AnySystem: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn info(&self) -> SystemInfo;
+    fn subjects(&self) -> Vec<&'static str>;
+    fn plan(&self, options: &Options) -> Vec<Planned>;
+    fn run(&self, planned: &Planned, options: &Options) -> Evidence;
+    fn outcomes(&self, file: &str, text: &str) -> Result<Outcomes, Diagnostics>;
+    fn check_text(&self, file: &str, text: &str, subject: &str, engine: Engine, options: &Options)
+    -> Result<Evidence, Diagnostics>;
+    fn replay(&self, evidence: &Evidence) -> Result<Replay, String>;
+}
+
+/// What a spec allows a program to come to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Outcomes {
+    /// The program's name.
+    pub program: String,
+    /// The spec, with its parameters.
+    pub spec: String,
+    /// Each outcome in words, with the observables of the spec's final state.
+    pub outcomes: Vec<AllowedOutcome>,
+    /// The expectations and whether they hold.
+    pub expectations: Vec<crate::evidence::Expected>,
+    /// States visited.
+    pub states: u64,
+    /// Transitions taken.
+    pub transitions: u64,
+    /// Length of the longest path.
+    pub depth: u64,
+    /// Whether everything was visited.
+    pub complete: bool,
+    /// How often each rule was taken.
+    pub rules: std::collections::BTreeMap<String, u64>,
+}
+
+/// An outcome that a spec allows, and how to get there.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct AllowedOutcome {
+    /// In words.
+    pub outcome: String,
+    /// A shortest path, a column per thread.
+    pub path: String,
+}
+
+impl Suite {
+    /// A suite without systems.
+    pub fn empty() -> Self {
+        Suite { systems: Vec::new() }
+    }
+
+    /// Our own: every system of this repository.
+    pub fn standard() -> Self {
+        Suite::empty().with(subject::cond::system()).with(subject::register::system())
+    }
+
+    /// With one more system.
+    pub fn with<S: Spec>(mut self, system: System<S>) -> Self {
+        self.systems.push(Box::new(system));
+        self
+    }
+
+    /// Must be the first line of a `main` that runs checks: in a child process it does the child's work and never
+    /// returns.
+    pub fn intercept(&self) {
+        isolate::intercept(|job| {
+            let job: Job = serde_json::from_str(job).expect("the parent wrote it");
+            let evidence = match job {
+                Job::Planned { planned, options } => Ok(self.run_here(&planned, &options)),
+                Job::File { file, text, subject, engine, options } => {
+                    self.check_here(&file, &text, &subject, engine, &options)
+                }
+            };
+            serde_json::to_string(&evidence.map_err(|diagnostics| diagnostics.to_string()))
+                .expect("evidence is plain data")
+        });
+    }
+
+    /// The systems, described.
+    pub fn systems(&self) -> Vec<SystemInfo> {
+        self.systems.iter().map(|system| system.info()).collect()
+    }
+
+    /// The names of a system's subjects.
+    pub fn subjects(&self, system: &str) -> Vec<&'static str> {
+        self.system(system).map(|system| system.subjects()).unwrap_or_default()
+    }
+
+    /// Every check there is, in a stable order.
+    pub fn plan(&self, options: &Options) -> Vec<Planned> {
+        self.systems.iter().flat_map(|system| system.plan(options)).collect()
+    }
+
+    /// Runs a check: in a child process if a subject runs.
+    pub fn run(&self, planned: &Planned, options: &Options) -> Evidence {
+        let evidence = if planned.kind == Kind::Spec {
+            self.run_here(planned, options)
+        } else {
+            self.in_child(&Job::Planned { planned: planned.clone(), options: *options }, planned, options)
+        };
+        Evidence { maker: record::maker(), ..evidence }
+    }
+
+    /// Runs a check in this process.
+    ///
+    /// # Panics
+    ///
+    /// If the check belongs to no system of this suite.
+    pub fn run_here(&self, planned: &Planned, options: &Options) -> Evidence {
+        self.system(&planned.system).expect("a planned check belongs to a system").run(planned, options)
+    }
+
+    /// What the spec that a litmus text names allows.
+    pub fn outcomes(&self, file: &str, text: &str) -> Result<Outcomes, Diagnostics> {
+        self.system_of(file, text)?.outcomes(file, text)
+    }
+
+    /// Runs a litmus text over a subject: in a child process.
+    pub fn check(
+        &self,
+        file: &str,
+        text: &str,
+        subject: &str,
+        engine: Engine,
+        options: &Options,
+    ) -> Result<Evidence, Diagnostics> {
+        // Bad input is found here, where its diagnostics can still be pointed at the text.
+        self.system_of(file, text)?.outcomes(file, text)?;
+        let job = Job::File {
+            file: file.into(),
+            text: text.into(),
+            subject: subject.into(),
+            engine,
+            options: *options,
+        };
+        let planned = run::planned_for_file(file, subject, engine);
+        Ok(Evidence { maker: record::maker(), ..self.in_child(&job, &planned, options) })
+    }
+
+    fn check_here(
+        &self,
+        file: &str,
+        text: &str,
+        subject: &str,
+        engine: Engine,
+        options: &Options,
+    ) -> Result<Evidence, Diagnostics> {
+        self.system_of(file, text)?.check_text(file, text, subject, engine, options)
+    }
+
+    /// Runs the counterexample of a record again.
+    ///
+    /// # Errors
+    ///
+    /// If the record has nothing to replay, or was made of another program, spec, subject, engine or version.
+    pub fn replay(&self, evidence: &Evidence) -> Result<Replay, String> {
+        let system = self
+            .system(&evidence.system)
+            .ok_or_else(|| format!("this suite has no system `{}`", evidence.system))?;
+        system.replay(evidence)
+    }
+
+    fn in_child(&self, job: &Job, planned: &Planned, options: &Options) -> Evidence {
+        let job = serde_json::to_string(job).expect("a job is plain data");
+        let answer = match isolate::run(&job, &[], options.child_limits()) {
+            Ok(ChildEnd::Answered(answer)) => answer,
+            Ok(end) => return record::died(planned, options, &end),
+            Err(error) => {
+                return record::failed(planned, options, &format!("no child process could be started: {error}"));
+            }
+        };
+        match serde_json::from_str::<Result<Evidence, String>>(&answer) {
+            Ok(Ok(evidence)) => evidence,
+            Ok(Err(message)) => record::failed(planned, options, &message),
+            Err(error) => {
+                record::failed(planned, options, &format!("the child process answered something unreadable: {error}"))
+            }
+        }
+    }
+
+    fn system(&self, name: &str) -> Option<&dyn AnySystem> {
+        self.systems.iter().find(|system| system.name() == name).map(AsRef::as_ref)
+    }
+
+    fn system_of(&self, file: &str, text: &str) -> Result<&dyn AnySystem, Diagnostics> {
+        let source = crate::litmus::parse(file, text)?;
+        let names: Vec<&str> = self.systems.iter().map(|system| system.name()).collect();
+        self.system(source.spec()).ok_or_else(|| source.unknown_spec(&names))
+    }
+}
+
+/// What a child process is asked to do.
+#[derive(Serialize, Deserialize)]
+enum Job {
+    Planned { planned: Planned, options: Options },
+    File { file: String, text: String, subject: String, engine: Engine, options: Options },
+}

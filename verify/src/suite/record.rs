@@ -1,0 +1,510 @@
+//! From what was found to a record of evidence.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::Duration;
+
+use selvedge::platform::Arc;
+use selvedge::platform::host::OnceLock;
+use selvedge_model::{Spec, spec};
+
+use super::replay::Token;
+use super::run::Run;
+use super::system::{Entry, Role};
+use super::{Options, Planned};
+use crate::check::At;
+use crate::conformance::{Findings, Target, Violation};
+use crate::engine::{Engine, Profile};
+use crate::evidence::{
+    Counterexample, Evidence, Expected, FORMAT, Kind, Maker, Mode, Relation, Row, Verdict, Witness,
+};
+use crate::execute::Ending;
+use crate::explore::{self, Exploration};
+use crate::history::{Event, jsonl};
+use crate::isolate::ChildEnd;
+use crate::litmus::{Outcome, Program, ThreadEnd};
+
+/// What a check found: a record without the data that every check has.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Found {
+    pub verdict: Verdict,
+    pub reason: String,
+    pub mode: Option<Mode>,
+    pub technique: String,
+    pub complete: bool,
+    pub executions: u64,
+    pub histories: u64,
+    pub states: u64,
+    pub outcomes: Vec<Witness>,
+    pub relation: Option<Relation>,
+    pub rules: BTreeMap<String, u64>,
+    pub clauses: Vec<String>,
+    pub expectations: Vec<Expected>,
+    pub note: Option<String>,
+    pub killed_by: Option<(String, Engine)>,
+    pub counterexample: Option<Counterexample>,
+}
+
+impl Found {
+    fn new(verdict: Verdict, reason: String) -> Self {
+        Found {
+            verdict,
+            reason,
+            mode: None,
+            technique: String::new(),
+            complete: false,
+            executions: 0,
+            histories: 0,
+            states: 0,
+            outcomes: Vec::new(),
+            relation: None,
+            rules: BTreeMap::new(),
+            clauses: Vec::new(),
+            expectations: Vec::new(),
+            note: None,
+            killed_by: None,
+            counterexample: None,
+        }
+    }
+
+    /// The check did not run.
+    pub fn skipped(reason: &str) -> Self {
+        Found::new(Verdict::Skipped, reason.to_owned())
+    }
+
+    /// The harness failed.
+    pub fn error(reason: String) -> Self {
+        Found::new(Verdict::Error, reason)
+    }
+}
+
+/// The name of a kind in check ids.
+pub(super) fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Spec => "spec",
+        Kind::Conformance => "conformance",
+        Kind::Reference => "reference",
+        Kind::Mutant => "mutant",
+        Kind::Canary => "canary",
+        Kind::Peer => "peer",
+        Kind::Generated => "generated",
+    }
+}
+
+/// The record of a check.
+pub(super) fn evidence(planned: &Planned, options: &Options, found: Found, duration: Duration) -> Evidence {
+    let killed_after = found.killed_by.is_some().then_some(found.executions);
+    let (program, engine) = match found.killed_by {
+        Some((program, engine)) => (Some(program), engine.name().to_owned()),
+        None => (planned.program.clone(), planned.engine.clone()),
+    };
+    let draws = !matches!(engine.as_str(), "explorer" | "loom" | "dfs" | "threads");
+    Evidence {
+        format: FORMAT,
+        check: planned.id.clone(),
+        kind: planned.kind,
+        system: planned.system.clone(),
+        program,
+        subject: planned.subject.clone(),
+        engine,
+        verdict: found.verdict,
+        reason: found.reason,
+        mode: found.mode,
+        technique: found.technique,
+        complete: found.complete,
+        executions: found.executions,
+        histories: found.histories,
+        states: found.states,
+        outcomes: found.outcomes,
+        relation: found.relation,
+        rules: found.rules,
+        clauses: found.clauses,
+        expectations: found.expectations,
+        note: found.note,
+        killed_after,
+        counterexample: found.counterexample,
+        reproduce: reproduce(planned, options),
+        seed: draws.then_some(options.seed),
+        duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        maker: Maker::unknown(),
+    }
+}
+
+/// The record of a check whose child process could not be used.
+pub(super) fn failed(planned: &Planned, options: &Options, message: &str) -> Evidence {
+    evidence(planned, options, Found::error(message.to_owned()), Duration::ZERO)
+}
+
+/// The record of a check whose child process died or was killed.
+///
+/// For a mutant that is a kill: a planted bug that makes the process abort or hang has been noticed.
+pub(super) fn died(planned: &Planned, options: &Options, end: &ChildEnd) -> Evidence {
+    let (how, duration) = match end {
+        ChildEnd::Died { how, stderr } if stderr.is_empty() => (format!("the process {how}"), Duration::ZERO),
+        ChildEnd::Died { how, stderr } => (format!("the process {how}: {stderr}"), Duration::ZERO),
+        ChildEnd::TimedOut(limit) => (format!("it did not end within {limit:?}"), *limit),
+        ChildEnd::Answered(_) => ("the process answered something unreadable".to_owned(), Duration::ZERO),
+    };
+    let mut found = match planned.kind {
+        Kind::Mutant | Kind::Canary => Found::new(Verdict::Pass, format!("killed: {how}")),
+        _ => Found::new(Verdict::Fail, how),
+    };
+    found.technique = planned.engine.clone();
+    evidence(planned, options, found, duration)
+}
+
+/// The command that runs a check again.
+fn reproduce(planned: &Planned, options: &Options) -> String {
+    let mut words = vec!["cargo run --release --".to_owned()];
+    match planned.id.strip_prefix("file/") {
+        Some(_) => {
+            let file = planned.program.as_deref().unwrap_or_default();
+            let subject = planned.subject.as_deref().unwrap_or_default();
+            words.push(format!("check {file} --subject {subject} --engine {}", planned.engine));
+        }
+        None => words.push(format!("verify {}", planned.id)),
+    }
+    if options.profile != Profile::Quick {
+        words.push(format!("--profile {}", options.profile.name()));
+    }
+    if options.seed != Options::SEED {
+        words.push(format!("--seed {}", options.seed));
+    }
+    words.join(" ")
+}
+
+/// How often the explorer took each rule, by name.
+pub(super) fn rules_by_name<S: Spec>(exploration: &Exploration<S>) -> BTreeMap<String, u64> {
+    S::rules().iter().zip(&exploration.rules).map(|(rule, count)| (rule.name.to_owned(), *count)).collect()
+}
+
+/// The spec alone.
+pub(super) fn spec<S: Spec>(target: &Target<S>, expectations: Vec<Expected>) -> Found {
+    let allowed = &target.allowed;
+    let broken: Vec<&Expected> = expectations.iter().filter(|expected| expected.held != Some(true)).collect();
+    let mut found = if let Some(violated) = allowed.broken.first() {
+        Found::new(Verdict::Fail, format!("the spec breaks its own clause {}: {}", violated.clause, violated.text))
+    } else if let Some(expected) = broken.first() {
+        Found::new(Verdict::Fail, format!("the expectation does not hold: {}", expected.text))
+    } else if !allowed.complete {
+        Found::new(Verdict::Inconclusive, format!("more than {} states", allowed.states))
+    } else {
+        Found::new(Verdict::Pass, format!("{} outcomes, every expectation holds", allowed.outcomes.len()))
+    };
+    found.technique = format!("explorer, all {} states of {}", allowed.states, super::run::spec_in_words(&target.spec));
+    found.complete = allowed.complete;
+    found.states = allowed.states;
+    found.rules = rules_by_name(allowed);
+    found.clauses = target.program.clauses.clone();
+    found.expectations = expectations;
+    found.outcomes = allowed
+        .outcomes
+        .keys()
+        .map(|outcome| Witness { outcome: explore::describe(&target.program, outcome), seen: 0, allowed: true })
+        .collect();
+    found
+}
+
+/// A subject under an engine.
+pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run<S>, is_reference: bool) -> Found {
+    let findings = &run.findings;
+    let is_exhaustive = matches!(engine, Engine::Loom | Engine::Dfs);
+    let relation = findings.relation(target);
+    let missed = target.allowed.outcomes.keys().filter(|outcome| !findings.outcomes.contains_key(*outcome)).count();
+    let (verdict, reason) = if let Some(reason) = &findings.refused {
+        (Verdict::Skipped, reason.clone())
+    } else if let Some(violation) = &findings.violation {
+        (if is_reference { Verdict::Error } else { Verdict::Fail }, violation.sentence.clone())
+    } else if let Some(reason) = &findings.unjudged {
+        (Verdict::Inconclusive, reason.clone())
+    } else if let (1.., Some(reason)) = &findings.truncated {
+        (Verdict::Inconclusive, format!("{} executions without an outcome: {reason}", findings.truncated.0))
+    } else if is_exhaustive && !findings.complete {
+        (Verdict::Inconclusive, findings.stopped.clone().unwrap_or_else(|| "it stopped early".into()))
+    } else if is_reference && missed > 0 {
+        let all = target.allowed.outcomes.len();
+        (Verdict::Pass, format!("{engine} misses {missed} of the {all} outcomes that the spec allows"))
+    } else {
+        let all = target.allowed.outcomes.len();
+        let seen = all - missed;
+        let weak = match findings.weak.len() {
+            0 => String::new(),
+            weak => format!(", and {weak} that only weak memory allows"),
+        };
+        (Verdict::Pass, format!("nothing but what the spec allows: {seen} of {all} outcomes witnessed{weak}"))
+    };
+    let mut found = Found::new(verdict, reason);
+    found.mode = Some(run.mode);
+    found.technique = technique(engine, run, findings);
+    found.complete = findings.complete;
+    found.executions = findings.executions;
+    found.histories = findings.histories;
+    found.states = target.allowed.states;
+    found.outcomes = witnesses(target, findings);
+    found.relation = findings.refused.is_none().then_some(relation);
+    found.rules = findings.rules.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+    found.clauses = target.program.clauses.clone();
+    found.counterexample = findings.violation.as_ref().map(|violation| counterexample(target, engine, run, violation));
+    found
+}
+
+/// What a search did, and its bound.
+fn technique<S: Spec>(engine: Engine, run: &Run<S>, findings: &Findings<S>) -> String {
+    let mode = match run.mode {
+        Mode::Outcomes => "outcomes",
+        Mode::Histories => "histories",
+    };
+    let executions = findings.executions;
+    let budget = &run.budget;
+    let all = if findings.complete { "all " } else { "" };
+    match engine {
+        Engine::Loom => {
+            let bound = match budget.preemptions {
+                Some(1) => "up to 1 preemption".to_owned(),
+                Some(preemptions) => format!("up to {preemptions} preemptions"),
+                None => "no preemption bound".to_owned(),
+            };
+            format!("loom, {mode}, {bound}, {all}{executions} executions")
+        }
+        Engine::Dfs => format!("depth-first, {mode}, {all}{executions} executions"),
+        Engine::Random => format!("random, {mode}, {executions} executions, seed {}", budget.seed),
+        Engine::Pct => {
+            format!("PCT depth {}, {mode}, {executions} executions, seed {}", budget.pct_depth, budget.seed)
+        }
+        Engine::Urw => format!("URW, {mode}, {executions} executions, seed {}", budget.seed),
+        Engine::Portfolio => format!(
+            "random, PCT depth {} and URW, {mode}, {executions} executions, seed {}",
+            budget.pct_depth, budget.seed
+        ),
+        Engine::Threads => format!(
+            "real threads, {mode}, {executions} executions; blocked means asleep for {} ms, twice",
+            selvedge::platform::QUIET.as_millis()
+        ),
+    }
+}
+
+fn witnesses<S: Spec>(target: &Target<S>, findings: &Findings<S>) -> Vec<Witness> {
+    let words = |outcome: &Outcome| explore::describe(&target.program, outcome);
+    let allowed = target.allowed.outcomes.keys().map(|outcome| Witness {
+        outcome: words(outcome),
+        seen: findings.outcomes.get(outcome).copied().unwrap_or(0),
+        allowed: true,
+    });
+    let others = findings.outcomes.iter().filter(|(outcome, _)| !target.allowed.outcomes.contains_key(*outcome));
+    let others = others.map(|(outcome, seen)| Witness {
+        outcome: words(outcome),
+        seen: *seen,
+        allowed: findings.weak.contains(outcome),
+    });
+    allowed.chain(others).collect()
+}
+
+/// The violation, for people.
+fn counterexample<S: Spec>(
+    target: &Target<S>,
+    engine: Engine,
+    run: &Run<S>,
+    violation: &Violation<S>,
+) -> Counterexample {
+    let program = &target.program;
+    let execution = &violation.execution;
+    let mut rows: Vec<Row> = execution
+        .history
+        .events
+        .iter()
+        .enumerate()
+        .map(|(index, event)| Row {
+            thread: event.thread(),
+            text: event_in_words(program, event),
+            here: violation.at == At::Event(index),
+        })
+        .collect();
+    if let Ending::Outcome(Outcome::Final(ended)) = &execution.ending {
+        let is_end = violation.at == At::End;
+        for (thread, end) in ended.threads.iter().enumerate() {
+            if let ThreadEnd::Blocked(statement) = end {
+                let what = program.threads[thread].statements[*statement].op();
+                let what = what.map_or_else(|| "await".to_owned(), ToString::to_string);
+                rows.push(Row { thread, text: format!("blocked for ever in {what}"), here: is_end });
+            }
+        }
+    }
+    let schedule = violation.schedule.as_deref().unwrap_or("");
+    Counterexample {
+        clause: violation.clause.map(str::to_owned),
+        sentence: violation.sentence.clone(),
+        threads: program.threads.iter().map(|thread| thread.name.clone()).collect(),
+        rows,
+        allowed: violation.allowed.clone(),
+        seen: violation.seen.clone(),
+        program: program.to_string(),
+        history: jsonl::write(&target.spec, program, &execution.history),
+        token: Some(Token::new(target, engine, run, schedule).to_string()),
+    }
+}
+
+fn event_in_words<S: Spec>(program: &Program<S::Op>, event: &crate::history::EventOf<S>) -> String
+where
+    S::Op: std::fmt::Display,
+{
+    match event {
+        Event::Call { op, .. } => op.to_string(),
+        Event::Return { ret, .. } => format!("→ {ret}"),
+        Event::Abort { text, .. } => format!("✗ {text}"),
+        Event::Read { variable, value, .. } => format!("reads {} = {value}", program.variables[*variable].name),
+        Event::Write { variable, value, .. } => format!("{} := {value}", program.variables[*variable].name),
+    }
+}
+
+/// A planted bug in a subject that was found.
+pub(super) fn killed<S: Spec>(target: &Arc<Target<S>>, engine: Engine, run: &Run<S>, entry: &Entry<S>) -> Found {
+    let mut found = conformance(target, engine, run, false);
+    found.verdict = Verdict::Pass;
+    found.reason = format!("killed: {}", found.reason);
+    found.killed_by = Some((target.program.name.clone(), engine));
+    found.note = Some(entry.planted().to_owned());
+    if let Role::Mutant { breaks, .. } = &entry.role {
+        found.clauses = vec![(*breaks).to_owned()];
+    }
+    found
+}
+
+/// A mistake in a program that an expectation noticed, if one did.
+pub(super) fn program_killed<S: Spec>(
+    original: &Target<S>,
+    rewritten: &Target<S>,
+    planted: &str,
+    tried: u64,
+) -> Option<Found> {
+    let expectation = rewritten
+        .program
+        .expectations
+        .iter()
+        .find(|expectation| !explore::judge(expectation, &rewritten.allowed).held)?;
+    let text = crate::litmus::expectation_text(&rewritten.program, expectation);
+    let witness = explore::judge(expectation, &rewritten.allowed).witness;
+    let mut found = Found::new(Verdict::Pass, format!("killed: the expectation no longer holds: {text}"));
+    found.technique = format!("explorer, all {} states", rewritten.allowed.states);
+    found.complete = rewritten.allowed.complete;
+    found.states = rewritten.allowed.states;
+    found.executions = tried;
+    found.note = Some(planted.to_owned());
+    found.clauses = original.program.clauses.clone();
+    let path = witness.as_ref().and_then(|witness| {
+        explore::shortest_path(&rewritten.spec, &rewritten.program, |reached| reached == witness)
+    });
+    found.counterexample = path.map(|path| Counterexample {
+        clause: None,
+        sentence: format!("{planted}: `{text}` no longer holds"),
+        threads: rewritten.program.threads.iter().map(|thread| thread.name.clone()).collect(),
+        rows: path.rows(),
+        allowed: original
+            .allowed
+            .outcomes
+            .keys()
+            .map(|outcome| explore::describe(&original.program, outcome))
+            .collect(),
+        seen: witness.map(|witness| explore::describe(&rewritten.program, &witness)).unwrap_or_default(),
+        program: rewritten.program.to_string(),
+        history: String::new(),
+        token: None,
+    });
+    found.outcomes = Vec::new();
+    found.killed_by_program(&original.program.name);
+    Some(found)
+}
+
+impl Found {
+    fn killed_by_program(&mut self, name: &str) {
+        self.reason = format!("{} ({name})", self.reason);
+    }
+}
+
+/// A planted bug that nothing found.
+pub(super) fn survived(planted: &str, tried: u64) -> Found {
+    let mut found = Found::new(Verdict::Fail, format!("survived: nothing notices that {planted}"));
+    found.executions = tried;
+    found.note = Some(planted.to_owned());
+    found
+}
+
+/// What many generated programs came to.
+#[derive(Default)]
+pub(super) struct Tally {
+    programs: u64,
+    executions: u64,
+    histories: u64,
+    inconclusive: u64,
+    rules: BTreeMap<String, u64>,
+    technique: String,
+}
+
+impl Tally {
+    /// Takes in a program without a violation.
+    pub fn add<S: Spec>(&mut self, target: &Target<S>, run: &Run<S>) {
+        self.programs += 1;
+        self.executions += run.findings.executions;
+        self.histories += run.findings.histories;
+        let unjudged = run.findings.unjudged.is_some() || run.findings.truncated.0 > 0 || !target.allowed.complete;
+        self.inconclusive += u64::from(unjudged);
+        for (rule, count) in &run.findings.rules {
+            *self.rules.entry((*rule).to_owned()).or_default() += count;
+        }
+    }
+
+    /// The record.
+    pub fn found(self, engine: Engine, discarded_share: f64) -> Found {
+        let mut found = if self.inconclusive > 0 {
+            Found::new(
+                Verdict::Inconclusive,
+                format!("{} of {} programs could not be judged to the end", self.inconclusive, self.programs),
+            )
+        } else {
+            Found::new(Verdict::Pass, format!("{} generated programs, nothing but what the spec allows", self.programs))
+        };
+        found.mode = Some(Mode::Histories);
+        found.technique = format!(
+            "{} generated programs ({:.1}% of candidates discarded), {engine}, histories",
+            self.programs,
+            discarded_share * 100.0
+        );
+        found.executions = self.executions;
+        found.histories = self.histories;
+        found.rules = self.rules;
+        found
+    }
+}
+
+impl<S: Spec> Entry<S> {
+    /// What is planted in the subject.
+    pub fn planted(&self) -> &str {
+        match &self.role {
+            Role::Mutant { planted, .. } | Role::Canary { planted } => planted,
+            Role::Primitive | Role::Peer { .. } => "nothing is planted",
+        }
+    }
+}
+
+/// What makes the records of this process.
+pub fn maker() -> Maker {
+    static MAKER: OnceLock<Maker> = OnceLock::new();
+    MAKER
+        .get_or_init(|| {
+            let ask = |program: &str, arguments: &[&str]| {
+                let output = Command::new(program).args(arguments).output().ok()?;
+                let text = String::from_utf8(output.stdout).ok()?;
+                (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
+            };
+            let folder = env!("CARGO_MANIFEST_DIR");
+            let commit = ask("git", &["-C", folder, "rev-parse", "--short=12", "HEAD"]);
+            let changes = ask("git", &["-C", folder, "status", "--porcelain", "--untracked-files=no"]);
+            Maker {
+                suite: env!("CARGO_PKG_VERSION").to_owned(),
+                commit: commit.map_or_else(|| "unknown".to_owned(), |id| id + if changes.is_some() { "+" } else { "" }),
+                rustc: ask("rustc", &["--version"]).unwrap_or_else(|| "unknown".to_owned()),
+                target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+                kernel: ask("uname", &["-r"]).unwrap_or_else(|| "unknown".to_owned()),
+            }
+        })
+        .clone()
+}

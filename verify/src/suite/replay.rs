@@ -1,0 +1,169 @@
+//! Replaying a counterexample, and refusing to replay what belongs to something else.
+
+use std::fmt;
+use std::str::FromStr;
+
+use selvedge::platform::Arc;
+use selvedge_model::Spec;
+use sha2::{Digest, Sha256};
+
+use super::System;
+use super::run::{Run, spec_in_words};
+use crate::check::{self, Judgement, check};
+use crate::conformance::{Job, Target};
+use crate::engine::{Budget, Engine};
+use crate::evidence::{Evidence, Mode, Verdict};
+use crate::history::jsonl;
+use crate::litmus;
+
+/// A schedule together with what it belongs to: printed as one word, refused when it belongs to something else.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Token {
+    /// The engine.
+    engine: Engine,
+    /// A digest of the suite's version, the program, the spec with its parameters, the mode and the engine.
+    digest: String,
+    /// What the engine needs to make the same decisions; empty on real threads.
+    schedule: String,
+}
+
+impl Token {
+    pub(super) fn new<S: Spec>(target: &Target<S>, engine: Engine, run: &Run<S>, schedule: &str) -> Self {
+        let schedule = match (engine, run.budget.preemptions) {
+            (Engine::Loom, Some(preemptions)) => format!("preemptions={preemptions},{schedule}"),
+            _ => schedule.to_owned(),
+        };
+        Token { engine, digest: digest(target, engine, run.mode), schedule }
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.engine, self.digest, self.schedule)
+    }
+}
+
+impl FromStr for Token {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.splitn(3, ':');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(engine), Some(digest), Some(schedule)) => {
+                Ok(Token { engine: engine.parse()?, digest: digest.to_owned(), schedule: schedule.to_owned() })
+            }
+            _ => Err("a replay token reads ENGINE:DIGEST:SCHEDULE".to_owned()),
+        }
+    }
+}
+
+/// What a token belongs to, in 64 bits.
+fn digest<S: Spec>(target: &Target<S>, engine: Engine, mode: Mode) -> String {
+    let mut hasher = Sha256::new();
+    for part in [
+        env!("CARGO_PKG_VERSION"),
+        &target.program.to_string(),
+        &spec_in_words(&target.spec),
+        engine.name(),
+        &format!("{mode:?}"),
+    ] {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What came of a replay.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Replay {
+    /// `Fail` if the violation showed again, `Pass` if it did not.
+    pub verdict: Verdict,
+    /// In words.
+    pub text: String,
+}
+
+impl Replay {
+    pub(super) fn run<S: Spec>(system: &System<S>, evidence: &Evidence) -> Result<Self, String> {
+        let counterexample =
+            evidence.counterexample.as_ref().ok_or("the record has no counterexample: there is nothing to replay")?;
+        let token: Token =
+            counterexample.token.as_deref().ok_or("the record has no replay token")?.parse()?;
+        let name = evidence.program.as_deref().unwrap_or("counterexample");
+        let program = litmus::parse(name, &counterexample.program)
+            .and_then(|source| source.program::<S>())
+            .map_err(|diagnostics| diagnostics.to_string())?;
+        let target = Arc::new(Target::<S>::new(program).map_err(|unknown| unknown.message)?);
+        let mode = evidence.mode.unwrap_or(Mode::Histories);
+        let expected = digest(&target, token.engine, mode);
+        if token.digest != expected {
+            return Err(format!(
+                "the token belongs to something else: its digest is {}, and the program, spec, engine and version \
+                 of this record give {expected}",
+                token.digest
+            ));
+        }
+        if token.engine == Engine::Threads {
+            return recheck(&target, &counterexample.history);
+        }
+        let subject = evidence.subject.as_deref().ok_or("the record names no subject")?;
+        let driver = system
+            .drivers(subject)?
+            .of(token.engine)
+            .ok_or_else(|| format!("{subject} does not run under {}", token.engine))?;
+        let mut budget = Budget { seed: evidence.seed.unwrap_or(0), ..Budget::once() };
+        let mut replay = None;
+        if token.engine == Engine::Loom {
+            (budget.preemptions, budget.executions) = loom_schedule(&token.schedule)?;
+        } else {
+            replay = Some(token.schedule.clone());
+        }
+        let job = Job { target, engine: token.engine, mode, budget, weak: Default::default(), replay };
+        let findings = driver(&Arc::new(job));
+        Ok(match findings.violation {
+            Some(violation) => {
+                Replay { verdict: Verdict::Fail, text: format!("it fails again: {}", violation.sentence) }
+            }
+            None => Replay {
+                verdict: Verdict::Pass,
+                text: match findings.stopped {
+                    Some(reason) => format!("the schedule could not be followed: {reason}"),
+                    None => "the same schedule no longer fails".to_owned(),
+                },
+            },
+        })
+    }
+}
+
+/// Real threads cannot be made to run the same way again; the history that they left can be judged again.
+fn recheck<S: Spec>(target: &Target<S>, history: &str) -> Result<Replay, String> {
+    let recorded = jsonl::read::<S>("counterexample", history).map_err(|diagnostics| diagnostics.to_string())?;
+    let initial = target.spec.initial(&target.program.initial).map_err(|unknown| unknown.message)?;
+    let cannot = "real threads cannot be replayed; the recorded history was judged again";
+    Ok(match check(&target.spec, &initial, &recorded.history, &check::Budget::default()) {
+        Judgement::Violation(violation) => {
+            Replay { verdict: Verdict::Fail, text: format!("{cannot}: {}", violation.sentence) }
+        }
+        Judgement::Allowed(_) => {
+            Replay { verdict: Verdict::Pass, text: format!("{cannot}: the spec allows it") }
+        }
+        Judgement::Malformed(disordered) => {
+            Replay { verdict: Verdict::Error, text: format!("{cannot}: {disordered}") }
+        }
+        Judgement::Inconclusive { reason } => {
+            Replay { verdict: Verdict::Inconclusive, text: format!("{cannot}: {reason}") }
+        }
+    })
+}
+
+/// loom's search is deterministic: the same bound and the number of the execution lead to the same place.
+fn loom_schedule(text: &str) -> Result<(Option<usize>, u64), String> {
+    let (mut preemptions, mut executions) = (None, None);
+    for part in text.split(',') {
+        match part.split_once('=') {
+            Some(("preemptions", number)) => preemptions = number.parse().ok(),
+            Some(("execution", number)) => executions = number.parse().ok(),
+            _ => return Err(format!("`{part}` is no part of a loom schedule")),
+        }
+    }
+    Ok((preemptions, executions.ok_or("the loom schedule names no execution")?))
+}

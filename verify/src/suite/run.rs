@@ -1,0 +1,468 @@
+//! Planning and running the checks of one system.
+
+use std::time::Instant;
+
+use selvedge::platform::loom::Loom;
+use selvedge::platform::shuttle::Shuttle;
+use selvedge::platform::{Arc, Std, loom};
+use selvedge_model::Spec;
+
+use super::record::{self, Found};
+use super::replay::Replay;
+use super::system::{Drivers, Entry, Role};
+use super::{AllowedOutcome, AnySystem, Options, Outcomes, Planned, System};
+use crate::conformance::{Findings, Job, Target};
+use crate::engine::{Budget, Engine, Profile};
+use crate::evidence::{Evidence, Expected, Kind, Mode, Verdict};
+use crate::explore;
+use crate::generate;
+use crate::info::SystemInfo;
+use crate::litmus::{self, Diagnostics, Program};
+use crate::subject::reference::Reference;
+
+/// The name under which a spec runs as its own reference subject.
+pub(super) const REFERENCE: &str = "reference";
+
+/// The engines that every primitive runs under.
+const ENGINES: [Engine; 4] = [Engine::Portfolio, Engine::Dfs, Engine::Loom, Engine::Threads];
+
+/// The engines that a mutant is sent through, cheapest first, until one kills it.
+const HUNTERS: [Engine; 3] = [Engine::Portfolio, Engine::Dfs, Engine::Loom];
+
+impl<S: Spec> AnySystem for System<S> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn info(&self) -> SystemInfo {
+        SystemInfo::of::<S>()
+    }
+
+    fn subjects(&self) -> Vec<&'static str> {
+        std::iter::once(REFERENCE).chain(self.subjects.iter().map(|entry| entry.name)).collect()
+    }
+
+    fn plan(&self, _options: &Options) -> Vec<Planned> {
+        let mut plan = Vec::new();
+        for file in self.corpus {
+            plan.push(self.planned(Kind::Spec, Some(file.name), None, "explorer"));
+        }
+        for file in self.corpus {
+            for engine in [Engine::Dfs, Engine::Loom] {
+                plan.push(self.planned(Kind::Reference, Some(file.name), Some(REFERENCE), engine.name()));
+            }
+        }
+        for entry in &self.subjects {
+            match &entry.role {
+                Role::Primitive | Role::Peer { .. } => {
+                    let kind = if entry.role == Role::Primitive { Kind::Conformance } else { Kind::Peer };
+                    for file in self.corpus {
+                        for engine in ENGINES.into_iter().filter(|engine| entry.drivers.of(*engine).is_some()) {
+                            plan.push(self.planned(kind, Some(file.name), Some(entry.name), engine.name()));
+                        }
+                    }
+                    if entry.role == Role::Primitive && entry.drivers.of(Engine::Portfolio).is_some() {
+                        plan.push(self.planned(Kind::Generated, None, Some(entry.name), Engine::Portfolio.name()));
+                    }
+                }
+                Role::Mutant { .. } => plan.push(self.planned(Kind::Mutant, None, Some(entry.name), "hunters")),
+                Role::Canary { .. } => {
+                    for engine in ENGINES.into_iter().filter(|engine| entry.drivers.of(*engine).is_some()) {
+                        plan.push(self.planned(Kind::Canary, None, Some(entry.name), engine.name()));
+                    }
+                }
+            }
+        }
+        for mutant in &self.program_mutants {
+            plan.push(self.planned(Kind::Mutant, None, Some(mutant.name), "explorer"));
+        }
+        plan
+    }
+
+    fn run(&self, planned: &Planned, options: &Options) -> Evidence {
+        let started = Instant::now();
+        let found = self.find(planned, options).unwrap_or_else(Found::error);
+        record::evidence(planned, options, found, started.elapsed())
+    }
+
+    fn outcomes(&self, file: &str, text: &str) -> Result<Outcomes, Diagnostics> {
+        let program = litmus::parse(file, text)?.program::<S>()?;
+        let target = Target::<S>::new(program).map_err(|unknown| Diagnostics::whole(file, text, &unknown.message))?;
+        let program = &target.program;
+        let outcomes = target
+            .allowed
+            .outcomes
+            .keys()
+            .map(|outcome| AllowedOutcome {
+                outcome: explore::describe(program, outcome),
+                path: explore::shortest_path(&target.spec, program, |reached| reached == outcome)
+                    .map(|path| path.to_string())
+                    .unwrap_or_default(),
+            })
+            .collect();
+        Ok(Outcomes {
+            program: program.name.clone(),
+            spec: spec_in_words(&target.spec),
+            outcomes,
+            expectations: expectations(&target),
+            states: target.allowed.states,
+            transitions: target.allowed.transitions,
+            depth: target.allowed.depth,
+            complete: target.allowed.complete,
+            rules: record::rules_by_name(&target.allowed),
+        })
+    }
+
+    fn check_text(
+        &self,
+        file: &str,
+        text: &str,
+        subject: &str,
+        engine: Engine,
+        options: &Options,
+    ) -> Result<Evidence, Diagnostics> {
+        let started = Instant::now();
+        let program = litmus::parse(file, text)?.program::<S>()?;
+        let mut planned = planned_for_file(file, subject, engine);
+        planned.system = self.name.to_owned();
+        let found = self
+            .drivers(subject)
+            .and_then(|drivers| self.conform(program, &drivers, engine, options, subject == REFERENCE))
+            .unwrap_or_else(Found::error);
+        Ok(record::evidence(&planned, options, found, started.elapsed()))
+    }
+
+    fn replay(&self, evidence: &Evidence) -> Result<Replay, String> {
+        Replay::run(self, evidence)
+    }
+}
+
+/// The check that `selvedge check FILE --subject NAME --engine E` stands for.
+pub(super) fn planned_for_file(file: &str, subject: &str, engine: Engine) -> Planned {
+    Planned {
+        id: format!("file/{file}/{subject}/{engine}"),
+        kind: if subject == REFERENCE { Kind::Reference } else { Kind::Conformance },
+        system: String::new(),
+        program: Some(file.to_owned()),
+        subject: Some(subject.to_owned()),
+        engine: engine.name().to_owned(),
+    }
+}
+
+impl<S: Spec> System<S> {
+    fn planned(&self, kind: Kind, program: Option<&str>, subject: Option<&str>, engine: &str) -> Planned {
+        let kind_name = record::kind_name(kind);
+        let mut parts = vec![self.name, kind_name];
+        parts.extend(program);
+        parts.extend(subject);
+        parts.push(engine);
+        Planned {
+            id: parts.join("/"),
+            kind,
+            system: self.name.to_owned(),
+            program: program.map(str::to_owned),
+            subject: subject.map(str::to_owned),
+            engine: engine.to_owned(),
+        }
+    }
+
+    fn find(&self, planned: &Planned, options: &Options) -> Result<Found, String> {
+        let engine = || planned.engine.parse::<Engine>();
+        let subject = planned.subject.as_deref().unwrap_or_default();
+        match planned.kind {
+            Kind::Spec => self.judge_spec(self.program(planned)?),
+            Kind::Reference => {
+                self.conform(self.program(planned)?, &reference_drivers(), engine()?, options, true)
+            }
+            Kind::Conformance => {
+                self.conform(self.program(planned)?, &self.drivers(subject)?, engine()?, options, false)
+            }
+            Kind::Peer => self.survey(self.program(planned)?, self.entry(subject)?, engine()?, options),
+            Kind::Canary => self.sing(self.entry(subject)?, engine()?, options),
+            Kind::Mutant if planned.engine == "explorer" => self.hunt_program_mutant(subject),
+            Kind::Mutant => self.hunt(self.entry(subject)?, options),
+            Kind::Generated => self.generated(&self.drivers(subject)?, engine()?, options),
+        }
+    }
+
+    fn entry(&self, name: &str) -> Result<&Entry<S>, String> {
+        self.subjects.iter().find(|entry| entry.name == name).ok_or_else(|| {
+            format!("{} has no subject `{name}`; it has {}", self.name, self.subjects().join(", "))
+        })
+    }
+
+    /// How a subject runs, the reference subject included.
+    pub(super) fn drivers(&self, name: &str) -> Result<Drivers<S>, String> {
+        if name == REFERENCE { Ok(reference_drivers()) } else { self.entry(name).map(|entry| entry.drivers) }
+    }
+
+    pub(super) fn program(&self, planned: &Planned) -> Result<Program<S::Op>, String> {
+        let name = planned.program.as_deref().ok_or("the check names no program")?;
+        let file = self.corpus.iter().find(|file| file.name == name);
+        let file = file.ok_or_else(|| format!("the corpus of {} has no program `{name}`", self.name))?;
+        self.parse(file.name, file.text)
+    }
+
+    fn parse(&self, name: &str, text: &str) -> Result<Program<S::Op>, String> {
+        litmus::parse(name, text)
+            .and_then(|source| source.program::<S>())
+            .map_err(|diagnostics| diagnostics.to_string())
+    }
+
+    fn corpus_targets(&self) -> impl Iterator<Item = Result<Arc<Target<S>>, String>> {
+        self.corpus.iter().map(|file| {
+            let program = self.parse(file.name, file.text)?;
+            Target::new(program).map(Arc::new).map_err(|unknown| unknown.message)
+        })
+    }
+
+    /// The program's expectations against everything that its spec allows.
+    fn judge_spec(&self, program: Program<S::Op>) -> Result<Found, String> {
+        let target = Target::<S>::new(program).map_err(|unknown| unknown.message)?;
+        Ok(record::spec(&target, expectations(&target)))
+    }
+
+    /// A subject must do only what the spec allows; for the reference subject it is counted how much of that it did.
+    fn conform(
+        &self,
+        program: Program<S::Op>,
+        drivers: &Drivers<S>,
+        engine: Engine,
+        options: &Options,
+        is_reference: bool,
+    ) -> Result<Found, String> {
+        let target = Arc::new(Target::<S>::new(program).map_err(|unknown| unknown.message)?);
+        if let Some(reason) = incapable(&target, engine, is_reference) {
+            return Ok(Found::skipped(&reason));
+        }
+        let Some(run) = run(&target, drivers, engine, options, options.profile.budget(engine, options.seed)) else {
+            return Ok(Found::skipped(&format!("the subject does not stand on a platform that {engine} drives")));
+        };
+        Ok(record::conformance(&target, engine, &run, is_reference))
+    }
+
+    /// A peer's violations of clauses that it does not promise are findings about it.
+    fn survey(
+        &self,
+        program: Program<S::Op>,
+        entry: &Entry<S>,
+        engine: Engine,
+        options: &Options,
+    ) -> Result<Found, String> {
+        let Role::Peer { version, does_not_promise } = &entry.role else {
+            return Err(format!("{} is not a peer", entry.name));
+        };
+        let clauses = program.clauses.clone();
+        let mut found = self.conform(program, &entry.drivers, engine, options, false)?;
+        found.note = Some(version.clone());
+        if found.verdict == Verdict::Fail {
+            let broken = found.counterexample.as_ref().and_then(|counterexample| counterexample.clause.clone());
+            let excuse = does_not_promise
+                .iter()
+                .find(|clause| broken.as_deref() == Some(clause.clause) || clauses.iter().any(|id| id == clause.clause));
+            if let Some(excuse) = excuse {
+                found.verdict = Verdict::Pass;
+                found.reason = format!("violated, and not promised: {}", found.reason);
+                found.note = Some(format!("{version}; {}: {}", excuse.clause, excuse.source));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The alarm must go off at once.
+    fn sing(&self, entry: &Entry<S>, engine: Engine, options: &Options) -> Result<Found, String> {
+        for target in self.corpus_targets() {
+            let target = target?;
+            if incapable(&target, engine, false).is_some() {
+                continue;
+            }
+            let budget = options.profile.budget(engine, options.seed);
+            let Some(run) = run(&target, &entry.drivers, engine, options, budget) else { continue };
+            if run.findings.violation.is_some() {
+                return Ok(record::killed(&target, engine, &run, entry));
+            }
+        }
+        Ok(Found::error(format!("no program makes {engine} notice that {}", entry.planted())))
+    }
+
+    /// A mutant must die of some program under some engine.
+    fn hunt(&self, entry: &Entry<S>, options: &Options) -> Result<Found, String> {
+        let targets = self.corpus_targets().collect::<Result<Vec<_>, _>>()?;
+        let mut executions = 0;
+        for engine in HUNTERS {
+            for target in &targets {
+                if incapable(target, engine, false).is_some() {
+                    continue;
+                }
+                let mut budget = options.profile.budget(engine, options.seed);
+                if options.profile == Profile::Quick {
+                    budget.executions = budget.executions.min(3_000);
+                }
+                let Some(mut run) = run(target, &entry.drivers, engine, options, budget) else { continue };
+                executions += run.findings.executions;
+                run.findings.executions = executions;
+                if run.findings.violation.is_some() {
+                    return Ok(record::killed(target, engine, &run, entry));
+                }
+            }
+        }
+        Ok(record::survived(entry.planted(), executions))
+    }
+
+    /// A mistake in programs must break an expectation.
+    fn hunt_program_mutant(&self, name: &str) -> Result<Found, String> {
+        let mutant = self.program_mutants.iter().find(|mutant| mutant.name == name);
+        let mutant = mutant.ok_or_else(|| format!("{} has no mutant `{name}`", self.name))?;
+        let mut tried = 0;
+        for target in self.corpus_targets() {
+            let target = target?;
+            let Some(rewritten) = (mutant.rewrite)(&target.program) else { continue };
+            let rewritten = Target::<S>::new(rewritten).map_err(|unknown| unknown.message)?;
+            tried += 1;
+            if let Some(found) = record::program_killed(&target, &rewritten, mutant.planted, tried) {
+                return Ok(found);
+            }
+        }
+        Ok(record::survived(mutant.planted, tried))
+    }
+
+    /// Programs from nothing. A failure is shrunk to a small program before it is reported.
+    fn generated(&self, drivers: &Drivers<S>, engine: Engine, options: &Options) -> Result<Found, String> {
+        let count = if options.profile == Profile::Quick { 60 } else { 5_000 };
+        let spec = S::configure(&[]).map_err(|unknown| unknown.message)?;
+        let generated = generate::programs(&spec, &generate::Shape::default(), options.seed, count);
+        let mut tally = record::Tally::default();
+        for program in generated.programs {
+            let mut attempt = |program: &Program<S::Op>, executions: u64| -> Result<Option<_>, String> {
+                let target = Arc::new(Target::<S>::new(program.clone()).map_err(|unknown| unknown.message)?);
+                let mut budget = options.profile.budget(engine, options.seed);
+                budget.executions = executions;
+                Ok(run(&target, drivers, engine, options, budget).map(|run| (target, run)))
+            };
+            let Some((target, run)) = attempt(&program, 60)? else {
+                return Ok(Found::skipped(&format!("the subject does not stand on a platform that {engine} drives")));
+            };
+            if run.findings.violation.is_none() {
+                tally.add(&target, &run);
+                continue;
+            }
+            let smallest = generate::shrink(&program, |candidate| {
+                matches!(attempt(candidate, 300), Ok(Some((_, run))) if run.findings.violation.is_some())
+            });
+            let (target, run) = attempt(&smallest, 300)?.ok_or("the subject no longer runs")?;
+            return Ok(record::conformance(&target, engine, &run, false));
+        }
+        Ok(tally.found(engine, generated.discarded_share))
+    }
+}
+
+fn reference_drivers<S: Spec>() -> Drivers<S> {
+    Drivers::everywhere::<Reference<S, Loom>, Reference<S, Shuttle>, Reference<S, Std>>()
+}
+
+/// What an engine made of a target.
+pub(super) struct Run<S: Spec> {
+    pub findings: Findings<S>,
+    pub mode: Mode,
+    pub budget: Budget,
+}
+
+/// Why the engine cannot run the program, if it cannot.
+fn incapable<S: Spec>(target: &Target<S>, engine: Engine, chooses: bool) -> Option<String> {
+    let threads = target.program.threads.len();
+    match engine {
+        Engine::Loom => {
+            let chooses = chooses || target.timeouts_are_free();
+            let limit = if chooses { loom::MAX_ACTORS_CHOOSING } else { loom::MAX_ACTORS };
+            (threads > limit).then(|| {
+                let why = if chooses { ", one of its five being spent on choices" } else { "" };
+                format!("{threads} threads, and loom has room for {limit}{why}")
+            })
+        }
+        Engine::Threads if target.is_racy() => {
+            Some("the program has a data race of its own: on real threads that is undefined behaviour".into())
+        }
+        Engine::Threads if target.timeouts_are_free() => {
+            Some("timeouts are free in this program, and real clocks are not".into())
+        }
+        _ => None,
+    }
+}
+
+/// Runs a target under an engine; `None` if the subject does not stand on the engine's platform.
+///
+/// loom is run with no preemption first, then one, and so on up to the budget's bound: what it finds, it finds with the
+/// fewest preemptions, and when executions run out the bound that was finished is still a result.
+fn run<S: Spec>(
+    target: &Arc<Target<S>>,
+    drivers: &Drivers<S>,
+    engine: Engine,
+    options: &Options,
+    budget: Budget,
+) -> Option<Run<S>> {
+    let driver = drivers.of(engine)?;
+    let mode = if engine == Engine::Loom { Mode::Outcomes } else { Mode::Histories };
+    let weak = match engine {
+        Engine::Loom if target.has_atomics() => weak_outcomes(target, options),
+        _ => Default::default(),
+    };
+    let job = |budget: &Budget| {
+        Arc::new(Job { target: target.clone(), engine, mode, budget: budget.clone(), weak: weak.clone(), replay: None })
+    };
+    let (Engine::Loom, Some(bound)) = (engine, budget.preemptions) else {
+        return Some(Run { findings: driver(&job(&budget)), mode, budget });
+    };
+    let mut left = budget.clone();
+    let mut best: Option<Run<S>> = None;
+    let mut executions = 0;
+    for preemptions in 0..=bound {
+        left.preemptions = Some(preemptions);
+        left.executions = budget.executions - executions;
+        let mut findings = driver(&job(&left));
+        executions += findings.executions;
+        let is_over = findings.violation.is_some() || findings.refused.is_some();
+        let finished = findings.complete;
+        findings.executions = executions;
+        let this = Run { findings, mode, budget: left.clone() };
+        if finished || is_over || best.is_none() {
+            best = Some(this);
+        }
+        if is_over || !finished || executions >= budget.executions {
+            break;
+        }
+    }
+    best
+}
+
+/// The outcomes beyond sequential consistency that the program's own atomics allow: those that the reference subject
+/// reaches under loom and the explorer does not.
+fn weak_outcomes<S: Spec>(target: &Arc<Target<S>>, options: &Options) -> std::collections::BTreeSet<litmus::Outcome> {
+    if incapable(target, Engine::Loom, true).is_some() {
+        return Default::default();
+    }
+    let mut budget = options.profile.budget(Engine::Loom, options.seed);
+    budget.executions /= 4;
+    crate::conformance::reach::<S, Reference<S, Loom>>(target, &budget)
+        .into_iter()
+        .filter(|outcome| !target.allowed.outcomes.contains_key(outcome))
+        .collect()
+}
+
+fn expectations<S: Spec>(target: &Target<S>) -> Vec<Expected> {
+    target
+        .program
+        .expectations
+        .iter()
+        .map(|expectation| Expected {
+            text: litmus::expectation_text(&target.program, expectation),
+            held: Some(explore::judge(expectation, &target.allowed).held),
+        })
+        .collect()
+}
+
+/// The spec's name with the parameters it has.
+pub(super) fn spec_in_words<S: Spec>(spec: &S) -> String {
+    let parameters: Vec<String> =
+        spec.configuration().into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+    if parameters.is_empty() { spec.name().to_owned() } else { format!("{} ({})", spec.name(), parameters.join(", ")) }
+}

@@ -1,0 +1,181 @@
+//! A system: a spec with its corpus, its subjects and its planted bugs. Everything that a check needs to know.
+
+use selvedge::platform::loom::Loom;
+use selvedge::platform::shuttle::Shuttle;
+use selvedge::platform::Std;
+use selvedge_model::Spec;
+
+use crate::conformance::{Driver, on_loom, on_shuttle, on_threads};
+use crate::engine::Engine;
+use crate::litmus::Program;
+use crate::subject::Subject;
+
+/// A litmus file of a corpus.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CorpusFile {
+    /// The file's stem.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+/// A spec with everything that is held against it.
+#[derive(Clone, Debug)]
+pub struct System<S: Spec> {
+    pub(super) name: &'static str,
+    pub(super) corpus: &'static [CorpusFile],
+    pub(super) subjects: Vec<Entry<S>>,
+    pub(super) program_mutants: Vec<ProgramMutant<S>>,
+}
+
+/// A subject of a system.
+#[derive(Clone, Debug)]
+pub(super) struct Entry<S: Spec> {
+    pub name: &'static str,
+    pub role: Role,
+    pub drivers: Drivers<S>,
+}
+
+/// What a subject is there for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It must conform.
+    Primitive,
+    /// It must not.
+    Mutant {
+        /// What is planted.
+        planted: &'static str,
+        /// The clause that the bug breaks.
+        breaks: &'static str,
+    },
+    /// It must not, under any engine, at once.
+    Canary {
+        /// What is planted.
+        planted: &'static str,
+    },
+    /// Somebody else's: violations of clauses that it does not promise are findings, not failures.
+    Peer {
+        /// Which one, with its version.
+        version: String,
+        /// The clauses that its documentation does not promise.
+        does_not_promise: &'static [NotPromised],
+    },
+}
+
+/// A clause that a peer's documentation does not promise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotPromised {
+    /// The clause.
+    pub clause: &'static str,
+    /// What the documentation says instead, and where.
+    pub source: &'static str,
+}
+
+/// How a subject runs on each platform that it stands on.
+#[derive(Clone, Copy, Debug)]
+pub struct Drivers<S: Spec> {
+    loom: Option<Driver<S>>,
+    shuttle: Option<Driver<S>>,
+    threads: Option<Driver<S>>,
+}
+
+impl<S: Spec> Drivers<S> {
+    /// On no platform yet.
+    pub const NONE: Drivers<S> = Drivers { loom: None, shuttle: None, threads: None };
+
+    /// The same subject on all three platforms.
+    pub fn everywhere<L, H, T>() -> Self
+    where
+        L: Subject<S, Platform = Loom>,
+        H: Subject<S, Platform = Shuttle>,
+        T: Subject<S, Platform = Std>,
+    {
+        Drivers::NONE.loom::<L>().shuttle::<H>().threads::<T>()
+    }
+
+    /// Under loom as well.
+    pub fn loom<X: Subject<S, Platform = Loom>>(self) -> Self {
+        Drivers { loom: Some(on_loom::<S, X>), ..self }
+    }
+
+    /// Under shuttle's schedulers and our own as well.
+    pub fn shuttle<X: Subject<S, Platform = Shuttle>>(self) -> Self {
+        Drivers { shuttle: Some(on_shuttle::<S, X>), ..self }
+    }
+
+    /// On real threads as well.
+    pub fn threads<X: Subject<S, Platform = Std>>(self) -> Self {
+        Drivers { threads: Some(on_threads::<S, X>), ..self }
+    }
+
+    /// The driver that an engine needs, if the subject stands on its platform.
+    pub fn of(&self, engine: Engine) -> Option<Driver<S>> {
+        match engine {
+            Engine::Loom => self.loom,
+            Engine::Threads => self.threads,
+            Engine::Dfs | Engine::Random | Engine::Pct | Engine::Urw | Engine::Portfolio => self.shuttle,
+        }
+    }
+}
+
+/// Rewrites a program into one with a classic mistake; `None` where the mistake cannot be made.
+pub type Rewrite<S> = fn(&Program<<S as Spec>::Op>) -> Option<Program<<S as Spec>::Op>>;
+
+/// A mistake in the use of a primitive, as a rewriting of programs. The spec itself shows it: some expectation of the
+/// program no longer holds.
+#[derive(Clone, Debug)]
+pub(super) struct ProgramMutant<S: Spec> {
+    pub name: &'static str,
+    pub planted: &'static str,
+    pub rewrite: Rewrite<S>,
+}
+
+impl<S: Spec> System<S> {
+    /// A system with a corpus and nothing to hold against its spec yet.
+    pub fn new(name: &'static str, corpus: &'static [CorpusFile]) -> Self {
+        System { name, corpus, subjects: Vec::new(), program_mutants: Vec::new() }
+    }
+
+    /// With a subject that must conform.
+    pub fn primitive(self, name: &'static str, drivers: Drivers<S>) -> Self {
+        self.subject(name, Role::Primitive, drivers)
+    }
+
+    /// With a subject that has a planted bug and must be killed.
+    pub fn mutant(
+        self,
+        name: &'static str,
+        planted: &'static str,
+        breaks: &'static str,
+        drivers: Drivers<S>,
+    ) -> Self {
+        self.subject(name, Role::Mutant { planted, breaks }, drivers)
+    }
+
+    /// With a subject that is plainly wrong: an engine that finds nothing wrong with it finds nothing at all.
+    pub fn canary(self, name: &'static str, planted: &'static str, drivers: Drivers<S>) -> Self {
+        self.subject(name, Role::Canary { planted }, drivers)
+    }
+
+    /// With somebody else's primitive.
+    pub fn peer(
+        self,
+        name: &'static str,
+        version: String,
+        does_not_promise: &'static [NotPromised],
+        drivers: Drivers<S>,
+    ) -> Self {
+        self.subject(name, Role::Peer { version, does_not_promise }, drivers)
+    }
+
+    /// With a mistake in programs.
+    pub fn program_mutant(mut self, name: &'static str, planted: &'static str, rewrite: Rewrite<S>) -> Self {
+        self.program_mutants.push(ProgramMutant { name, planted, rewrite });
+        self
+    }
+
+    fn subject(mut self, name: &'static str, role: Role, drivers: Drivers<S>) -> Self {
+        self.subjects.push(Entry { name, role, drivers });
+        self
+    }
+}
