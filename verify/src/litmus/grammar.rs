@@ -22,9 +22,8 @@ pub(super) const DEPTH_MAX: usize = 64;
 pub(super) const OPERATORS_MAX: usize = 256;
 
 /// The words that begin a line of their own; no name may be one of them.
-pub(super) const KEYWORDS: [&str; 11] = [
-    "spec", "parameter", "initial", "clauses", "var", "atomic", "thread", "await", "exists", "forall", "never",
-];
+pub(super) const KEYWORDS: [&str; 11] =
+    ["spec", "parameter", "initial", "clauses", "var", "atomic", "thread", "await", "exists", "forall", "never"];
 /// The words that begin an atom of an expectation; no variable, register or thread may be one of them.
 pub(super) const ATOMS: [&str; 5] = ["done", "blocked", "abort", "race", "state"];
 
@@ -136,11 +135,7 @@ pub(super) fn directive(text: &str, line: Span) -> Result<Directive, Box<Diagnos
 }
 
 /// Reads a statement. `known` tells the variables and the registers that the thread has assigned so far.
-pub(super) fn statement(
-    text: &str,
-    line: Span,
-    known: &dyn Fn(&str) -> bool,
-) -> Result<RawStatement, Box<Diagnostic>> {
+pub(super) fn statement(text: &str, line: Span, known: &dyn Fn(&str) -> bool) -> Result<RawStatement, Box<Diagnostic>> {
     run(text, line, |input: &mut Input<'_>| any_statement(input, known))
 }
 
@@ -314,7 +309,9 @@ fn gap(input: &mut Input<'_>) -> Parsed<()> {
     take_while(1.., [' ', '\t']).void().context("a space").parse_next(input)
 }
 
-fn word_of<'a>(parser: impl Parser<Input<'a>, &'a str, ErrMode<Fault>>) -> impl Parser<Input<'a>, Word, ErrMode<Fault>> {
+fn word_of<'a>(
+    parser: impl Parser<Input<'a>, &'a str, ErrMode<Fault>>,
+) -> impl Parser<Input<'a>, Word, ErrMode<Fault>> {
     parser.with_span().map(|(text, span)| Word { text: text.to_owned(), span })
 }
 
@@ -343,10 +340,13 @@ fn integer(input: &mut Input<'_>) -> Parsed<i64> {
     }
     match digits.parse() {
         Ok(number) => Ok(number),
-        Err(_) => diagnosis(
-            Diagnostic::new(format!("`{digits}` does not fit in 64 bits"), span, "too large")
-                .help(format!("numbers go from {} to {}", i64::MIN, i64::MAX)),
-        ),
+        Err(_) => {
+            diagnosis(Diagnostic::new(format!("`{digits}` does not fit in 64 bits"), span, "too large").help(format!(
+                "numbers go from {} to {}",
+                i64::MIN,
+                i64::MAX
+            )))
+        }
     }
 }
 
@@ -411,11 +411,8 @@ fn variable(input: &mut Input<'_>) -> Parsed<(Word, i64)> {
 
 fn name_of_access(input: &mut Input<'_>) -> Parsed<Access> {
     let ends = not(one_of(is_word));
-    let access = alt((
-        "relaxed".value(Access::Relaxed),
-        "acqrel".value(Access::AcqRel),
-        "seqcst".value(Access::SeqCst),
-    ));
+    let access =
+        alt(("relaxed".value(Access::Relaxed), "acqrel".value(Access::AcqRel), "seqcst".value(Access::SeqCst)));
     terminated(access, ends).parse_next(input)
 }
 
@@ -435,7 +432,11 @@ fn any_statement<'a>(input: &mut Input<'a>, known: &dyn Fn(&str) -> bool) -> Par
             "+=",
             terminated("=", not('=')),
             // Wrong, but what somebody who comes from elsewhere writes.
-            "-=", "*=", "++", "--", ":=",
+            "-=",
+            "*=",
+            "++",
+            "--",
+            ":=",
         )))
         .parse_next(input)?;
         spaces(input)?;
@@ -476,8 +477,12 @@ fn assignment(target: Word, input: &mut Input<'_>, known: &dyn Fn(&str) -> bool)
         return match guard {
             None => Ok(RawStatement::Operation(Some(target), op)),
             Some((_, suffix)) => diagnosis(
-                Diagnostic::new("a repeated or conditional operation has no answer to keep", op.name.span, "here")
-                    .help(format!("write `{}` without `{suffix}`, or without `{} =`", op.name.text, target.text)),
+                Diagnostic::new(
+                    "a repeated or conditional operation has no answer to keep",
+                    op.name.span,
+                    "gives none",
+                )
+                .help(format!("write `{}` without `{suffix}`, or without `{} =`", op.name.text, target.text)),
             ),
         };
     }
@@ -701,7 +706,11 @@ fn quoted(input: &mut Input<'_>) -> Parsed<Node> {
         let next = opt(winnow::token::any).parse_next(input)?;
         match next {
             None => {
-                return diagnosis(Diagnostic::new("a quote is never closed", start..at, "expected `\"` before the end"));
+                return diagnosis(Diagnostic::new(
+                    "a quote is never closed",
+                    start..at,
+                    "expected `\"` before the end",
+                ));
             }
             Some('"') => break,
             Some('\\') => match opt(winnow::token::any).parse_next(input)? {
@@ -737,9 +746,9 @@ fn named(input: &mut Input<'_>) -> Parsed<Node> {
         "blocked" => after(input)?.map(Node::Blocked),
         "race" => after(input)?.map(Node::Race),
         "abort" => opt(preceded(gap, name)).parse_next(input)?.map(Node::Abort),
-        "state" => opt(preceded('.', cut_err(name.context("the name of an observable"))))
-            .parse_next(input)?
-            .map(Node::State),
+        "state" => {
+            opt(preceded('.', cut_err(name.context("the name of an observable")))).parse_next(input)?.map(Node::State)
+        }
         _ => opt(preceded(':', cut_err(identifier.context("a register"))))
             .parse_next(input)?
             .map(|register| Node::Register(first.clone(), register)),

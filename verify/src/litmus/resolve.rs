@@ -1,12 +1,12 @@
 //! What the names in an expression mean, and whether an expectation can mean anything.
 
-use selvedge_model::spec::nearest;
+use selvedge_model::spec;
 
 use super::diagnostic::{Diagnostic, Span};
-use super::grammar::{Node, Tree, Word, is_identifier};
+use super::grammar::{Node, OpText, Tree, Word, is_identifier, list};
 use super::program::{
-    Access, Binary, Condition, Expectation, Expr, Outcome, Program, Quantifier, RegisterIndex, ThreadBody, ThreadIndex,
-    Value, VariableIndex,
+    Access, Binary, Condition, Expectation, Expr, Outcome, Program, RegisterIndex, ThreadBody, ThreadIndex, Value,
+    VariableIndex,
 };
 
 /// What only the spec can check, noted for the typed pass.
@@ -40,6 +40,11 @@ enum Kind {
 }
 
 type Problems = Vec<Diagnostic>;
+
+/// The known name that was probably meant. One letter is too little to tell.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.chars().count() < 2 { None } else { spec::nearest(word, known) }
+}
 
 impl<'a> Scope<'a> {
     /// Inside a thread.
@@ -85,17 +90,48 @@ impl<'a> Scope<'a> {
         let variables = self.program.variables.iter().map(|variable| variable.name.as_str());
         match nearest(name, variables) {
             Some(near) => Some(format!("did you mean `{near}`?")),
-            None if is_identifier(name) => {
-                Some(format!("declare it before the first thread: `var {name} = 0` or `atomic {name} = 0 seqcst`"))
-            }
+            None if is_identifier(name) => Some(format!(
+                "a shared variable is declared before the first thread: `var {name} = 0`; \
+                 an answer can only be compared with a register"
+            )),
             None => None,
         }
     }
 
+    /// `n = NAME`, `n` a shared variable and `NAME` nothing that can be read: a slip, or an operation.
+    pub(super) fn answer_into_variable(&self, target: &Word, op: &OpText) -> Problems {
+        let name = &op.name.text;
+        let computes = op.arguments.text.is_empty() || op.arguments.text.starts_with(|c: char| "+-*=!<>&|".contains(c));
+        if is_identifier(name) && computes {
+            let registers = self.body().into_iter().flat_map(|body| &body.registers).map(String::as_str);
+            let variables = self.program.variables.iter().map(|variable| variable.name.as_str());
+            let help = match nearest(name, registers.chain(variables)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("if it is an operation, keep its answer in a register first: `answer = {name}`"),
+            };
+            return vec![self.unknown_in_thread(name, &op.name.span).help(help)];
+        }
+        let message = format!("an answer cannot go straight into shared variable `{}`", target.text);
+        vec![Diagnostic::new(message, target.span.clone(), "a shared variable").help(format!(
+            "keep it in a register first: `answer = {}`, then `{} = answer`",
+            op.text(),
+            target.text
+        ))]
+    }
+
+    fn unknown_in_thread(&self, name: &str, at: &Span) -> Diagnostic {
+        let thread = self.body().map_or("", |body| body.name.as_str());
+        let message = format!("`{name}` is neither a variable nor a register that thread {thread} has assigned");
+        Diagnostic::new(message, at.clone(), "unknown here")
+    }
+
     fn thread_index(&self, name: &Word) -> Result<ThreadIndex, Problems> {
         self.program.threads.iter().position(|thread| thread.name == name.text).ok_or_else(|| {
-            let threads = self.program.threads.iter().map(|thread| thread.name.as_str());
-            let help = nearest(&name.text, threads).map(|near| format!("did you mean `{near}`?"));
+            let threads: Vec<&str> = self.program.threads.iter().map(|thread| thread.name.as_str()).collect();
+            let help = match nearest(&name.text, threads.iter().copied()) {
+                Some(near) => Some(format!("did you mean `{near}`?")),
+                None => (!threads.is_empty()).then(|| format!("the threads are {}", list(&threads, "and"))),
+            };
             vec![
                 Diagnostic::new(format!("unknown thread `{}`", name.text), name.span.clone(), "no such thread")
                     .maybe_help(help),
@@ -321,7 +357,11 @@ fn operands<T>(
     }
     let is_register = |tree: &Tree| match &tree.node {
         Node::Register(..) => true,
-        Node::Name(name) => scope.body().is_some_and(|body| body.registers.contains(name)),
+        Node::Name(name) => match scope.body() {
+            Some(body) => body.registers.contains(name),
+            // Written without its thread, which is a problem of its own: one is enough.
+            None => scope.program.threads.iter().any(|thread| thread.registers.contains(name)),
+        },
         _ => false,
     };
     let read_left = node(left, scope, mentions, build, is_register(right));
@@ -404,12 +444,7 @@ fn lonely_word(tree: &Tree, scope: &Scope<'_>) -> Diagnostic {
     };
     let registers = body.registers.iter().map(String::as_str);
     let help = nearest(name, registers).map(|near| format!("did you mean `{near}`?"));
-    Diagnostic::new(
-        format!("`{name}` is neither a variable nor a register that thread {} has assigned", body.name),
-        at,
-        "unknown here",
-    )
-    .maybe_help(help.or_else(|| scope.near_variable(name)))
+    scope.unknown_in_thread(name, &at).maybe_help(help.or_else(|| scope.near_variable(name)))
 }
 
 /// An expectation that speaks of the ends of more threads than this is not judged: the cost doubles with each.
@@ -452,12 +487,7 @@ pub(super) fn never_or_always(expectation: &Expectation, program: &Program<Strin
     } else {
         return None;
     };
-    let quantifier = match expectation.quantifier {
-        Quantifier::Exists => "an `exists` must be able to be met and to fail",
-        Quantifier::Forall => "a `forall` must be able to be met and to fail",
-        Quantifier::Never => "a `never` must be able to be met and to fail",
-    };
-    Some(problem.help(quantifier))
+    Some(problem.help("an expectation tells outcomes apart: some must meet it and some not"))
 }
 
 fn mentioned(condition: &Condition, threads: &mut Vec<ThreadIndex>, clauses: &mut Vec<String>) {
