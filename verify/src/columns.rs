@@ -59,11 +59,7 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_they_must() {
-        let row = |thread, text: &str, here| Row {
-            thread,
-            text: text.to_owned(),
-            here,
-        };
+        let row = |thread, text: &str, here| Row { thread, text: text.to_owned(), here };
         let rows = [row(1, "wait.relock → ok", false), row(0, "reads n = 0", true), row(2, "x", false)];
         let text = render(&["first", "T2", "a long name"], &rows);
         let lines: Vec<&str> = text.lines().collect();

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use selvedge::platform::host::{Mutex, MutexGuard};
 use selvedge::platform::shuttle::{self, SchedulerKind};
 use selvedge::platform::{
-    Arc, Bounds, Failure, Loom, Platform, Profile, Run, Shuttle, Std, Timeouts, loom,
+    Arc, Bounds, Failure, Loom, Platform, Profile, Run, Shuttle, Std, Stop, Timeouts, loom,
 };
 use selvedge_model::spec::rule;
 use selvedge_model::{Spec, Unknown};
@@ -277,7 +277,15 @@ impl Search {
             (Some(Failure::Panic(message)), _) if message == OVER => None,
             (Some(failure), _) => Some(failure.to_string()),
             (None, Some(_)) if !run.exhaustive => None,
-            (None, Some(stop)) => Some(stop.to_string()),
+            (None, Some(stop)) => Some(
+                match stop {
+                    Stop::Executions => "the executions granted were used up",
+                    Stop::Duration => "the time granted was over",
+                    Stop::Branches => "an execution took more steps than are granted",
+                    Stop::Truncated => "an execution made more choices than are granted",
+                }
+                .to_owned(),
+            ),
             (None, None) => None,
         };
         Search { complete: run.complete, stopped }

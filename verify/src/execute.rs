@@ -422,7 +422,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
             variable,
             value: Value::Int(value),
         });
-        Ok(value)
+        value
     }
 
     fn write(&mut self, variable: VariableIndex, value: i64) {

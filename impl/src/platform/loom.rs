@@ -65,7 +65,8 @@ pub fn explore(bounds: &Bounds, body: impl Fn() + Send + Sync + 'static) -> Run 
     let mut builder = loom::model::Builder::new();
     builder.max_threads = loom::MAX_THREADS;
     // A step is at most one scheduling point and, per channel and touched object, two entries that are not explored.
-    builder.max_branches = usize::try_from(bounds.max_steps).unwrap_or(usize::MAX).saturating_mul(16).saturating_add(256);
+    builder.max_branches =
+        usize::try_from(bounds.max_steps).unwrap_or(usize::MAX).saturating_mul(16).saturating_add(256);
     builder.max_branches = builder.max_branches.min(1 << 20);
     builder.preemption_bound = bounds.preemptions.filter(|&bound| bound <= usize::from(u8::MAX));
     // The limits are kept here, before each execution and within it.
@@ -259,9 +260,8 @@ impl Engine for Loom {
 
     fn acquire(object: &Object, channel: usize) {
         // A failed compare-exchange reads the newest value and writes nothing.
-        let _ = critical(|| {
-            object.channels[channel].compare_exchange(usize::MAX, 0, Ordering::Relaxed, Ordering::Acquire)
-        });
+        let _ =
+            critical(|| object.channels[channel].compare_exchange(usize::MAX, 0, Ordering::Relaxed, Ordering::Acquire));
     }
 
     fn release(object: &Object, channel: usize) {
@@ -331,7 +331,7 @@ impl Engine for Loom {
             || message.contains("Model exceeded maximum number of branches")
     }
 
-    fn yield_now(_execution: &Execution<Self>, _me: usize) {
+    fn pass_yielding(_execution: &Execution<Self>, _me: usize) {
         loom::thread::yield_now();
     }
 }
@@ -393,16 +393,8 @@ impl<T> Cell<T> {
                 None => resume_unwind(payload),
             };
             resume_unwind(Box::new(Race {
-                earlier: RacingAccess {
-                    thread,
-                    writes: earlier_writes,
-                    location: place.to_string(),
-                },
-                later: RacingAccess {
-                    thread: me,
-                    writes,
-                    location: location.to_string(),
-                },
+                earlier: RacingAccess { thread, writes: earlier_writes, location: place.to_string() },
+                later: RacingAccess { thread: me, writes, location: location.to_string() },
             }));
         }
     }

@@ -30,12 +30,12 @@ use ::std::hash::Hash;
 use ::std::ops::{Deref, DerefMut};
 use ::std::time::Duration;
 
-pub use self::run::{Bounds, Failure, Profile, Race, RacingAccess, Run, Stop, Timeouts};
-pub use self::std::Std;
 #[cfg(feature = "loom")]
 pub use self::loom::Loom;
+pub use self::run::{Bounds, Failure, Profile, Race, RacingAccess, Run, Stop, Timeouts};
 #[cfg(feature = "shuttle")]
 pub use self::shuttle::Shuttle;
+pub use self::std::Std;
 pub use ::std::sync::Arc;
 pub use ::std::sync::atomic::Ordering;
 

@@ -33,9 +33,9 @@ impl Platform for Std {
     const DETECTS_RACES: bool = false;
     const VIRTUAL_TIME: bool = false;
 
-    type AtomicBool = atomic::AtomicBool;
-    type AtomicU32 = atomic::AtomicU32;
-    type AtomicU64 = atomic::AtomicU64;
+    type AtomicBool = AtomicBool;
+    type AtomicU32 = AtomicU32;
+    type AtomicU64 = AtomicU64;
     type AtomicUsize = atomic::AtomicUsize;
     type AtomicI64 = atomic::AtomicI64;
     type Cell<T: Send> = Cell<T>;
@@ -277,10 +277,7 @@ impl<T> Region<T> {
     /// A new region.
     #[inline]
     pub const fn new(value: T) -> Self {
-        Self {
-            value: Mutex::new(value),
-            acted: Condvar::new(),
-        }
+        Self { value: Mutex::new(value), acted: Condvar::new() }
     }
 }
 
@@ -419,10 +416,7 @@ const ASLEEP: u32 = 2;
 
 impl Parker {
     fn new() -> Self {
-        Self {
-            state: AtomicU32::new(EMPTY),
-            owner: thread::current(),
-        }
+        Self { state: AtomicU32::new(EMPTY), owner: thread::current() }
     }
 
     #[inline]
@@ -460,11 +454,7 @@ impl Parker {
     /// Takes the token if there is one; otherwise says that the owner sleeps.
     #[inline]
     fn take_or_lie_down(&self) -> bool {
-        if self
-            .state
-            .compare_exchange(EMPTY, ASLEEP, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
-        {
+        if self.state.compare_exchange(EMPTY, ASLEEP, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             return false;
         }
         self.state.swap(EMPTY, Ordering::Acquire);
@@ -524,11 +514,7 @@ mod rest {
                 };
                 let _ = say.send((index, News::Ended(end)));
             });
-            threads.push(Watched {
-                kernel_id: None,
-                timed,
-                end: None,
-            });
+            threads.push(Watched { kernel_id: None, timed, end: None });
         }
         let mut started = 0;
         let mut asleep = Vec::new();
@@ -583,11 +569,7 @@ mod rest {
                 let status = std::fs::read_to_string(format!("/proc/self/task/{id}/status")).ok()?;
                 let line = |name: &str| status.lines().find(|line| line.starts_with(name));
                 line("State:").filter(|state| state.contains('S') && state.contains("(sleeping)"))?;
-                Some(format!(
-                    "{:?} {:?}",
-                    line("voluntary_ctxt_switches"),
-                    line("nonvoluntary_ctxt_switches")
-                ))
+                Some(format!("{:?} {:?}", line("voluntary_ctxt_switches"), line("nonvoluntary_ctxt_switches")))
             })
             .collect()
     }

@@ -5,7 +5,7 @@
 
 use selvedge_model::Unknown;
 
-use crate::litmus::{Access, Expr, Program, RegisterIndex, Statement, ThreadBody, Value, VariableIndex};
+use crate::litmus::{Access, Binary, Expr, Program, RegisterIndex, Statement, ThreadBody, Value, VariableIndex};
 
 /// One instruction. Expressions in it name registers and temporaries only, except in `Await`.
 #[derive(Clone, Debug)]
@@ -44,12 +44,8 @@ pub(super) fn compile<Op: Clone>(program: &Program<Op>) -> Result<Vec<Code<Op>>,
 }
 
 fn compile_thread<Op: Clone>(program: &Program<Op>, thread: &ThreadBody<Op>) -> Result<Code<Op>, Unknown> {
-    let mut code = Code {
-        instructions: Vec::new(),
-        statements: Vec::new(),
-        registers: thread.registers.len(),
-        temporaries: 0,
-    };
+    let mut code =
+        Code { instructions: Vec::new(), statements: Vec::new(), registers: thread.registers.len(), temporaries: 0 };
     for (index, statement) in thread.statements.iter().enumerate() {
         let start = code.instructions.len();
         let mut temporaries = 0;
@@ -72,13 +68,14 @@ fn compile_thread<Op: Clone>(program: &Program<Op>, thread: &ThreadBody<Op>) -> 
             }
             Statement::Add { variable, value } => {
                 let value = read(&mut code, value);
-                code.instructions.push(if program.variables[*variable].access == Access::Plain {
+                let instruction = if program.variables[*variable].access == Access::Plain {
                     let before = read(&mut code, &Expr::Variable(*variable));
-                    let sum = Expr::Binary(crate::litmus::Binary::Add, Box::new(before), Box::new(value));
+                    let sum = Expr::Binary(Binary::Add, Box::new(before), Box::new(value));
                     Instruction::Store { variable: *variable, value: sum }
                 } else {
                     Instruction::Add { variable: *variable, value }
-                });
+                };
+                code.instructions.push(instruction);
             }
             Statement::Set { register, value } => {
                 let value = read(&mut code, value);

@@ -299,9 +299,8 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
         let mut to = Tuple::new();
         for _ in 0..CHAIN_MAX {
             let threads = 0..self.system.program.threads.len();
-            let mut independent = threads.filter_map(|thread| {
-                Some((thread, self.system.independent(at, thread, &self.trust)?))
-            });
+            let mut independent =
+                threads.filter_map(|thread| Some((thread, self.system.independent(at, thread, &self.trust)?)));
             let Some((thread, step)) = independent.next() else { return Ok(()) };
             drop(independent);
             self.count(&step);
@@ -355,9 +354,8 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
         let mut clauses = BTreeSet::new();
         for (state, broken) in self.system.broken.clone() {
             if clauses.insert(broken.clause) {
-                let path = path::to_state(self.system, initial, self.limits.states, |at| {
-                    System::<S>::spec_of(at) == state
-                });
+                let path =
+                    path::to_state(self.system, initial, self.limits.states, |at| System::<S>::spec_of(at) == state);
                 self.found.violations.push(Violation { kind: ViolationKind::Invariant, broken, path });
             }
         }

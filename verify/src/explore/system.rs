@@ -9,14 +9,10 @@ use std::hash::Hash;
 use std::ops::Range;
 
 use rustc_hash::FxHashMap;
-use selvedge_model::{
-    Broken, Commutation, Exclusion, Obligation, Progress, RuleId, Spec, Thread, Unknown, spec::rule,
-};
+use selvedge_model::{Broken, Commutation, Exclusion, Obligation, Progress, RuleId, Spec, Thread, Unknown, spec::rule};
 
 use super::code::{Code, Instruction, compile, evaluate, number};
-use crate::litmus::{
-    Access, Final, Observed, Outcome, Program, ThreadEnd, ThreadIndex, Value, VariableIndex,
-};
+use crate::litmus::{Access, Final, Observed, Outcome, Program, ThreadEnd, ThreadIndex, Value, VariableIndex};
 
 /// The most threads that a program may have here.
 pub const THREADS_MAX: usize = 16;
@@ -218,9 +214,8 @@ impl<'a, S: Spec> System<'a, S> {
                 Instruction::Set { .. } | Instruction::SkipUnless { .. } | Instruction::Perform { .. } => false,
             })
         };
-        let count = |variable, writes_only| {
-            self.code.iter().filter(|thread| touches(thread, variable, writes_only)).count()
-        };
+        let count =
+            |variable, writes_only| self.code.iter().filter(|thread| touches(thread, variable, writes_only)).count();
         Trust {
             spec: true,
             protected: self.plain.clone(),
@@ -280,9 +275,9 @@ impl<'a, S: Spec> System<'a, S> {
             let enough = if touch.writes { exclusive } else { exclusive | shared };
             return (enough & (1 << thread) == 0).then_some(Breach::Variable(touch.variable));
         }
-        let is_operation = *next == Next::Perform;
-        let undisciplined = is_operation
-            && self.turn(at[THREADS + thread], at[SPEC]).commutation == Commutation::Undisciplined;
+        let relies_on_discipline = trust.spec && *next == Next::Perform;
+        let undisciplined =
+            relies_on_discipline && self.turn(at[THREADS + thread], at[SPEC]).commutation == Commutation::Undisciplined;
         undisciplined.then_some(Breach::Discipline)
     }
 
@@ -318,11 +313,8 @@ impl<'a, S: Spec> System<'a, S> {
 
     /// The outcome and the clauses broken if nothing moves any more from this state.
     pub(super) fn rest(&self, at: &[u32]) -> (Final, Vec<Broken>) {
-        let mut ended = Final {
-            threads: Vec::new(),
-            variables: self.memories.get(at[MEMORY]).to_vec(),
-            registers: Vec::new(),
-        };
+        let mut ended =
+            Final { threads: Vec::new(), variables: self.memories.get(at[MEMORY]).to_vec(), registers: Vec::new() };
         let mut running = Vec::new();
         for (thread, number) in at[THREADS..].iter().enumerate() {
             let (standing, code) = (self.standings.get(*number), &self.code[thread]);
@@ -342,10 +334,7 @@ impl<'a, S: Spec> System<'a, S> {
     /// Every observable of the state that the spec shows.
     pub(super) fn observed(&self, at: &[u32]) -> Observed {
         let state = self.specs.get(at[SPEC]);
-        S::observables()
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), self.spec.observe(state, name)?)))
-            .collect()
+        S::observables().iter().filter_map(|name| Some(((*name).to_owned(), self.spec.observe(state, name)?))).collect()
     }
 
     /// The spec state's number in a state.
@@ -484,7 +473,8 @@ impl<'a, S: Spec> System<'a, S> {
 
     fn work_out_turn(&mut self, number: u32, spec: u32) -> Turn {
         let standing = self.standings.get(number).clone();
-        let Instruction::Perform { op, then, register } = &self.code[standing.thread].instructions[standing.instruction]
+        let Instruction::Perform { op, then, register } =
+            &self.code[standing.thread].instructions[standing.instruction]
         else {
             unreachable!("only an operation has a turn");
         };

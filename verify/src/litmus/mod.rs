@@ -30,6 +30,7 @@
 mod diagnostic;
 mod grammar;
 mod print;
+pub mod corpus;
 pub mod program;
 mod resolve;
 mod source;

@@ -196,18 +196,25 @@ impl<P: Platform, const BUG: Bug> Subject<CondSpec> for Ticket<P, BUG> {
     }
 }
 
-/// A condition variable with the shape of std's, as a peer offers it.
-trait GuardedCond: Send + Sync + 'static {
+/// A condition variable with the shape of std's, as a peer offers it, together with its mutex.
+pub trait GuardedCond: Send + Sync + 'static {
+    /// The world that it runs in.
     type Platform: Platform;
+    /// Holding it is holding the mutex.
     type Guard<'a>
     where
         Self: 'a;
+    /// A new one.
     fn new() -> Self;
+    /// Takes the mutex.
     fn lock(&self) -> Self::Guard<'_>;
+    /// Waits to be notified.
     fn wait<'a>(&'a self, guard: Self::Guard<'a>) -> Self::Guard<'a>;
-    /// The guard, and whether the time was over first.
+    /// Waits, but not longer than `timeout`: the guard, and whether the time was over first.
     fn wait_timeout<'a>(&'a self, guard: Self::Guard<'a>, timeout: Duration) -> (Self::Guard<'a>, bool);
+    /// Wakes one waiter.
     fn notify_one(&self);
+    /// Wakes all waiters.
     fn notify_all(&self);
 }
 

@@ -22,7 +22,7 @@ use crate::evidence::{Evidence, Kind};
 use crate::info::SystemInfo;
 use crate::isolate::{self, ChildEnd};
 use crate::litmus::Diagnostics;
-use crate::{mutant, subject};
+use crate::subject;
 
 /// A check that can be run.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use selvedge::platform::Arc;
 use selvedge::platform::host::OnceLock;
-use selvedge_model::{Spec, spec};
+use selvedge_model::Spec;
 
 use super::replay::Token;
 use super::run::Run;
@@ -448,7 +448,6 @@ pub(super) struct Tally {
     histories: u64,
     inconclusive: u64,
     rules: BTreeMap<String, u64>,
-    technique: String,
 }
 
 impl Tally {

@@ -331,7 +331,7 @@ impl<S: Spec> System<S> {
         let generated = generate::programs(&spec, &generate::Shape::default(), options.seed, count);
         let mut tally = record::Tally::default();
         for program in generated.programs {
-            let mut attempt = |program: &Program<S::Op>, executions: u64| -> Result<Option<_>, String> {
+            let attempt = |program: &Program<S::Op>, executions: u64| -> Result<Option<_>, String> {
                 let target = Arc::new(Target::<S>::new(program.clone()).map_err(|unknown| unknown.message)?);
                 let mut budget = options.profile.budget(engine, options.seed);
                 budget.executions = executions;

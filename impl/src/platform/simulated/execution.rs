@@ -151,16 +151,13 @@ impl<E: Engine> Execution<E> {
         self.profile
     }
 
-    pub(super) fn next_object(&self) -> ObjectId {
+    pub(in crate::platform) fn next_object(&self) -> ObjectId {
         let mut threads = self.threads.borrow_mut();
         let maker = self.running.get();
         let entry = &mut threads[maker];
         let number = entry.objects;
         entry.objects += 1;
-        ObjectId {
-            maker: maker as u32,
-            number,
-        }
+        ObjectId { maker: maker as u32, number }
     }
 
     // Threads.
@@ -174,10 +171,7 @@ impl<E: Engine> Execution<E> {
             None => self.threads.borrow()[self.running.get()].scope,
         };
         // The body makes its own objects: there is nobody before it who could.
-        let first = ObjectId {
-            maker: index as u32,
-            number: 0,
-        };
+        let first = ObjectId { maker: index as u32, number: 0 };
         let entry = Entry {
             shared: Arc::new(Shared::new(index, self.number, first)),
             scope,
@@ -294,16 +288,9 @@ impl<E: Engine> Execution<E> {
             let ready: *const (dyn Fn() -> bool + 'a) = ready;
             // SAFETY: this only forgets the lifetime. The pointer is followed by `is_ready` alone, while it is
             // published, and `Published` withdraws it before `'a` can end.
-            unsafe {
-                std::mem::transmute::<*const (dyn Fn() -> bool + 'a), *const (dyn Fn() -> bool + 'static)>(ready)
-            }
+            unsafe { std::mem::transmute::<*const (dyn Fn() -> bool + 'a), *const (dyn Fn() -> bool + 'static)>(ready) }
         });
-        self.threads.borrow_mut()[me].pending = Some(Pending {
-            touches: named,
-            yields: false,
-            location,
-            ready,
-        });
+        self.threads.borrow_mut()[me].pending = Some(Pending { touches: named, yields: false, location, ready });
         Published { execution: self, me }
     }
 
@@ -438,6 +425,11 @@ impl<E: Engine> Execution<E> {
         }
         // The body gets as many steps again to tell what it saw.
         self.steps_left.set(self.max_steps);
+        self.abandon();
+    }
+
+    /// Abandons every thread but the body, or the body too if it is alone or has been told before.
+    pub(in crate::platform) fn abandon(&self) {
         let (all, inner): (Vec<usize>, Vec<usize>) = {
             let threads = self.threads.borrow();
             let live = |index: &usize| threads[*index].state != State::Ended && threads[*index].doom.is_none();
@@ -504,10 +496,7 @@ impl<E: Engine> Execution<E> {
     }
 
     pub(in crate::platform) fn incident(&self) -> Incident {
-        Incident {
-            failure: self.failure.borrow_mut().take(),
-            stop: self.stop.get(),
-        }
+        Incident { failure: self.failure.borrow_mut().take(), stop: self.stop.get() }
     }
 }
 

@@ -39,9 +39,9 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
-pub(super) use self::execution::{Doom, Execution, Incident, Local, Pending, conclude};
+pub(super) use self::execution::{Doom, Execution, Local, conclude};
 pub(super) use self::objects::{Condvar, Mutex, Region, RwLock};
-pub(super) use self::thread::{Abandoned, Handle, JoinHandle, run_to_rest, settle, thread_body};
+pub(super) use self::thread::{Handle, JoinHandle, run_to_rest, settle, thread_body};
 use super::{Atomic, AtomicInteger, Body, End, Ordering, Platform, TrackedCell};
 
 /// Names an object for one execution, independently of the schedule: the thread that made it, and how many it had made.
@@ -124,7 +124,7 @@ pub trait Engine: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + Sized 
     #[doc(hidden)]
     fn is_internal(message: &str) -> bool;
     #[doc(hidden)]
-    fn yield_now(execution: &Execution<Self>, me: usize);
+    fn pass_yielding(execution: &Execution<Self>, me: usize);
 }
 
 /// What an object needs of the engine.
@@ -156,18 +156,12 @@ pub struct Touch<'a, E: Engine> {
 
 /// A touch that may change the object.
 pub(super) fn writes<E: Engine>(object: &E::Object) -> Touch<'_, E> {
-    Touch {
-        object,
-        access: Access::Write,
-    }
+    Touch { object, access: Access::Write }
 }
 
 /// A touch that only looks.
 pub(super) fn reads<E: Engine>(object: &E::Object) -> Touch<'_, E> {
-    Touch {
-        object,
-        access: Access::Read,
-    }
+    Touch { object, access: Access::Read }
 }
 
 /// The one place that every visible operation of an object goes through.
@@ -220,11 +214,7 @@ impl<E: Engine, S> Confined<E, S> {
 
     /// In the execution of that number.
     pub(super) fn of(execution: u64, state: S) -> Self {
-        Self {
-            execution,
-            state: RefCell::new(state),
-            engine: PhantomData,
-        }
+        Self { execution, state: RefCell::new(state), engine: PhantomData }
     }
 
     /// # Panics
@@ -233,10 +223,7 @@ impl<E: Engine, S> Confined<E, S> {
     pub(super) fn with<R>(&self, use_it: impl FnOnce(&mut S) -> R) -> R {
         match self.try_with(use_it) {
             Some(result) => result,
-            None => panic!(
-                "an object of the platform `{}` was used outside the execution that made it",
-                E::NAME
-            ),
+            None => panic!("an object of the platform `{}` was used outside the execution that made it", E::NAME),
         }
     }
 
@@ -246,10 +233,7 @@ impl<E: Engine, S> Confined<E, S> {
         if number != Some(self.execution) {
             return None;
         }
-        let mut state = self
-            .state
-            .try_borrow_mut()
-            .expect("an action on a region must not use the region itself");
+        let mut state = self.state.try_borrow_mut().expect("an action on a region must not use the region itself");
         Some(use_it(&mut state))
     }
 }
@@ -302,7 +286,7 @@ impl<E: Engine> Platform for E {
         execution.begin_step(me);
         {
             let _published = execution.publish_yield(me, Location::caller());
-            E::yield_now(&execution, me);
+            E::pass_yielding(&execution, me);
             execution.resume(me);
         }
         execution.leave_if_doomed(me);
@@ -310,7 +294,7 @@ impl<E: Engine> Platform for E {
 
     #[track_caller]
     fn spin_loop() {
-        Self::yield_now();
+        <Self as Platform>::yield_now();
     }
 
     #[track_caller]

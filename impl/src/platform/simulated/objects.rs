@@ -37,10 +37,7 @@ impl<E: Engine, T> Mutex<E, T> {
     fn take(&self) -> MutexGuard<'_, E, T> {
         self.held.with(|held| *held = true);
         E::acquire(&self.object, 0);
-        MutexGuard {
-            mutex: self,
-            on_this_thread: PhantomData,
-        }
+        MutexGuard { mutex: self, on_this_thread: PhantomData }
     }
 
     /// Gives the lock back; the step has been taken. Does nothing once the execution is over.
@@ -59,11 +56,7 @@ impl<E: Engine, T: Send> PlatformMutex<T> for Mutex<E, T> {
         T: 'a;
 
     fn new(value: T) -> Self {
-        Self {
-            object: object::<E>(Shape::CHANNEL),
-            held: Confined::new(false),
-            value: UnsafeCell::new(value),
-        }
+        Self { object: object::<E>(Shape::CHANNEL), held: Confined::new(false), value: UnsafeCell::new(value) }
     }
 
     #[track_caller]
@@ -171,10 +164,7 @@ impl<E: Engine, T: Send + Sync> PlatformRwLock<T> for RwLock<E, T> {
             };
         });
         E::acquire(&self.object, WRITERS);
-        RwLockReadGuard {
-            lock: self,
-            on_this_thread: PhantomData,
-        }
+        RwLockReadGuard { lock: self, on_this_thread: PhantomData }
     }
 
     #[track_caller]
@@ -184,10 +174,7 @@ impl<E: Engine, T: Send + Sync> PlatformRwLock<T> for RwLock<E, T> {
         self.holders.with(|holders| *holders = Holders::Writer);
         E::acquire(&self.object, WRITERS);
         E::acquire(&self.object, READERS);
-        RwLockWriteGuard {
-            lock: self,
-            on_this_thread: PhantomData,
-        }
+        RwLockWriteGuard { lock: self, on_this_thread: PhantomData }
     }
 }
 
@@ -304,11 +291,7 @@ impl<E: Engine> Condvar<E> {
         let mutex = guard.mutex;
         std::mem::forget(guard);
         let execution = Execution::<E>::current();
-        let first_half = [
-            writes::<E>(&self.object),
-            writes::<E>(&mutex.object),
-            reads::<E>(execution.clock()),
-        ];
+        let first_half = [writes::<E>(&self.object), writes::<E>(&mutex.object), reads::<E>(execution.clock())];
         let reads_clock = timeout.is_some() && execution.profile().timeouts == Timeouts::Clocked;
         {
             let give_back = OnDrop(|| mutex.give_back());
@@ -337,9 +320,9 @@ struct Waiting<'a, E: Engine> {
 
 impl<E: Engine> Waiting<'_, E> {
     fn state(&self) -> Option<Notified> {
-        self.condvar.waiters.with(|waiters| {
-            waiters.waiting.iter().find(|(ticket, _)| *ticket == self.ticket).map(|(_, state)| *state)
-        })
+        self.condvar
+            .waiters
+            .with(|waiters| waiters.waiting.iter().find(|(ticket, _)| *ticket == self.ticket).map(|(_, state)| *state))
     }
 }
 
@@ -351,10 +334,7 @@ impl<E: Engine> Drop for Waiting<'_, E> {
 
 impl<E: Engine> PlatformCondvar<E> for Condvar<E> {
     fn new() -> Self {
-        Self {
-            object: object::<E>(Shape::SILENT),
-            waiters: Confined::new(Waiters::default()),
-        }
+        Self { object: object::<E>(Shape::SILENT), waiters: Confined::new(Waiters::default()) }
     }
 
     #[track_caller]
@@ -383,7 +363,8 @@ impl<E: Engine> PlatformCondvar<E> for Condvar<E> {
             }
             let chosen = candidates[<E as super::super::Platform>::choose(candidates.len())];
             let found = self.waiters.with(|waiters| {
-                let waiter = waiters.waiting.iter_mut().find(|(ticket, state)| *ticket == chosen && *state == Notified::NotYet);
+                let waiter =
+                    waiters.waiting.iter_mut().find(|(ticket, state)| *ticket == chosen && *state == Notified::NotYet);
                 waiter.map(|(_, state)| *state = Notified::Yes).is_some()
             });
             if found {
@@ -415,20 +396,13 @@ pub struct Region<E: Engine, T> {
 
 impl<E: Engine, T: Send> RegionTrait<T> for Region<E, T> {
     fn new(value: T) -> Self {
-        Self {
-            object: object::<E>(Shape::CHANNEL),
-            value: Confined::new(value),
-        }
+        Self { object: object::<E>(Shape::CHANNEL), value: Confined::new(value) }
     }
 
     /// The condition and the action must use nothing of the platform: they are one step.
     #[track_caller]
     fn when<R>(&self, ready: impl Fn(&T) -> bool, act: impl FnOnce(&mut T) -> R) -> R {
-        step(
-            Location::caller(),
-            &[writes::<E>(&self.object)],
-            Some(&|| self.value.with(|value| ready(value))),
-        );
+        step(Location::caller(), &[writes::<E>(&self.object)], Some(&|| self.value.with(|value| ready(value))));
         E::acquire(&self.object, 0);
         let result = self.value.with(act);
         E::release(&self.object, 0);

@@ -29,13 +29,7 @@ impl<E: Engine> Shared<E> {
             index,
             token: E::Object::new(first, Shape::CHANNEL),
             has_token: Confined::of(execution, false),
-            end: E::Object::new(
-                ObjectId {
-                    number: first.number + 1,
-                    ..first
-                },
-                Shape::CHANNEL,
-            ),
+            end: E::Object::new(ObjectId { number: first.number + 1, ..first }, Shape::CHANNEL),
         }
     }
 }
