@@ -20,7 +20,7 @@ use crate::evidence::{Mode, Relation};
 use crate::execute::{Ending, Execution, execute};
 use crate::explore::{self, Exploration, explore};
 use crate::litmus::{Access, Outcome, Program};
-use crate::subject::Subject;
+use crate::subject::{Subject, Variant};
 
 /// A program, its spec, and everything that the spec lets the program come to.
 #[derive(Debug)]
@@ -69,6 +69,7 @@ pub fn reach<S: Spec, X: Subject<S, Platform = Loom>>(target: &Arc<Target<S>>, b
         mode: Mode::Outcomes,
         budget: budget.clone(),
         weak: None,
+        variant: 0,
         replay: None,
     };
     on_loom::<S, X>(&Arc::new(job)).outcomes.into_keys().collect()
@@ -177,6 +178,8 @@ pub struct Job<S: Spec> {
     /// Outcomes beyond sequential consistency that the reference subject reached under this engine. `None` where it is
     /// not known which there are: whatever the program's own atomics could explain is then let pass.
     pub weak: Option<BTreeSet<Outcome>>,
+    /// The variant of the subject to make.
+    pub variant: Variant,
     /// A schedule to follow instead of searching; see [`Violation::schedule`].
     pub replay: Option<String>,
 }
@@ -244,7 +247,7 @@ pub fn on_threads<S: Spec, X: Subject<S, Platform = Std>>(job: &Arc<Job<S>>) -> 
             stopped = Some(format!("{:?} were over", job.budget.duration));
             break;
         }
-        if observer.observe(execute::<S, X>(&job.target.spec, &job.target.program, job.mode), || None) {
+        if observer.observe(execute::<S, X>(&job.target.spec, &job.target.program, job.variant, job.mode), || None) {
             break;
         }
     }
@@ -337,7 +340,7 @@ impl<S: Spec> Observer<S> {
         let observer = self.clone();
         move || {
             let job = &observer.job;
-            let execution = execute::<S, X>(&job.target.spec, &job.target.program, job.mode);
+            let execution = execute::<S, X>(&job.target.spec, &job.target.program, job.variant, job.mode);
             let number = observer.seen().findings.executions + 1;
             if observer.observe(execution, || schedule(number)) {
                 panic!("{OVER}");

@@ -18,7 +18,7 @@ use crate::litmus::{
     Access, Expr, Final, Observed, Outcome, Program, RegisterIndex, Statement, ThreadEnd, ThreadIndex, Value,
     VariableIndex,
 };
-use crate::subject::{Stop, Subject};
+use crate::subject::{Stop, Subject, Variant};
 
 /// The turns that a loop statement may take in one execution before the execution counts as endless.
 ///
@@ -60,9 +60,10 @@ pub enum Ending {
 pub fn execute<S: Spec, X: Subject<S>>(
     spec: &S,
     program: &Arc<Program<S::Op>>,
+    variant: Variant,
     mode: Mode,
 ) -> Result<Execution<S>, String> {
-    let subject = X::create(spec, &program.initial)?;
+    let subject = X::create_variant(spec, &program.initial, variant)?;
     let shared = Arc::new(Shared::<S, X> {
         subject,
         variables: program.variables.iter().map(SharedVariable::new).collect(),

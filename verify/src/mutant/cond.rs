@@ -12,40 +12,128 @@ use selvedge_model::Thread;
 use selvedge_model::cond::Op;
 
 use crate::litmus::{Access, Program, Statement};
-use crate::subject::Stop;
+use crate::subject::{Stop, Variant};
 use crate::subject::locker::{RegionLock, Side};
 
-/// A planted bug, as a constant parameter of [`TicketCond`].
-pub type Bug = u8;
+/// A planted bug: a variant of [`TicketCond`].
+pub type Bug = Variant;
 /// No bug.
 pub const NONE: Bug = 0;
-/// M1: the ticket is taken after the lock is released.
+/// Wait takes its ticket after it has released the lock.
 pub const TICKET_AFTER_UNLOCK: Bug = 1;
-/// M2: parks without looking whether the ticket has been notified meanwhile.
+/// Wait sleeps without looking whether its ticket has been notified meanwhile.
 pub const PARK_UNCHECKED: Bug = 2;
-/// M3: signal wakes the head of the list, whatever its ticket.
+/// Signal wakes the head of the list, whatever its ticket.
 pub const SIGNAL_POPS_HEAD: Bug = 3;
-/// M4: signal does not advance `notify` when the waiter has not parked yet.
+/// Signal does not advance `notify` when the waiter does not sleep yet.
 pub const SIGNAL_FORGETS_UNPARKED: Bug = 4;
-/// M5: the fast path compares a `wait` that an earlier call read.
+/// The fast path compares a `wait` that an earlier call has read.
 pub const STALE_FAST_PATH: Bug = 5;
-/// M6: broadcast covers the parked waiters only, by counting them.
+/// Broadcast covers the sleeping waiters only, by counting them.
 pub const BROADCAST_COUNTS_LIST: Bug = 6;
-/// M7: broadcast advances `notify` before it takes the list lock.
+/// Broadcast advances `notify` before it takes the list lock.
 pub const BROADCAST_UNLOCKED: Bug = 7;
-/// M8: tickets are compared as plain numbers.
+/// Tickets are compared as plain numbers, which fails where they wrap around.
 pub const UNSIGNED_COMPARE: Bug = 8;
-/// M9: a wait that need not park returns without the lock.
+/// A wait that need not sleep returns without the lock.
 pub const EARLY_RETURN_UNLOCKED: Bug = 9;
-/// M12: the tail is not mended when the last element is unlinked.
+/// The tail is not mended when the last element is unlinked.
 pub const STALE_TAIL: Bug = 12;
-/// M13: an unlinked node keeps its link, and nodes are used again.
+/// An unlinked node keeps its link and is used again.
 pub const STALE_LINK: Bug = 13;
-/// A waiter that timed out leaves its ticket behind as if it still waited.
+/// A waiter that timed out leaves its ticket behind, and a signal is spent on it.
 pub const ABANDONED_TICKET_SWALLOWS: Bug = 16;
-
 /// For the canary: wait does not wait.
 pub const SLEEPLESS: Bug = 255;
+
+/// A bug with its name, what is planted, and the clause that it breaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Planted {
+    /// The variant.
+    pub bug: Bug,
+    /// Its name.
+    pub name: &'static str,
+    /// What is planted, a sentence without its full stop.
+    pub planted: &'static str,
+    /// The clause that it breaks.
+    pub breaks: &'static str,
+}
+
+/// Every planted bug.
+pub const MUTANTS: &[Planted] = &[
+    Planted {
+        bug: TICKET_AFTER_UNLOCK,
+        name: "M01-ticket-after-unlock",
+        planted: "wait takes its ticket after it has released the lock",
+        breaks: "COND-01",
+    },
+    Planted {
+        bug: PARK_UNCHECKED,
+        name: "M02-park-unchecked",
+        planted: "wait sleeps without looking whether its ticket has been notified meanwhile",
+        breaks: "COND-03",
+    },
+    Planted {
+        bug: SIGNAL_POPS_HEAD,
+        name: "M03-signal-pops-head",
+        planted: "signal wakes the head of the list, whatever its ticket",
+        breaks: "COND-05",
+    },
+    Planted {
+        bug: SIGNAL_FORGETS_UNPARKED,
+        name: "M04-signal-forgets-unparked",
+        planted: "signal does not advance `notify` when the waiter does not sleep yet",
+        breaks: "COND-05",
+    },
+    Planted {
+        bug: STALE_FAST_PATH,
+        name: "M05-stale-fast-path",
+        planted: "the fast path compares a `wait` that an earlier call has read",
+        breaks: "COND-06",
+    },
+    Planted {
+        bug: BROADCAST_COUNTS_LIST,
+        name: "M06-broadcast-counts-list",
+        planted: "broadcast covers the sleeping waiters only, by counting them",
+        breaks: "COND-07",
+    },
+    Planted {
+        bug: BROADCAST_UNLOCKED,
+        name: "M07-broadcast-unlocked",
+        planted: "broadcast advances `notify` before it takes the list lock",
+        breaks: "COND-07",
+    },
+    Planted {
+        bug: UNSIGNED_COMPARE,
+        name: "M08-unsigned-compare",
+        planted: "tickets are compared as plain numbers, which fails where they wrap around",
+        breaks: "COND-10",
+    },
+    Planted {
+        bug: EARLY_RETURN_UNLOCKED,
+        name: "M09-early-return-unlocked",
+        planted: "a wait that need not sleep returns without the lock",
+        breaks: "COND-04",
+    },
+    Planted {
+        bug: STALE_TAIL,
+        name: "M12-stale-tail",
+        planted: "the tail is not mended when the last element is unlinked",
+        breaks: "COND-03",
+    },
+    Planted {
+        bug: STALE_LINK,
+        name: "M13-stale-link",
+        planted: "an unlinked node keeps its link and is used again",
+        breaks: "COND-03",
+    },
+    Planted {
+        bug: ABANDONED_TICKET_SWALLOWS,
+        name: "M16-abandoned-ticket-swallows",
+        planted: "a waiter that timed out leaves its ticket behind, and a signal is spent on it",
+        breaks: "COND-T01",
+    },
+];
 
 /// How a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,8 +196,9 @@ fn rewritten(
     (mutant != *program).then_some(mutant)
 }
 
-/// The ticket protocol with the planted bug `BUG`.
-pub struct TicketCond<P: Platform, const BUG: Bug> {
+/// The ticket protocol with one planted bug, or none.
+pub struct TicketCond<P: Platform> {
+    bug: Bug,
     locker: RegionLock<P>,
     wait: P::AtomicU32,
     notify: P::AtomicU32,
@@ -120,6 +209,7 @@ pub struct TicketCond<P: Platform, const BUG: Bug> {
 
 /// The parked waiters, linked in the order in which they parked. A node belongs to a thread for good.
 struct List<P: Platform> {
+    bug: Bug,
     nodes: Vec<Option<Node<P>>>,
     head: Option<usize>,
     tail: Option<usize>,
@@ -145,15 +235,16 @@ impl<P: Platform> Waiter<P> {
     }
 }
 
-impl<P: Platform, const BUG: Bug> TicketCond<P, BUG> {
-    /// A condition variable whose counters stand at `wait` and `notify`.
-    pub fn new(wait: u32, notify: u32) -> Self {
+impl<P: Platform> TicketCond<P> {
+    /// A condition variable with that bug, whose counters stand at `wait` and `notify`.
+    pub fn new(bug: Bug, wait: u32, notify: u32) -> Self {
         TicketCond {
+            bug,
             locker: RegionLock::new(),
             wait: Atomic::new(wait),
             notify: Atomic::new(notify),
             wait_seen_earlier: Atomic::new(wait),
-            list: PlatformMutex::new(List { nodes: Vec::new(), head: None, tail: None, abandoned: BTreeSet::new() }),
+            list: PlatformMutex::new(List { bug, nodes: Vec::new(), head: None, tail: None, abandoned: BTreeSet::new() }),
         }
     }
 
@@ -169,13 +260,13 @@ impl<P: Platform, const BUG: Bug> TicketCond<P, BUG> {
 
     /// Waits, for at most `timeout` if there is one. `side` of the lock is held.
     pub fn wait(&self, thread: Thread, side: Side, timeout: Option<Duration>) -> Result<Woken, Stop> {
-        if BUG == SLEEPLESS {
+        if self.bug == SLEEPLESS {
             self.locker.unlock(side)?;
             self.locker.lock(side);
             return Ok(Woken::Notified);
         }
         let deadline = timeout.map(|timeout| P::now() + timeout);
-        let ticket = if BUG == TICKET_AFTER_UNLOCK {
+        let ticket = if self.bug == TICKET_AFTER_UNLOCK {
             self.locker.unlock(side)?;
             self.wait.fetch_add(1, Ordering::AcqRel)
         } else {
@@ -186,9 +277,9 @@ impl<P: Platform, const BUG: Bug> TicketCond<P, BUG> {
         let waiter = Arc::new(Waiter::<P> { thread: P::current(), notified: Atomic::new(false) });
         {
             let mut list = self.list.lock();
-            if BUG != PARK_UNCHECKED && self.less(ticket, self.notify.load(Ordering::Relaxed)) {
+            if self.bug != PARK_UNCHECKED && self.less(ticket, self.notify.load(Ordering::Relaxed)) {
                 drop(list);
-                if BUG != EARLY_RETURN_UNLOCKED {
+                if self.bug != EARLY_RETURN_UNLOCKED {
                     self.locker.lock(side);
                 }
                 return Ok(Woken::Notified);
@@ -216,14 +307,14 @@ impl<P: Platform, const BUG: Bug> TicketCond<P, BUG> {
             }
             let notify = self.notify.load(Ordering::Relaxed);
             // Covered, but not readied yet: by a broadcast that walks the list it detached.
-            if !list.unlink::<BUG>(ticket) || self.less(ticket, notify) {
+            if !list.unlink(ticket) || self.less(ticket, notify) {
                 drop(list);
                 while !waiter.notified.load(Ordering::Acquire) {
                     P::park();
                 }
                 break;
             }
-            if BUG != ABANDONED_TICKET_SWALLOWS {
+            if self.bug != ABANDONED_TICKET_SWALLOWS {
                 list.abandoned.insert(ticket);
                 self.skip_abandoned(&mut list);
             }
@@ -242,12 +333,12 @@ impl<P: Platform, const BUG: Bug> TicketCond<P, BUG> {
         if ticket == self.wait.load(Ordering::Acquire) {
             return;
         }
-        let woken = if BUG == SIGNAL_POPS_HEAD {
-            list.head.and_then(|head| list.node(head).map(|node| node.ticket)).and_then(|first| list.remove::<BUG>(first))
+        let woken = if self.bug == SIGNAL_POPS_HEAD {
+            list.head.and_then(|head| list.node(head).map(|node| node.ticket)).and_then(|first| list.remove(first))
         } else {
-            list.remove::<BUG>(ticket)
+            list.remove(ticket)
         };
-        if woken.is_some() || BUG != SIGNAL_FORGETS_UNPARKED {
+        if woken.is_some() || self.bug != SIGNAL_FORGETS_UNPARKED {
             self.notify.store(ticket.wrapping_add(1), Ordering::Release);
             self.skip_abandoned(&mut list);
         }
@@ -262,12 +353,12 @@ impl<P: Platform, const BUG: Bug> TicketCond<P, BUG> {
         if self.nobody_waits() {
             return;
         }
-        if BUG == BROADCAST_UNLOCKED {
+        if self.bug == BROADCAST_UNLOCKED {
             self.notify.store(self.wait.load(Ordering::Acquire), Ordering::Release);
         }
         let mut list = self.list.lock();
-        let detached = list.detach::<BUG>();
-        match BUG {
+        let detached = list.detach();
+        match self.bug {
             BROADCAST_UNLOCKED => {}
             BROADCAST_COUNTS_LIST => {
                 let first = detached.first().map_or(self.notify.load(Ordering::Relaxed), |(ticket, _)| *ticket);
@@ -283,7 +374,7 @@ impl<P: Platform, const BUG: Bug> TicketCond<P, BUG> {
     }
 
     fn nobody_waits(&self) -> bool {
-        let wait = match BUG {
+        let wait = match self.bug {
             STALE_FAST_PATH => self.wait_seen_earlier.swap(self.wait.load(Ordering::Acquire), Ordering::Relaxed),
             _ => self.wait.load(Ordering::Acquire),
         };
@@ -301,7 +392,7 @@ impl<P: Platform, const BUG: Bug> TicketCond<P, BUG> {
 
     /// Whether ticket `a` was taken before ticket `b`, around the wrap.
     fn less(&self, a: u32, b: u32) -> bool {
-        if BUG == UNSIGNED_COMPARE { a < b } else { (a.wrapping_sub(b) as i32) < 0 }
+        if self.bug == UNSIGNED_COMPARE { a < b } else { (a.wrapping_sub(b) as i32) < 0 }
     }
 }
 
@@ -326,12 +417,12 @@ impl<P: Platform> List<P> {
         self.tail = Some(index);
     }
 
-    fn unlink<const BUG: Bug>(&mut self, ticket: u32) -> bool {
-        self.remove::<BUG>(ticket).is_some()
+    fn unlink(&mut self, ticket: u32) -> bool {
+        self.remove(ticket).is_some()
     }
 
     /// Unlinks the node with that ticket.
-    fn remove<const BUG: Bug>(&mut self, ticket: u32) -> Option<Arc<Waiter<P>>> {
+    fn remove(&mut self, ticket: u32) -> Option<Arc<Waiter<P>>> {
         let mut before = None;
         let mut at = self.head;
         let mut seen = 0;
@@ -340,7 +431,7 @@ impl<P: Platform> List<P> {
             let node = self.nodes[index].as_mut().expect("links lead to nodes");
             let next = node.next;
             if node.ticket == ticket {
-                if BUG != STALE_LINK {
+                if self.bug != STALE_LINK {
                     node.next = None;
                 }
                 let waiter = node.waiter.clone();
@@ -348,7 +439,7 @@ impl<P: Platform> List<P> {
                     Some(before) => self.node(before).expect("links lead to nodes").next = next,
                     None => self.head = next,
                 }
-                if next.is_none() && BUG != STALE_TAIL {
+                if next.is_none() && self.bug != STALE_TAIL {
                     self.tail = before;
                 }
                 return Some(waiter);
@@ -360,7 +451,7 @@ impl<P: Platform> List<P> {
     }
 
     /// Unlinks every node, oldest first.
-    fn detach<const BUG: Bug>(&mut self) -> Vec<(u32, Arc<Waiter<P>>)> {
+    fn detach(&mut self) -> Vec<(u32, Arc<Waiter<P>>)> {
         let mut detached = Vec::new();
         let mut at = self.head.take();
         let mut seen = 0;
@@ -369,7 +460,7 @@ impl<P: Platform> List<P> {
             self.assert_acyclic(&mut seen);
             let node = self.nodes[index].as_mut().expect("links lead to nodes");
             detached.push((node.ticket, node.waiter.clone()));
-            at = if BUG == STALE_LINK { node.next } else { node.next.take() };
+            at = if self.bug == STALE_LINK { node.next } else { node.next.take() };
         }
         detached
     }

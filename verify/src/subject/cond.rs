@@ -9,10 +9,10 @@ use selvedge_model::Thread;
 use selvedge_model::cond::{CondSpec, Locker, Op, Ret, Which};
 
 use super::locker::Side;
-use super::{Stop, Subject};
+use super::{Stop, Subject, Variant};
 use crate::litmus::{Observed, Program, Statement};
 use crate::litmus;
-use crate::mutant::cond::{Bug, TicketCond, Woken};
+use crate::mutant::cond::{self as bug, TicketCond, Woken};
 use crate::suite::{Drivers, NotPromised, System};
 
 /// Why subjects of ours cannot copy a condition variable.
@@ -147,19 +147,23 @@ fn fatal<R>(call: impl FnOnce() -> R) -> Result<R, Stop> {
     })
 }
 
-/// The ticket protocol with the planted bug `BUG` as a subject.
-pub struct Ticket<P: Platform, const BUG: Bug> {
-    cond: TicketCond<P, BUG>,
+/// The ticket protocol as a subject; its variants are the planted bugs.
+pub struct Ticket<P: Platform> {
+    cond: TicketCond<P>,
     side: Side,
 }
 
-impl<P: Platform, const BUG: Bug> Subject<CondSpec> for Ticket<P, BUG> {
+impl<P: Platform> Subject<CondSpec> for Ticket<P> {
     type Platform = P;
     type Local<'a> = ();
 
     fn create(spec: &CondSpec, initial: &[(String, i64)]) -> Result<Self, String> {
+        Self::create_variant(spec, initial, bug::NONE)
+    }
+
+    fn create_variant(spec: &CondSpec, initial: &[(String, i64)], bug: Variant) -> Result<Self, String> {
         let (wait, notify) = counters(initial)?;
-        Ok(Ticket { cond: TicketCond::new(wait, notify), side: side(spec) })
+        Ok(Ticket { cond: TicketCond::new(bug, wait, notify), side: side(spec) })
     }
 
     fn supports(_: &CondSpec, program: &Program<Op>) -> Result<(), String> {
@@ -346,101 +350,14 @@ impl GuardedCond for ParkingLotCond {
 
 /// The condition variable's entry for the suite.
 pub fn system() -> System<CondSpec> {
-    use crate::mutant::cond as bug;
-    System::new("cond", litmus::corpus::COND)
+    let ticket = Drivers::everywhere::<Ticket<Loom>, Ticket<Shuttle>, Ticket<Std>>();
+    let mut system = System::new("cond", litmus::corpus::COND)
         .primitive("cond", Drivers::everywhere::<Ours<Loom>, Ours<Shuttle>, Ours<Std>>())
-        .primitive("ticket", ticket::<{ bug::NONE }>())
-        .mutant(
-            "M01-ticket-after-unlock",
-            "wait takes its ticket after it has released the lock",
-            "COND-01",
-            ticket::<{ bug::TICKET_AFTER_UNLOCK }>(),
-        )
-        .mutant(
-            "M02-park-unchecked",
-            "wait sleeps without looking whether its ticket has been notified meanwhile",
-            "COND-03",
-            ticket::<{ bug::PARK_UNCHECKED }>(),
-        )
-        .mutant(
-            "M03-signal-pops-head",
-            "signal wakes the head of the list, whatever its ticket",
-            "COND-05",
-            ticket::<{ bug::SIGNAL_POPS_HEAD }>(),
-        )
-        .mutant(
-            "M04-signal-forgets-unparked",
-            "signal does not advance `notify` when the waiter does not sleep yet",
-            "COND-05",
-            ticket::<{ bug::SIGNAL_FORGETS_UNPARKED }>(),
-        )
-        .mutant(
-            "M05-stale-fast-path",
-            "the fast path compares a `wait` that an earlier call has read",
-            "COND-06",
-            ticket::<{ bug::STALE_FAST_PATH }>(),
-        )
-        .mutant(
-            "M06-broadcast-counts-list",
-            "broadcast covers the sleeping waiters only, by counting them",
-            "COND-07",
-            ticket::<{ bug::BROADCAST_COUNTS_LIST }>(),
-        )
-        .mutant(
-            "M07-broadcast-unlocked",
-            "broadcast advances `notify` before it takes the list lock",
-            "COND-07",
-            ticket::<{ bug::BROADCAST_UNLOCKED }>(),
-        )
-        .mutant(
-            "M08-unsigned-compare",
-            "tickets are compared as plain numbers, which fails where they wrap around",
-            "COND-10",
-            ticket::<{ bug::UNSIGNED_COMPARE }>(),
-        )
-        .mutant(
-            "M09-early-return-unlocked",
-            "a wait that need not sleep returns without the lock",
-            "COND-04",
-            ticket::<{ bug::EARLY_RETURN_UNLOCKED }>(),
-        )
-        .mutant(
-            "M12-stale-tail",
-            "the tail is not mended when the last element is unlinked",
-            "COND-03",
-            ticket::<{ bug::STALE_TAIL }>(),
-        )
-        .mutant(
-            "M13-stale-link",
-            "an unlinked node keeps its link and is used again",
-            "COND-03",
-            ticket::<{ bug::STALE_LINK }>(),
-        )
-        .mutant(
-            "M16-abandoned-ticket-swallows",
-            "a waiter that timed out leaves its ticket behind, and a signal is spent on it",
-            "COND-T01",
-            ticket::<{ bug::ABANDONED_TICKET_SWALLOWS }>(),
-        )
-        .program_mutant("M10-if-for-while", "the caller waits in an `if` instead of a loop", bug::if_for_while)
-        .program_mutant(
-            "M11-predicate-unlocked",
-            "the predicate is changed without the lock",
-            bug::predicate_unlocked,
-        )
-        .program_mutant(
-            "M14-broadcast-for-signal",
-            "broadcast is used as signal, by callers that wait in an `if`",
-            bug::broadcast_for_signal,
-        )
-        .canary(
-            "sleepless",
-            "wait does not wait: it releases the lock and takes it again",
-            ticket::<{ bug::SLEEPLESS }>(),
-        )
+        .primitive("ticket", ticket)
+        .canary("sleepless", "wait does not wait: it releases the lock and takes it again", ticket.variant(bug::SLEEPLESS))
         .peer(
             "std",
-            format!("std::sync::Condvar of {}", RUST_VERSION),
+            format!("std::sync::Condvar of {RUST_VERSION}"),
             STD_DOES_NOT_PROMISE,
             Drivers::NONE.threads::<Guarded<StdCond>>(),
         )
@@ -449,6 +366,17 @@ pub fn system() -> System<CondSpec> {
             "parking_lot::Condvar 0.13".to_owned(),
             PARKING_LOT_DOES_NOT_PROMISE,
             Drivers::NONE.threads::<Guarded<ParkingLotCond>>(),
+        );
+    for mutant in bug::MUTANTS {
+        system = system.mutant(mutant.name, mutant.planted, mutant.breaks, ticket.variant(mutant.bug));
+    }
+    system
+        .program_mutant("M10-if-for-while", "the caller waits in an `if` instead of a loop", bug::if_for_while)
+        .program_mutant("M11-predicate-unlocked", "the predicate is changed without the lock", bug::predicate_unlocked)
+        .program_mutant(
+            "M14-broadcast-for-signal",
+            "broadcast is used as signal, by callers that wait in an `if`",
+            bug::broadcast_for_signal,
         )
 }
 
@@ -464,7 +392,3 @@ const STD_DOES_NOT_PROMISE: &[NotPromised] = &[
 
 const PARKING_LOT_DOES_NOT_PROMISE: &[NotPromised] =
     &[NotPromised { clause: "COND-05", source: "https://docs.rs/parking_lot/0.13.0/parking_lot/struct.Condvar.html" }];
-
-fn ticket<const BUG: Bug>() -> Drivers<CondSpec> {
-    Drivers::everywhere::<Ticket<Loom, BUG>, Ticket<Shuttle, BUG>, Ticket<Std, BUG>>()
-}

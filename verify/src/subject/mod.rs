@@ -17,6 +17,9 @@ pub enum Stop {
     Abort(String),
 }
 
+/// Which of its planted bugs a subject has; 0 for none. See [`Subject::create_variant`].
+pub type Variant = u8;
+
 /// An adapter between a spec's operations and something real: a primitive of ours, a peer, a mutant.
 ///
 /// One subject is created for each execution and shared by its threads.
@@ -33,6 +36,12 @@ pub trait Subject<S: Spec>: Send + Sync + Sized + 'static {
 
     /// A new subject in the initial state that the program asks for. An error says why it cannot have that state.
     fn create(spec: &S, initial: &[(String, i64)]) -> Result<Self, String>;
+
+    /// A new subject in one of its variants: for a subject that can be made with one of several planted bugs. The one
+    /// numbered 0 is the one that [`Subject::create`] makes, and the only one of most subjects.
+    fn create_variant(spec: &S, initial: &[(String, i64)], _variant: Variant) -> Result<Self, String> {
+        Self::create(spec, initial)
+    }
 
     /// Whether the subject can perform the program at all. An error says why not: the check is then skipped.
     fn supports(_spec: &S, _program: &Program<S::Op>) -> Result<(), String> {

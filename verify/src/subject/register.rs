@@ -7,43 +7,46 @@ use selvedge::platform::{Atomic, Loom, Ordering, Platform, Shuttle, Std};
 use selvedge_model::Thread;
 use selvedge_model::toy::register::{Op, RegisterSpec, Ret};
 
-use super::{Stop, Subject};
+use super::{Stop, Subject, Variant};
 use crate::litmus;
 use crate::suite::{Drivers, System};
 
-/// How the register goes wrong, as a constant parameter of [`AtomicRegister`].
-pub type Flaw = u8;
-/// It does not.
-pub const NONE: Flaw = 0;
 /// A read returns what the previous operation of the same thread fetched on its way out.
-pub const PREFETCHES: Flaw = 1;
+pub const PREFETCHES: Variant = 1;
 /// A write stores something else.
-pub const STORES_WRONG: Flaw = 2;
+pub const STORES_WRONG: Variant = 2;
 
-/// A register made of one atomic.
-pub struct AtomicRegister<P: Platform, const FLAW: Flaw>(P::AtomicU32);
+/// A register made of one atomic, right or in one of its variants.
+pub struct AtomicRegister<P: Platform> {
+    value: P::AtomicU32,
+    flaw: Variant,
+}
 
-impl<P: Platform, const FLAW: Flaw> Subject<RegisterSpec> for AtomicRegister<P, FLAW> {
+impl<P: Platform> Subject<RegisterSpec> for AtomicRegister<P> {
     type Platform = P;
     /// What the thread has fetched ahead.
     type Local<'a> = Option<u32>;
 
-    fn create(_: &RegisterSpec, initial: &[(String, i64)]) -> Result<Self, String> {
+    fn create(spec: &RegisterSpec, initial: &[(String, i64)]) -> Result<Self, String> {
+        Self::create_variant(spec, initial, 0)
+    }
+
+    fn create_variant(_: &RegisterSpec, initial: &[(String, i64)], flaw: Variant) -> Result<Self, String> {
         let value = initial.last().map_or(0, |(_, value)| *value);
         let value = u32::try_from(value).map_err(|_| format!("a register holds 32 bits and cannot hold {value}"))?;
-        Ok(AtomicRegister(Atomic::new(value)))
+        Ok(AtomicRegister { value: Atomic::new(value), flaw })
     }
 
     fn perform<'a>(&'a self, _: Thread, ahead: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
         let ret = match op {
-            Op::Read => Ret::Value(ahead.take().unwrap_or_else(|| self.0.load(Ordering::SeqCst))),
+            Op::Read => Ret::Value(ahead.take().unwrap_or_else(|| self.value.load(Ordering::SeqCst))),
             Op::Write(value) => {
-                self.0.store(if FLAW == STORES_WRONG { value ^ 4 } else { *value }, Ordering::SeqCst);
+                self.value.store(if self.flaw == STORES_WRONG { value ^ 4 } else { *value }, Ordering::SeqCst);
                 Ret::Ok
             }
         };
-        if FLAW == PREFETCHES {
-            *ahead = Some(self.0.load(Ordering::SeqCst));
+        if self.flaw == PREFETCHES {
+            *ahead = Some(self.value.load(Ordering::SeqCst));
         }
         Ok(ret)
     }
@@ -51,12 +54,9 @@ impl<P: Platform, const FLAW: Flaw> Subject<RegisterSpec> for AtomicRegister<P, 
 
 /// The register's entry for the suite.
 pub fn system() -> System<RegisterSpec> {
+    let atomic = Drivers::everywhere::<AtomicRegister<Loom>, AtomicRegister<Shuttle>, AtomicRegister<Std>>();
     System::new("register", litmus::corpus::REGISTER)
-        .primitive("atomic", register::<NONE>())
-        .mutant("prefetches", "a read returns what was fetched before its call", "REG-01", register::<PREFETCHES>())
-        .canary("stores-wrong", "a write stores another value than it was given", register::<STORES_WRONG>())
-}
-
-fn register<const FLAW: Flaw>() -> Drivers<RegisterSpec> {
-    Drivers::everywhere::<AtomicRegister<Loom, FLAW>, AtomicRegister<Shuttle, FLAW>, AtomicRegister<Std, FLAW>>()
+        .primitive("atomic", atomic)
+        .mutant("prefetches", "a read returns what was fetched before its call", "REG-01", atomic.variant(PREFETCHES))
+        .canary("stores-wrong", "a write stores another value than it was given", atomic.variant(STORES_WRONG))
 }

@@ -106,8 +106,8 @@ impl Replay {
             return recheck(&target, &counterexample.history);
         }
         let subject = evidence.subject.as_deref().ok_or("the record names no subject")?;
-        let driver = system
-            .drivers(subject)?
+        let drivers = system.drivers(subject)?;
+        let driver = drivers
             .of(token.engine)
             .ok_or_else(|| format!("{subject} does not run under {}", token.engine))?;
         let mut budget = Budget { seed: evidence.seed.unwrap_or(0), ..Budget::once() };
@@ -117,7 +117,7 @@ impl Replay {
         } else {
             replay = Some(token.schedule.clone());
         }
-        let job = Job { target, engine: token.engine, mode, budget, weak: Default::default(), replay };
+        let job = Job { target, engine: token.engine, mode, budget, weak: Default::default(), variant: drivers.variant, replay };
         let findings = driver(&Arc::new(job));
         Ok(match findings.violation {
             Some(violation) => {

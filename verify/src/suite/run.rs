@@ -405,7 +405,7 @@ fn run<S: Spec>(
         _ => Some(Default::default()),
     };
     let job = |budget: &Budget| {
-        Arc::new(Job { target: target.clone(), engine, mode, budget: budget.clone(), weak: weak.clone(), replay: None })
+        Arc::new(Job { target: target.clone(), engine, mode, budget: budget.clone(), weak: weak.clone(), variant: drivers.variant, replay: None })
     };
     let (Engine::Loom, Some(bound)) = (engine, budget.preemptions) else {
         return Some(Run { findings: driver(&job(&budget)), mode, budget });

@@ -6,7 +6,7 @@ use selvedge_model::Spec;
 use crate::conformance::{Driver, on_loom, on_shuttle, on_threads};
 use crate::engine::Engine;
 use crate::litmus::Program;
-use crate::subject::Subject;
+use crate::subject::{Subject, Variant};
 
 /// A litmus file of a corpus.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +75,8 @@ pub struct Drivers<S: Spec> {
     loom: Option<Driver<S>>,
     shuttle: Option<Driver<S>>,
     threads: Option<Driver<S>>,
+    /// The variant of the subject to make.
+    pub(super) variant: Variant,
 }
 
 // By hand: a derive would ask the same of the spec.
@@ -88,7 +90,7 @@ impl<S: Spec> Copy for Drivers<S> {}
 
 impl<S: Spec> Drivers<S> {
     /// On no platform yet.
-    pub const NONE: Drivers<S> = Drivers { loom: None, shuttle: None, threads: None };
+    pub const NONE: Drivers<S> = Drivers { loom: None, shuttle: None, threads: None, variant: 0 };
 
     /// The same subject on all three platforms.
     pub fn everywhere<L, H, T>() -> Self
@@ -113,6 +115,11 @@ impl<S: Spec> Drivers<S> {
     /// On real threads as well.
     pub fn threads<X: Subject<S, Platform = Std>>(self) -> Self {
         Drivers { threads: Some(on_threads::<S, X>), ..self }
+    }
+
+    /// The same subject with one of its planted bugs.
+    pub fn variant(self, variant: Variant) -> Self {
+        Drivers { variant, ..self }
     }
 
     /// The driver that an engine needs, if the subject stands on its platform.
