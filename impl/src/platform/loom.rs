@@ -272,12 +272,15 @@ impl Engine for Loom {
         wake_others(execution);
     }
 
-    fn start(execution: &Execution<Self>, index: usize, body: Box<dyn FnOnce() + Send>) {
+    fn admit(index: usize) {
         let allowed = MAX_ACTORS - CHOICES.with_borrow(|choices| choices.threads);
         assert!(
             index <= allowed,
             "loom runs at most {allowed} threads beside the body here, and this would be one more"
         );
+    }
+
+    fn start(execution: &Execution<Self>, index: usize, body: Box<dyn FnOnce() + Send>) {
         // In words; loom's default of 32 KiB is too little for formatting in a build that is not optimised.
         let words = (256 << 10) / size_of::<usize>();
         let thread = loom::thread::Builder::new()

@@ -408,6 +408,8 @@ impl Engine for Shuttle {
 
     fn changed(_execution: &Execution<Self>) {}
 
+    fn admit(_index: usize) {}
+
     fn start(execution: &Execution<Self>, index: usize, body: Box<dyn FnOnce() + Send>) {
         let spawner = execution.running();
         let known = execution.with_engine(spawner, |spawner_state| {

@@ -394,7 +394,7 @@ mod tests {
                 break;
             }
             let mut left = steps.to_vec();
-            let mut current = 0;
+            let mut current = usize::MAX;
             let mut taken = Vec::new();
             loop {
                 let enabled: Vec<usize> = (0..left.len()).filter(|&thread| left[thread] > 0).collect();

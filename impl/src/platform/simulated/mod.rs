@@ -107,6 +107,11 @@ pub trait Engine: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + Sized 
     /// The hidden state has changed: others may be able to go on.
     #[doc(hidden)]
     fn changed(execution: &Execution<Self>);
+    /// # Panics
+    ///
+    /// If there is no room for a thread with that index.
+    #[doc(hidden)]
+    fn admit(index: usize);
     /// Starts a coroutine.
     #[doc(hidden)]
     fn start(execution: &Execution<Self>, index: usize, body: Box<dyn FnOnce() + Send>);

@@ -164,6 +164,7 @@ fn start<E: Engine>(execution: &Execution<E>, scope: Option<usize>, body: impl F
     if !std::thread::panicking() {
         execution.leave_if_doomed(execution.running());
     }
+    E::admit(execution.thread_count());
     let index = execution.enter(scope);
     E::start(execution, index, Box::new(body));
     index
