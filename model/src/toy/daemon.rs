@@ -84,22 +84,10 @@ crate::rules! {
 const SOURCE: &str = "Selvedge: toy post office";
 
 static CLAUSES: &[Clause] = &[
-    Clause::new(
-        "POST-01",
-        SOURCE,
-        "The inbox never holds more letters than it has room for.",
-    ),
+    Clause::new("POST-01", SOURCE, "The inbox never holds more letters than it has room for."),
     Clause::new("POST-02", SOURCE, "No letter stays in the inbox for ever."),
-    Clause::new(
-        "POST-03",
-        SOURCE,
-        "Letters are collected in the order in which they were posted, each once.",
-    ),
-    Clause::new(
-        "POST-04",
-        SOURCE,
-        "Collecting may fail while the outbox is empty; it need not.",
-    ),
+    Clause::new("POST-03", SOURCE, "Letters are collected in the order in which they were posted, each once."),
+    Clause::new("POST-04", SOURCE, "Collecting may fail while the outbox is empty; it need not."),
     Clause::new("POST-05", SOURCE, "A lot is any number below a million."),
 ];
 
@@ -109,11 +97,8 @@ static FORMS: &[Form] = &[
     Form::new("draw", "", "Draws a lot."),
 ];
 
-static PARAMETERS: &[Parameter] = &[Parameter {
-    name: "room",
-    values: &["2", "1"],
-    text: "How many letters the inbox holds.",
-}];
+static PARAMETERS: &[Parameter] =
+    &[Parameter { name: "room", values: &["2", "1"], text: "How many letters the inbox holds." }];
 
 impl Spec for DaemonSpec {
     type State = State;
@@ -127,9 +112,7 @@ impl Spec for DaemonSpec {
 
     fn configure(parameters: &[(String, String)]) -> Result<Self, Unknown> {
         let chosen = text::choices(parameters, PARAMETERS)?;
-        Ok(Self {
-            room: if chosen[0] == "1" { 1 } else { 2 },
-        })
+        Ok(Self { room: if chosen[0] == "1" { 1 } else { 2 } })
     }
 
     fn parameters() -> &'static [Parameter] {
@@ -184,11 +167,7 @@ impl Spec for DaemonSpec {
         seen: Option<&Ret>,
         out: &mut Vec<StepOf<Self>>,
     ) {
-        let returns = |rule, state: State, ret| Step {
-            rule,
-            state,
-            progress: Progress::Return(ret),
-        };
+        let returns = |rule, state: State, ret| Step { rule, state, progress: Progress::Return(ret) };
         match (op, phase) {
             (Op::Post(letter), _) => {
                 if state.inbox.len() < self.room {
@@ -204,10 +183,7 @@ impl Spec for DaemonSpec {
                 None => out.push(returns(COLLECT_EMPTY, state.clone(), Ret::Empty)),
                 Some((oldest, others)) => out.push(Step {
                     rule: COLLECT_TAKE,
-                    state: State {
-                        inbox: state.inbox.clone(),
-                        outbox: others.to_vec(),
-                    },
+                    state: State { inbox: state.inbox.clone(), outbox: others.to_vec() },
                     progress: Progress::Next(Phase::Holding(*oldest)),
                 }),
             },
@@ -223,13 +199,7 @@ impl Spec for DaemonSpec {
         if let Some((oldest, others)) = state.inbox.split_first() {
             let mut outbox = state.outbox.clone();
             outbox.push(*oldest);
-            out.push((
-                CARRY,
-                State {
-                    inbox: others.to_vec(),
-                    outbox,
-                },
-            ));
+            out.push((CARRY, State { inbox: others.to_vec(), outbox }));
         }
     }
 
@@ -238,10 +208,7 @@ impl Spec for DaemonSpec {
             return Vec::new();
         }
         let text = format!("{} letters are in an inbox for {}", state.inbox.len(), self.room);
-        vec![Broken {
-            clause: "POST-01",
-            text,
-        }]
+        vec![Broken { clause: "POST-01", text }]
     }
 
     fn at_rest(&self, state: &State, _running: &[(Thread, &Op, &Phase)]) -> Vec<Broken> {
@@ -249,10 +216,7 @@ impl Spec for DaemonSpec {
             return Vec::new();
         }
         let text = format!("{} letters stay in the inbox for ever", state.inbox.len());
-        vec![Broken {
-            clause: "POST-02",
-            text,
-        }]
+        vec![Broken { clause: "POST-02", text }]
     }
 
     fn next_ops(&self, _done: &[Op]) -> Vec<Op> {

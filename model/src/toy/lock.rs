@@ -127,14 +127,7 @@ impl Spec for LockSpec {
             (Op::Unlock, Some(holder)) if holder == thread => (UNLOCK, None, Progress::Return(Ret::Ok)),
             (Op::Unlock, held) => {
                 let text = "unlock of a lock that the caller does not hold".to_owned();
-                (
-                    UNLOCK_ABORT,
-                    held,
-                    Progress::Abort {
-                        clause: "LOCK-03",
-                        text,
-                    },
-                )
+                (UNLOCK_ABORT, held, Progress::Abort { clause: "LOCK-03", text })
             }
             (Op::TryLock, None) => (TRY_LOCK, Some(thread), Progress::Return(Ret::Ok)),
             (Op::TryLock, held) => (TRY_LOCK_BUSY, held, Progress::Return(Ret::Busy)),
@@ -162,11 +155,7 @@ impl Spec for LockSpec {
     }
 
     fn exclusion(&self, state: &State, thread: Thread) -> Exclusion {
-        if *state == Some(thread) {
-            Exclusion::Exclusive
-        } else {
-            Exclusion::Nothing
-        }
+        if *state == Some(thread) { Exclusion::Exclusive } else { Exclusion::Nothing }
     }
 
     /// After a try-lock nobody knows whether the lock is held: such a thread may only try again, or end.

@@ -37,17 +37,11 @@ const SOURCE: &str = "Lamport, On interprocess communication: atomic register";
 
 static CLAUSES: &[Clause] = &[
     Clause::new("REG-01", SOURCE, "A read returns the value of the last write."),
-    Clause::new(
-        "REG-02",
-        SOURCE,
-        "A write takes effect at one instant between its call and its return.",
-    ),
+    Clause::new("REG-02", SOURCE, "A write takes effect at one instant between its call and its return."),
 ];
 
-static FORMS: &[Form] = &[
-    Form::new("read", "", "Returns the value."),
-    Form::new("write", "VALUE", "Replaces the value."),
-];
+static FORMS: &[Form] =
+    &[Form::new("read", "", "Returns the value."), Form::new("write", "VALUE", "Replaces the value.")];
 
 impl Spec for RegisterSpec {
     type State = u32;
@@ -103,11 +97,7 @@ impl Spec for RegisterSpec {
             Op::Read => (READ, *state, Ret::Value(*state)),
             Op::Write(value) => (WRITE, *value, Ret::Ok),
         };
-        out.push(Step {
-            rule,
-            state,
-            progress: Progress::Return(ret),
-        });
+        out.push(Step { rule, state, progress: Progress::Return(ret) });
     }
 
     fn next_ops(&self, _done: &[Op]) -> Vec<Op> {
