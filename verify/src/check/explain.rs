@@ -261,8 +261,11 @@ fn missing<S: Spec>(
     };
     // Breadth first: the last one is furthest on its way.
     let blocked = &nodes.iter().rev().find(stuck)?.config;
-    let mut done: Vec<Vec<S::Op>> =
-        run.calls_of.iter().map(|calls| calls.iter().map(|call| run.calls[*call].op.clone().into_owned()).collect()).collect();
+    let mut done: Vec<Vec<S::Op>> = run
+        .calls_of
+        .iter()
+        .map(|calls| calls.iter().map(|call| run.calls[*call].op.clone().into_owned()).collect())
+        .collect();
     let mut from = ConfigOf::<S>::clone(blocked);
     if from.slots.len() < THREADS_WITH_A_STRANGER_MAX {
         from.slots.push(Slot::Idle);
@@ -409,9 +412,10 @@ fn restless<'n, S: Spec>(run: &Run<'_, S>, nodes: impl Iterator<Item = &'n Node<
         Some(Obstacle::Return { thread }) => {
             (None, format!("nothing can move, yet {} is done and must return", operation(run, *thread, None)))
         }
-        Some(Obstacle::Broken(broken)) => {
-            (Some(broken.clause), format!("nothing can move any more, against {}: {}", broken.clause, bare(&broken.text)))
-        }
+        Some(Obstacle::Broken(broken)) => (
+            Some(broken.clause),
+            format!("nothing can move any more, against {}: {}", broken.clause, bare(&broken.text)),
+        ),
         None => (None, "nothing can move any more, and the spec is at rest nowhere".to_owned()),
     };
     Violation { at: At::End, clause, sentence, allowed, seen }

@@ -288,9 +288,8 @@ impl<'h, S: Spec> Run<'h, S> {
     pub fn track_unordered(&self) -> Result<Tracked, Interrupt> {
         let mut closure = Closure::default();
         // Under a cut nothing is left to explain once every answer is; under an abort the abort is.
-        let stop = |config: &ConfigOf<S>| {
-            self.close == Close::Cut && self.aborted.is_none() && self.all_answered(config)
-        };
+        let stop =
+            |config: &ConfigOf<S>| self.close == Close::Cut && self.aborted.is_none() && self.all_answered(config);
         closure.close(self, [(Rc::new(self.unordered_start()), Coverage::START)], stop)?;
         let answered = closure.nodes.iter().filter(|node| self.all_answered(&node.config));
         if let Some(thread) = self.aborted {
@@ -432,7 +431,10 @@ impl<'h, S: Spec> Run<'h, S> {
                 let Slot::Running { phase, .. } = &config.slots[thread] else { unreachable!("it takes a step") };
                 (thread, call, phase.clone())
             });
-            obstacles.push(Obstacle::Rule { by, rule });
+            let known = |one: &Obstacle<S>| matches!(one, Obstacle::Rule { by: other, rule: same } if *other == by && same.name == rule.name);
+            if !obstacles.iter().any(known) {
+                obstacles.push(Obstacle::Rule { by, rule });
+            }
         }
         if obstacles.is_empty() {
             let running: Vec<_> = config
