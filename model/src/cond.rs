@@ -272,9 +272,7 @@ impl Queue {
 
     fn remove(&mut self, thread: Thread) {
         let line = std::mem::take(self);
-        line.iter()
-            .filter(|owner| *owner != thread)
-            .for_each(|owner| self.push(owner));
+        line.iter().filter(|owner| *owner != thread).for_each(|owner| self.push(owner));
     }
 }
 
@@ -325,8 +323,7 @@ impl State {
 
     /// Whether nobody is outstanding of those whom the thread's signal or broadcast found when it began.
     fn owes_nobody(&self, thread: Thread, which: Which) -> bool {
-        self.waiters(which)
-            .is_none_or(|waiters| waiters.owed[usize::from(thread.0)].is_empty())
+        self.waiters(which).is_none_or(|waiters| waiters.owed[usize::from(thread.0)].is_empty())
     }
 
     /// The state with the waiters of one condition variable changed; unchanged if there is no such one.
@@ -393,21 +390,13 @@ static CLAUSES: &[Clause] = &[
         SOURCE,
         "Signal returns without effect only if every ticket taken before it began has been notified.",
     ),
-    Clause::new(
-        "COND-07",
-        DOCUMENTATION,
-        "Broadcast notifies every outstanding ticket at once.",
-    ),
+    Clause::new("COND-07", DOCUMENTATION, "Broadcast notifies every outstanding ticket at once."),
     Clause::new(
         "COND-08",
         SOURCE,
         "Broadcast returns without effect only if every ticket taken before it began has been notified.",
     ),
-    Clause::new(
-        "COND-09",
-        SOURCE,
-        "Each ticket is notified at most once, and nobody has two tickets outstanding.",
-    ),
+    Clause::new("COND-09", SOURCE, "Each ticket is notified at most once, and nobody has two tickets outstanding."),
     Clause::new(
         "COND-10",
         SOURCE,
@@ -458,34 +447,18 @@ static CLAUSES: &[Clause] = &[
         TIMED,
         "A timed wait that gave up holds the lock again when it returns, and returns `timeout`; one that was notified never does.",
     ),
-    Clause::extension(
-        "COND-T04",
-        TIMED,
-        "Virtual time only moves forward, and only by `advance`.",
-    ),
+    Clause::extension("COND-T04", TIMED, "Virtual time only moves forward, and only by `advance`."),
 ];
 
 static FORMS: &[Form] = &[
     Form::new("lock", "", "Takes the lock (with `locker rwmutex`: its read side)."),
-    Form::new(
-        "unlock",
-        "",
-        "Releases the lock (with `locker rwmutex`: its read side).",
-    ),
+    Form::new("unlock", "", "Releases the lock (with `locker rwmutex`: its read side)."),
     Form::new("write-lock", "", "Takes the write side of the lock."),
     Form::new("write-unlock", "", "Releases the write side of the lock."),
-    Form::new(
-        "wait",
-        "",
-        "Releases the lock, sleeps until notified, takes the lock again.",
-    ),
+    Form::new("wait", "", "Releases the lock, sleeps until notified, takes the lock again."),
     Form::new("signal", "", "Notifies one waiter."),
     Form::new("broadcast", "", "Notifies all waiters."),
-    Form::new(
-        "wait-timeout",
-        "MS",
-        "Waits, but not longer; returns `notified` or `timeout`.",
-    ),
+    Form::new("wait-timeout", "MS", "Waits, but not longer; returns `notified` or `timeout`."),
     Form::new("advance", "MS", "Lets virtual time pass."),
     Form::new("copy", "", "Copies the condition variable: d := *c."),
     Form::new("wait-copy", "", "Waits on the copy."),
@@ -494,11 +467,7 @@ static FORMS: &[Form] = &[
 ];
 
 static PARAMETERS: &[Parameter] = &[
-    Parameter {
-        name: "order",
-        values: &["fifo", "any"],
-        text: "Which outstanding ticket signal notifies.",
-    },
+    Parameter { name: "order", values: &["fifo", "any"], text: "Which outstanding ticket signal notifies." },
     Parameter {
         name: "spurious",
         values: &["never", "allowed"],
@@ -530,21 +499,9 @@ impl Spec for CondSpec {
         let chosen = text::choices(parameters, PARAMETERS)?;
         Ok(Self {
             order: if chosen[0] == "any" { Order::Any } else { Order::Fifo },
-            spurious: if chosen[1] == "allowed" {
-                Spurious::Allowed
-            } else {
-                Spurious::Never
-            },
-            locker: if chosen[2] == "rwmutex" {
-                Locker::RwMutex
-            } else {
-                Locker::Mutex
-            },
-            timeouts: if chosen[3] == "free" {
-                Timeouts::Free
-            } else {
-                Timeouts::Clocked
-            },
+            spurious: if chosen[1] == "allowed" { Spurious::Allowed } else { Spurious::Never },
+            locker: if chosen[2] == "rwmutex" { Locker::RwMutex } else { Locker::Mutex },
+            timeouts: if chosen[3] == "free" { Timeouts::Free } else { Timeouts::Clocked },
         })
     }
 
@@ -553,17 +510,8 @@ impl Spec for CondSpec {
     }
 
     fn configuration(&self) -> Vec<(&'static str, &'static str)> {
-        let chosen = [
-            self.order as usize,
-            self.spurious as usize,
-            self.locker as usize,
-            self.timeouts as usize,
-        ];
-        PARAMETERS
-            .iter()
-            .zip(chosen)
-            .map(|(parameter, value)| (parameter.name, parameter.values[value]))
-            .collect()
+        let chosen = [self.order as usize, self.spurious as usize, self.locker as usize, self.timeouts as usize];
+        PARAMETERS.iter().zip(chosen).map(|(parameter, value)| (parameter.name, parameter.values[value])).collect()
     }
 
     fn clauses() -> &'static [Clause] {
@@ -592,11 +540,7 @@ impl Spec for CondSpec {
                 "notify" => notify = text::initial_value(name, *value, 0..=u32::MAX)?,
                 "now" => now_ms = u64::from(text::initial_value(name, *value, 0..=u32::MAX)?),
                 _ => {
-                    return Err(text::unknown_name(
-                        "initial value",
-                        name,
-                        Self::observables().iter().copied(),
-                    ));
+                    return Err(text::unknown_name("initial value", name, Self::observables().iter().copied()));
                 }
             }
         }
@@ -606,12 +550,7 @@ impl Spec for CondSpec {
                 expected: vec![format!("wait = {wait} and notify = {wait}")],
             });
         }
-        Ok(State {
-            lock: Lock::default(),
-            original: Waiters::new(wait),
-            copy: None,
-            now_ms,
-        })
+        Ok(State { lock: Lock::default(), original: Waiters::new(wait), copy: None, now_ms })
     }
 
     fn observe(&self, state: &State, name: &str) -> Option<i64> {
@@ -632,10 +571,7 @@ impl Spec for CondSpec {
         _seen: Option<&Ret>,
         out: &mut Vec<StepOf<Self>>,
     ) {
-        assert!(
-            usize::from(thread.0) < THREADS_MAX,
-            "a condvar state has room for {THREADS_MAX} threads"
-        );
+        assert!(usize::from(thread.0) < THREADS_MAX, "a condvar state has room for {THREADS_MAX} threads");
         match *op {
             Op::Lock => self.lock(state, thread, Side::OfLocker, (LOCK, Ret::Ok), out),
             Op::WriteLock => self.lock(state, thread, Side::Write, (LOCK, Ret::Ok), out),
@@ -679,31 +615,17 @@ impl Spec for CondSpec {
         };
         let lock = state.lock;
         require("COND-11", !lock.exclusive || lock.holders.len() == 1, &|| {
-            format!(
-                "{} threads are inside a lock that one of them holds exclusively",
-                lock.holders.len()
-            )
+            format!("{} threads are inside a lock that one of them holds exclusively", lock.holders.len())
         });
-        for waiters in [Which::Original, Which::Copy]
-            .into_iter()
-            .filter_map(|which| state.waiters(which))
-        {
+        for waiters in [Which::Original, Which::Copy].into_iter().filter_map(|which| state.waiters(which)) {
             let outstanding = u32::from(waiters.queue.len);
             require("COND-09", waiters.queue.threads().len() == outstanding, &|| {
-                format!(
-                    "{outstanding} tickets are outstanding, of {} threads",
-                    waiters.queue.threads().len()
-                )
+                format!("{outstanding} tickets are outstanding, of {} threads", waiters.queue.threads().len())
             });
             require(
                 "COND-10",
                 !self.counts_tickets() || waiters.wait.wrapping_sub(waiters.notify) == outstanding,
-                &|| {
-                    format!(
-                        "wait is {}, notify is {}, outstanding are {outstanding}",
-                        waiters.wait, waiters.notify
-                    )
-                },
+                &|| format!("wait is {}, notify is {}, outstanding are {outstanding}", waiters.wait, waiters.notify),
             );
             for owed in waiters.owed {
                 require("COND-06", owed.0 & !waiters.queue.threads().0 == 0, &|| {
@@ -717,22 +639,13 @@ impl Spec for CondSpec {
     fn at_rest(&self, state: &State, running: &[(Thread, &Op, &Phase)]) -> Vec<Broken> {
         let mut broken = Vec::new();
         for (thread, op, phase) in running {
-            let which = if **op == Op::Wait(Which::Copy) {
-                Which::Copy
-            } else {
-                Which::Original
-            };
+            let which = if **op == Op::Wait(Which::Copy) { Which::Copy } else { Which::Original };
             match **phase {
                 Phase::Parked { .. } if !state.is_outstanding(*thread, which) => broken.push(Broken {
                     clause: "COND-03",
-                    text: format!(
-                        "thread {} sleeps for ever although its ticket has been notified",
-                        thread.0
-                    ),
+                    text: format!("thread {} sleeps for ever although its ticket has been notified", thread.0),
                 }),
-                Phase::Parked {
-                    deadline_ms: Some(deadline_ms),
-                } if deadline_ms <= state.now_ms => {
+                Phase::Parked { deadline_ms: Some(deadline_ms) } if deadline_ms <= state.now_ms => {
                     broken.push(Broken {
                         clause: "COND-T01",
                         text: format!(
@@ -765,11 +678,7 @@ impl Spec for CondSpec {
         let releases = |side: Side| {
             // While this thread is inside, the others can neither take the lock from it nor be let in by anybody else.
             let inside = state.lock.holders.has(thread) && state.lock.exclusive == self.is_exclusive(side);
-            if inside {
-                Commutation::Independent
-            } else {
-                Commutation::Undisciplined
-            }
+            if inside { Commutation::Independent } else { Commutation::Undisciplined }
         };
         match (op, phase) {
             (Op::Unlock, _) => releases(Side::OfLocker),
@@ -851,31 +760,16 @@ fn held(done: &[Op]) -> Option<Side> {
 }
 
 fn goes_on(rule: RuleId, state: State, phase: Phase) -> StepOf<CondSpec> {
-    Step {
-        rule,
-        state,
-        progress: Progress::Next(phase),
-    }
+    Step { rule, state, progress: Progress::Next(phase) }
 }
 
 fn returns(rule: RuleId, state: State, ret: Ret) -> StepOf<CondSpec> {
-    Step {
-        rule,
-        state,
-        progress: Progress::Return(ret),
-    }
+    Step { rule, state, progress: Progress::Return(ret) }
 }
 
 fn abort(rule: RuleId, state: State, text: &str) -> StepOf<CondSpec> {
     let clause = RULES[usize::from(rule.0)].clause;
-    Step {
-        rule,
-        state,
-        progress: Progress::Abort {
-            clause,
-            text: text.to_owned(),
-        },
-    }
+    Step { rule, state, progress: Progress::Abort { clause, text: text.to_owned() } }
 }
 
 impl CondSpec {
@@ -919,17 +813,10 @@ impl CondSpec {
                 (Locker::RwMutex, Side::Write) => "sync: Unlock of unlocked RWMutex",
             });
         }
-        let leaver = if holders.has(thread) {
-            thread
-        } else {
-            Thread(holders.0.trailing_zeros() as u8)
-        };
+        let leaver = if holders.has(thread) { thread } else { Thread(holders.0.trailing_zeros() as u8) };
         holders.remove(leaver);
         let mut after = state.clone();
-        after.lock = Lock {
-            holders,
-            exclusive: false,
-        };
+        after.lock = Lock { holders, exclusive: false };
         Ok(after)
     }
 
@@ -958,33 +845,17 @@ impl CondSpec {
             }),
             Phase::Parked { deadline_ms } => {
                 if !state.is_outstanding(thread, which) {
-                    out.push(goes_on(
-                        WAIT_NOTIFIED,
-                        state.clone(),
-                        Phase::Relocking { timed_out: false },
-                    ));
+                    out.push(goes_on(WAIT_NOTIFIED, state.clone(), Phase::Relocking { timed_out: false }));
                     return;
                 }
                 if self.spurious == Spurious::Allowed {
-                    out.push(goes_on(
-                        WAIT_SPURIOUS,
-                        without_ticket(),
-                        Phase::Relocking { timed_out: false },
-                    ));
+                    out.push(goes_on(WAIT_SPURIOUS, without_ticket(), Phase::Relocking { timed_out: false }));
                 }
                 if deadline_ms.is_some_and(|deadline_ms| deadline_ms <= state.now_ms) {
-                    out.push(goes_on(
-                        TIMEOUT_DUE,
-                        without_ticket(),
-                        Phase::Relocking { timed_out: true },
-                    ));
+                    out.push(goes_on(TIMEOUT_DUE, without_ticket(), Phase::Relocking { timed_out: true }));
                 }
                 if timeout_ms.is_some() && self.timeouts == Timeouts::Free {
-                    out.push(goes_on(
-                        TIMEOUT_FREE,
-                        without_ticket(),
-                        Phase::Relocking { timed_out: true },
-                    ));
+                    out.push(goes_on(TIMEOUT_FREE, without_ticket(), Phase::Relocking { timed_out: true }));
                 }
             }
             Phase::Relocking { timed_out } => {
@@ -1012,10 +883,7 @@ impl CondSpec {
             Order::Fifo => (SIGNAL_WAKE, 1),
             Order::Any => (SIGNAL_WAKE_ANY, THREADS_MAX),
         };
-        let outstanding = state
-            .waiters(which)
-            .into_iter()
-            .flat_map(|waiters| waiters.queue.iter());
+        let outstanding = state.waiters(which).into_iter().flat_map(|waiters| waiters.queue.iter());
         for owner in outstanding.take(candidates) {
             let after = state.with_waiters(which, |waiters| {
                 waiters.settle(owner, self.counts_tickets());
@@ -1087,16 +955,12 @@ impl FromStr for Op {
             "write-unlock" => Op::WriteUnlock,
             "wait" => Op::Wait(Which::Original),
             "wait-copy" => Op::Wait(Which::Copy),
-            "wait-timeout" => Op::WaitTimeout {
-                timeout_ms: call.number(0, 0..=u32::MAX)?,
-            },
+            "wait-timeout" => Op::WaitTimeout { timeout_ms: call.number(0, 0..=u32::MAX)? },
             "signal" => Op::Signal(Which::Original),
             "signal-copy" => Op::Signal(Which::Copy),
             "broadcast" => Op::Broadcast(Which::Original),
             "broadcast-copy" => Op::Broadcast(Which::Copy),
-            "advance" => Op::Advance {
-                by_ms: call.number(0, 0..=u32::MAX)?,
-            },
+            "advance" => Op::Advance { by_ms: call.number(0, 0..=u32::MAX)? },
             "copy" => Op::Copy,
             other => unreachable!("`{other}` is a form that nobody reads"),
         })
@@ -1117,11 +981,7 @@ impl FromStr for Ret {
     type Err = Unreadable;
 
     fn from_str(text: &str) -> Result<Self, Unreadable> {
-        text::one_of(
-            text,
-            "answer",
-            &[("ok", Ret::Ok), ("notified", Ret::Notified), ("timeout", Ret::Timeout)],
-        )
+        text::one_of(text, "answer", &[("ok", Ret::Ok), ("notified", Ret::Notified), ("timeout", Ret::Timeout)])
     }
 }
 
@@ -1146,11 +1006,7 @@ mod tests {
 
         fn with(spec: CondSpec, set: &[(&str, i64)]) -> Self {
             let set: Vec<_> = set.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
-            Self {
-                state: spec.initial(&set).unwrap(),
-                spec,
-                running: vec![None; THREADS_MAX],
-            }
+            Self { state: spec.initial(&set).unwrap(), spec, running: vec![None; THREADS_MAX] }
         }
 
         fn enabled(&self, thread: u8) -> Vec<StepOf<CondSpec>> {
@@ -1163,10 +1019,7 @@ mod tests {
 
         /// The names of the rules that the thread can take.
         fn rules(&self, thread: u8) -> Vec<&'static str> {
-            self.enabled(thread)
-                .iter()
-                .map(|step| rule::<CondSpec>(step.rule).name)
-                .collect()
+            self.enabled(thread).iter().map(|step| rule::<CondSpec>(step.rule).name).collect()
         }
 
         fn call(&mut self, thread: u8, op: &str) {
@@ -1231,10 +1084,7 @@ mod tests {
     }
 
     fn configured(parameters: &[(&str, &str)]) -> CondSpec {
-        let given: Vec<_> = parameters
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        let given: Vec<_> = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         CondSpec::configure(&given).unwrap()
     }
 
@@ -1284,10 +1134,7 @@ mod tests {
             .enabled(5)
             .iter()
             .map(|step| {
-                (0..3)
-                    .find(|thread| !step.state.is_outstanding(Thread(*thread), Which::Original))
-                    .unwrap()
-                    .into()
+                (0..3).find(|thread| !step.state.is_outstanding(Thread(*thread), Which::Original)).unwrap().into()
             })
             .collect();
         assert_eq!(woken, [0, 1, 2]);
@@ -1303,10 +1150,7 @@ mod tests {
         stage.park(1, "wait");
         stage.take(5, "broadcast.wake");
         stage.park(2, "wait");
-        assert_eq!(
-            (stage.rules(0), stage.rules(1)),
-            (vec!["wait.notified"], vec!["wait.notified"])
-        );
+        assert_eq!((stage.rules(0), stage.rules(1)), (vec!["wait.notified"], vec!["wait.notified"]));
         assert!(stage.sleeps(2));
     }
 
@@ -1369,25 +1213,16 @@ mod tests {
         stage.run(5, "broadcast");
         stage.take(0, "wait.notified");
         stage.take(1, "wait.notified");
-        assert_eq!(
-            (stage.rules(0), stage.rules(1)),
-            (vec!["wait.relock"], vec!["wait.relock"])
-        );
+        assert_eq!((stage.rules(0), stage.rules(1)), (vec!["wait.relock"], vec!["wait.relock"]));
     }
 
     #[test]
     fn waiting_without_the_lock_consumes_a_ticket_and_ends_the_program() {
         let mut stage = Stage::new(CondSpec::default());
-        assert_eq!(
-            stage.run(0, "wait").as_deref(),
-            Some("COND-12: sync: unlock of unlocked mutex")
-        );
+        assert_eq!(stage.run(0, "wait").as_deref(), Some("COND-12: sync: unlock of unlocked mutex"));
         assert_eq!((stage.observe("wait"), stage.observe("notify")), (1, 0));
         let mut stage = Stage::new(CondSpec::default());
-        assert_eq!(
-            stage.run(0, "unlock").as_deref(),
-            Some("COND-12: sync: unlock of unlocked mutex")
-        );
+        assert_eq!(stage.run(0, "unlock").as_deref(), Some("COND-12: sync: unlock of unlocked mutex"));
     }
 
     #[test]
@@ -1419,10 +1254,7 @@ mod tests {
         stage.run(5, "write-unlock");
         stage.take(0, "wait.relock");
         stage.take(1, "wait.relock");
-        assert_eq!(
-            stage.run(2, "write-unlock").as_deref(),
-            Some("COND-12: sync: Unlock of unlocked RWMutex")
-        );
+        assert_eq!(stage.run(2, "write-unlock").as_deref(), Some("COND-12: sync: Unlock of unlocked RWMutex"));
     }
 
     #[test]
@@ -1498,10 +1330,7 @@ mod tests {
                 stage.run(0, "lock");
                 stage.run(0, first_use);
                 stage.run(1, "copy");
-                assert_eq!(
-                    stage.run(1, on_the_copy).as_deref(),
-                    Some("COND-16: sync.Cond is copied")
-                );
+                assert_eq!(stage.run(1, on_the_copy).as_deref(), Some("COND-16: sync.Cond is copied"));
             }
         }
     }
@@ -1516,12 +1345,7 @@ mod tests {
                 .zip(&stage.running)
                 .filter_map(|(thread, running)| running.as_ref().map(|(op, phase)| (Thread(thread), op, phase)))
                 .collect();
-            stage
-                .spec
-                .at_rest(&stage.state, &running)
-                .iter()
-                .map(|broken| broken.clause)
-                .collect()
+            stage.spec.at_rest(&stage.state, &running).iter().map(|broken| broken.clause).collect()
         };
         assert_eq!(at_rest(&stage), Vec::<&str>::new());
         stage.run(5, "signal");
@@ -1552,13 +1376,7 @@ mod tests {
             }),
             ["COND-09"]
         );
-        assert_eq!(
-            broken(&|state| state.lock = Lock {
-                holders: Threads(0b11),
-                exclusive: true
-            }),
-            ["COND-11"]
-        );
+        assert_eq!(broken(&|state| state.lock = Lock { holders: Threads(0b11), exclusive: true }), ["COND-11"]);
         assert_eq!(broken(&|state| state.original.owed[2].insert(Thread(1))), ["COND-06"]);
     }
 
@@ -1573,21 +1391,15 @@ mod tests {
         assert_eq!(carried, known);
         let names: BTreeSet<&str> = RULES.iter().map(|rule| rule.name).collect();
         assert_eq!(names.len(), RULES.len(), "rule names are unique");
-        let may: Vec<_> = RULES
-            .iter()
-            .filter(|rule| rule.obligation == Obligation::May)
-            .map(|rule| rule.name)
-            .collect();
+        let may: Vec<_> =
+            RULES.iter().filter(|rule| rule.obligation == Obligation::May).map(|rule| rule.name).collect();
         assert_eq!(may, ["wait.spurious", "timeout.free"]);
     }
 
     #[test]
     fn texts_round_trip() {
         for form in FORMS {
-            let text = form
-                .arguments
-                .split_whitespace()
-                .fold(form.name.to_owned(), |text, _| text + " 4294967295");
+            let text = form.arguments.split_whitespace().fold(form.name.to_owned(), |text, _| text + " 4294967295");
             assert_eq!(text.parse::<Op>().unwrap().to_string(), text);
         }
         for ret in [Ret::Ok, Ret::Notified, Ret::Timeout] {
@@ -1605,26 +1417,13 @@ mod tests {
         let spec = configured(&[("order", "any"), ("locker", "rwmutex")]);
         assert_eq!(
             spec.configuration(),
-            [
-                ("order", "any"),
-                ("spurious", "never"),
-                ("locker", "rwmutex"),
-                ("timeouts", "clocked")
-            ]
+            [("order", "any"), ("spurious", "never"), ("locker", "rwmutex"), ("timeouts", "clocked")]
         );
         assert_eq!(configured(&[]), CondSpec::default());
-        let set = |name: &str, value| {
-            CondSpec::default()
-                .initial(&[(name.to_owned(), value)])
-                .unwrap_err()
-                .message
-        };
+        let set = |name: &str, value| CondSpec::default().initial(&[(name.to_owned(), value)]).unwrap_err().message;
         assert_eq!(set("wiat", 0), "unknown initial value `wiat`");
         assert_eq!(set("wait", -1), "-1 is out of range for `wait`");
-        assert_eq!(
-            set("wait", 3),
-            "`wait` is 3 and `notify` is 0: the tickets between would have no owner"
-        );
+        assert_eq!(set("wait", 3), "`wait` is 3 and `notify` is 0: the tickets between would have no owner");
         let stage = Stage::with(CondSpec::default(), &[("now", 7)]);
         assert_eq!(stage.observe("now"), 7);
     }

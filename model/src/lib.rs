@@ -6,6 +6,7 @@
 pub mod cond;
 pub mod spec;
 pub mod text;
+pub mod toy;
 
 pub use spec::{
     Broken, Clause, Commutation, Exclusion, Form, Obligation, Parameter, Progress, Rule, RuleId, Spec, Step, StepOf,

@@ -34,22 +34,12 @@ pub struct Clause {
 impl Clause {
     /// A requirement of the system that the spec is named after.
     pub const fn new(id: &'static str, source: &'static str, text: &'static str) -> Self {
-        Self {
-            id,
-            text,
-            source,
-            extension: false,
-        }
+        Self { id, text, source, extension: false }
     }
 
     /// A requirement on an extension of ours.
     pub const fn extension(id: &'static str, source: &'static str, text: &'static str) -> Self {
-        Self {
-            id,
-            text,
-            source,
-            extension: true,
-        }
+        Self { id, text, source, extension: true }
     }
 }
 
@@ -140,9 +130,9 @@ pub type StepOf<S> = Step<<S as Spec>::State, <S as Spec>::Phase, <S as Spec>::R
 pub enum Commutation {
     /// Nothing is promised.
     Unknown,
-    /// As long as this operation does not move, every step that other threads and daemons can take, now and later,
-    /// commutes with each of its enabled steps, and enables or disables none of these. The promise counts only where
-    /// nobody ever takes an `Undisciplined` step.
+    /// As long as this operation does not move, its enabled steps stay exactly what they are, and each commutes with
+    /// every step that other threads and daemons can take, now and later. The promise counts only where nobody ever
+    /// takes an `Undisciplined` step.
     Independent,
     /// The step breaks the discipline on which the other promises rest, for instance the unlocking of a lock that
     /// somebody else holds.

@@ -49,35 +49,21 @@ pub fn call<'a>(text: &'a str, forms: &'static [Form]) -> Result<Call<'a>, Unrea
     }
     let name = words.remove(0);
     let Some(form) = forms.iter().find(|form| form.name == name.text) else {
-        return Err(unknown_word(
-            "operation",
-            &name,
-            &forms.iter().map(|form| form.name).collect::<Vec<_>>(),
-        ));
+        return Err(unknown_word("operation", &name, &forms.iter().map(|form| form.name).collect::<Vec<_>>()));
     };
     let wanted = form.arguments.split_whitespace().count();
     if words.len() != wanted {
-        let span = words
-            .get(wanted)
-            .map_or(name.span.start..text.trim_end().len(), |first_surplus| {
-                first_surplus.span.start..text.trim_end().len()
-            });
+        let span = words.get(wanted).map_or(name.span.start..text.trim_end().len(), |first_surplus| {
+            first_surplus.span.start..text.trim_end().len()
+        });
         let message = match wanted {
             0 => format!("`{}` takes no argument", form.name),
             _ if words.len() < wanted => format!("`{}` needs {}", form.name, form.arguments),
             _ => format!("`{}` takes only {}", form.name, form.arguments),
         };
-        return Err(Unreadable {
-            message,
-            span,
-            expected: vec![usage(form)],
-        });
+        return Err(Unreadable { message, span, expected: vec![usage(form)] });
     }
-    Ok(Call {
-        name: form.name,
-        form: *form,
-        arguments: words,
-    })
+    Ok(Call { name: form.name, form: *form, arguments: words })
 }
 
 impl Call<'_> {
@@ -120,17 +106,10 @@ impl Call<'_> {
 pub fn one_of<T: Clone>(text: &str, what: &str, known: &[(&str, T)]) -> Result<T, Unreadable> {
     let trimmed = text.trim();
     let start = text.find(trimmed).unwrap_or(0);
-    let word = Word {
-        text: trimmed,
-        span: start..start + trimmed.len(),
-    };
+    let word = Word { text: trimmed, span: start..start + trimmed.len() };
     match known.iter().find(|(name, _)| *name == trimmed) {
         Some((_, value)) => Ok(value.clone()),
-        None => Err(unknown_word(
-            what,
-            &word,
-            &known.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
-        )),
+        None => Err(unknown_word(what, &word, &known.iter().map(|(name, _)| *name).collect::<Vec<_>>())),
     }
 }
 
@@ -147,17 +126,9 @@ pub fn choices(given: &[(String, String)], known: &'static [Parameter]) -> Resul
             .iter()
             .position(|parameter| parameter.name == name)
             .ok_or_else(|| unknown_name("parameter", name, known.iter().map(|parameter| parameter.name)))?;
-        chosen[position] = known[position]
-            .values
-            .iter()
-            .find(|candidate| *candidate == value)
-            .ok_or_else(|| {
-                unknown_name(
-                    &format!("value of `{name}`"),
-                    value,
-                    known[position].values.iter().copied(),
-                )
-            })?;
+        chosen[position] = known[position].values.iter().find(|candidate| *candidate == value).ok_or_else(|| {
+            unknown_name(&format!("value of `{name}`"), value, known[position].values.iter().copied())
+        })?;
     }
     Ok(chosen)
 }
@@ -198,10 +169,7 @@ fn words(text: &str) -> Vec<Word<'_>> {
         match (start, letter.is_whitespace()) {
             (None, false) => start = Some(at),
             (Some(from), true) => {
-                words.push(Word {
-                    text: &text[from..at],
-                    span: from..at,
-                });
+                words.push(Word { text: &text[from..at], span: from..at });
                 start = None;
             }
             _ => {}
@@ -211,11 +179,7 @@ fn words(text: &str) -> Vec<Word<'_>> {
 }
 
 fn usage(form: &Form) -> String {
-    if form.arguments.is_empty() {
-        form.name.to_owned()
-    } else {
-        format!("{} {}", form.name, form.arguments)
-    }
+    if form.arguments.is_empty() { form.name.to_owned() } else { format!("{} {}", form.name, form.arguments) }
 }
 
 fn unknown_word(what: &str, word: &Word<'_>, known: &[&str]) -> Unreadable {
@@ -234,10 +198,7 @@ fn did_you_mean(word: &str, known: &[&str]) -> String {
 mod tests {
     use super::*;
 
-    const FORMS: &[Form] = &[
-        Form::new("signal", "", "Wakes one."),
-        Form::new("copy-range", "FROM TO", "Copies."),
-    ];
+    const FORMS: &[Form] = &[Form::new("signal", "", "Wakes one."), Form::new("copy-range", "FROM TO", "Copies.")];
 
     #[test]
     fn a_call_is_taken_apart_whatever_the_blanks() {
@@ -257,24 +218,15 @@ mod tests {
         assert_eq!(unknown.expected, ["signal", "copy-range"]);
 
         let surplus = call("signal 1 2 ", FORMS).unwrap_err();
-        assert_eq!(
-            (surplus.message.as_str(), surplus.span),
-            ("`signal` takes no argument", 7..10)
-        );
+        assert_eq!((surplus.message.as_str(), surplus.span), ("`signal` takes no argument", 7..10));
 
         let missing = call("copy-range 1", FORMS).unwrap_err();
-        assert_eq!(
-            (missing.message.as_str(), missing.span),
-            ("`copy-range` needs FROM TO", 0..12)
-        );
+        assert_eq!((missing.message.as_str(), missing.span), ("`copy-range` needs FROM TO", 0..12));
 
         assert_eq!(call("", FORMS).unwrap_err().message, "an operation is missing");
         let call = call("copy-range x 10", FORMS).unwrap();
         let letter = call.number(0, 0_u8..=9).unwrap_err();
-        assert_eq!(
-            (letter.message.as_str(), letter.span),
-            ("FROM of `copy-range` is not a number: `x`", 11..12)
-        );
+        assert_eq!((letter.message.as_str(), letter.span), ("FROM of `copy-range` is not a number: `x`", 11..12));
         let large = call.number(1, 0_u8..=9).unwrap_err();
         assert_eq!((large.message.as_str(), large.span), ("10 is out of range", 13..15));
         assert_eq!(large.expected, ["a number from 0 to 9"]);
@@ -283,16 +235,8 @@ mod tests {
     #[test]
     fn parameters_keep_their_defaults() {
         const KNOWN: &[Parameter] = &[
-            Parameter {
-                name: "order",
-                values: &["fifo", "any"],
-                text: "Who goes first.",
-            },
-            Parameter {
-                name: "size",
-                values: &["small", "large"],
-                text: "How much.",
-            },
+            Parameter { name: "order", values: &["fifo", "any"], text: "Who goes first." },
+            Parameter { name: "size", values: &["small", "large"], text: "How much." },
         ];
         let given = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
         assert_eq!(choices(&[], KNOWN), Ok(vec!["fifo", "small"]));

@@ -1,0 +1,472 @@
+//! The explorer: everything that a program can come to under a spec.
+//!
+//! # What a step is
+//!
+//! A state is the spec's state, the values of the shared variables, and where each thread stands. One thread (or a
+//! daemon) at a time takes one step: a rule of the spec, a read or a write of a shared variable, or an `await` whose
+//! condition has come true. Reads and writes are sequentially consistent whatever their declared ordering; what only
+//! weak memory allows is for other engines to find. `x = EXPR` reads the variables of the expression from left to
+//! right, a step each, and then writes; `x += EXPR` on an atomic variable reads those of the expression and is then one
+//! step, on a plain one a read and a write. Work on registers alone is no step, and neither is the beginning of an
+//! operation. A word written to a variable counts as 0 there.
+//!
+//! An execution ends in a state where no *must* step is enabled for anybody, or with an abort. A *may* step leaves both
+//! open: the execution may end where it is the only one left, and may go on.
+//!
+//! Two threads whose next steps are conflicting accesses to one plain variable are a data race: the outcome
+//! [`Outcome::Race`]. The outcomes of the executions through that state count as well, as if the accesses were atomic.
+//!
+//! # How it is fast
+//!
+//! States are compressed and steps looked up, see `system.rs`; visited states are compared exactly. With
+//! [`Reduction::Commuting`] interleavings are left out that differ only in the order of steps that commute: a thread
+//! whose next step is *independent* of all that others can do before it takes that step at once, alone, and the state
+//! before it is not kept. Independent are
+//!
+//! 1. an access to a variable that no other thread touches, or that nobody writes;
+//! 2. an access to a plain variable by a thread that the spec says is alone with it ([`Exclusion`]): shared for a read,
+//!    exclusive for a write;
+//! 3. a step of an operation that the spec says is ([`Commutation::Independent`]).
+//!
+//! *Why no outcome is lost.* Let step `a` of thread `t` be independent in state `s`, and take any execution from `s`. If
+//! it contains a step of `t`, the first of these is `a` (it is `t`'s only one and nobody disables it), everything before
+//! it commutes with it, so moving `a` to the front gives an execution to the same end. If it contains none, `a` is still
+//! enabled at its end; `a` is a must step, so that is no end. Aborts stay: a step that commutes with `a` and ends the
+//! program does so after `a` too. Races stay: a racing access is never independent, so in the state where two threads
+//! are about to race, neither has been moved, and moving others' independent steps to the front leads to a state where the
+//! two still are. Chains of independent steps are cut at a fixed length, so nobody runs alone for ever.
+//!
+//! 1 is read off the program. 2 and 3 hold only where everybody keeps to a discipline (plain data under the lock,
+//! nobody unlocks what somebody else holds), and that is *checked on the way*: in every state visited, for every thread.
+//! The first breach of the discipline in the full system is also met in the reduced one, by the same argument applied to
+//! the execution up to it, along which the discipline was kept. A breach starts the exploration again without the trust that
+//! it broke: in that one variable, or in the spec's promises. So the reduction needs no cooperation from the program, and
+//! costs nothing but a second run where there is none.
+//!
+//! What does change: fewer states are visited, so counts of states and transitions are smaller. Invariants are looked
+//! at in each spec state met, states in the middle of a chain included.
+//!
+//! # What it costs
+//!
+//! Time and memory grow with the number of states, and that grows exponentially with the number of threads and, for a
+//! fixed number of threads, like a polynomial of that degree with the operations of each. The benchmark `explore`
+//! measures both.
+
+mod code;
+mod path;
+mod store;
+mod system;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+pub use path::{Path, shortest_path};
+pub use system::THREADS_MAX;
+
+use selvedge_model::{Broken, Obligation, Spec, Unknown};
+
+use crate::litmus::{
+    Expectation, Observed, Outcome, Program, Quantifier, Statement, ThreadBody, ThreadEnd, VariableIndex,
+};
+use store::Store;
+use system::{Breach, Event, Move, System, Trust, Tuple};
+
+#[cfg(doc)]
+use selvedge_model::{Commutation, Exclusion};
+
+/// How far to explore, and how.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// The most states to keep. An exploration that meets more stops and is not complete.
+    pub states: usize,
+    /// Which interleavings to leave out.
+    pub reduction: Reduction,
+}
+
+impl Default for Limits {
+    /// Ten million states, reduced.
+    fn default() -> Self {
+        Self { states: 10_000_000, reduction: Reduction::Commuting }
+    }
+}
+
+/// Which interleavings to leave out. No outcome is lost by either.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reduction {
+    /// None: every step of every thread in every order.
+    None,
+    /// Those that differ only in the order of steps that commute.
+    Commuting,
+}
+
+/// What an exploration found.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Exploration {
+    /// Every outcome, with the observables that the spec's state can have then. After an abort or a race there are
+    /// none to speak of: the one entry is empty.
+    pub outcomes: BTreeMap<Outcome, BTreeSet<Observed>>,
+    /// Whether everything within the spec was visited. If not, there may be more outcomes.
+    pub complete: bool,
+    /// States visited and kept.
+    pub states: usize,
+    /// Steps taken, to new states or known ones.
+    pub transitions: u64,
+    /// Distance of the farthest state from the initial one. A chain of independent steps counts as part of the step
+    /// before it.
+    pub depth: usize,
+    /// How many of the transitions were by each rule of the spec; every rule is listed.
+    pub rules: BTreeMap<&'static str, u64>,
+    /// Bytes in use at the end, all tables counted, divided by the states.
+    pub bytes_per_state: usize,
+    /// Clauses that the spec itself breaks, each once. A correct spec breaks none.
+    pub violations: Vec<Violation>,
+}
+
+/// A clause that a spec breaks by its own rules.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Violation {
+    /// Whether it shows in a single state or only because nothing moves any more.
+    pub kind: ViolationKind,
+    /// The clause and what is wrong.
+    pub broken: Broken,
+    /// A shortest execution that leads there.
+    pub path: Option<Path>,
+}
+
+/// How a clause is broken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ViolationKind {
+    /// By a state.
+    Invariant,
+    /// By a state in which everything has ended or is blocked.
+    AtRest,
+}
+
+/// All outcomes of a program under a spec.
+///
+/// ```
+/// use selvedge_model::toy::RegisterSpec;
+/// use selvedge_verify::explore::{Limits, describe, explore};
+/// use selvedge_verify::litmus::{Program, Statement, ThreadBody};
+///
+/// let thread = |name: &str, op: &str| ThreadBody {
+///     name: name.to_owned(),
+///     registers: vec!["r0".to_owned()],
+///     statements: vec![Statement::Operation { register: Some(0), op: op.parse().unwrap() }],
+/// };
+/// let program = Program {
+///     name: "read against write".to_owned(),
+///     about: vec![],
+///     spec: "register".to_owned(),
+///     parameters: vec![],
+///     initial: vec![],
+///     clauses: vec![],
+///     variables: vec![],
+///     threads: vec![thread("T1", "read"), thread("T2", "write 1")],
+///     expectations: vec![],
+/// };
+/// let found = explore(&RegisterSpec, &program, &Limits::default())?;
+/// let outcomes: Vec<String> = found.outcomes.keys().map(|outcome| describe(&program, outcome)).collect();
+/// assert_eq!(outcomes, ["T1 done, T2 done; T1:r0=0, T2:r0=ok", "T1 done, T2 done; T1:r0=1, T2:r0=ok"]);
+/// assert!(found.complete);
+/// # Ok::<(), selvedge_model::Unknown>(())
+/// ```
+///
+/// # Errors
+///
+/// If the program has more than [`THREADS_MAX`] threads, sets initial values that the spec does not have, or awaits a
+/// plain variable.
+pub fn explore<S: Spec>(spec: &S, program: &Program<S::Op>, limits: &Limits) -> Result<Exploration, Unknown> {
+    let (mut system, initial) = System::new(spec, program)?;
+    let mut trust = system.trust();
+    if limits.reduction == Reduction::None {
+        trust.spec = false;
+        trust.protected.fill(false);
+        trust.unshared.fill(false);
+    }
+    let mut search = loop {
+        let mut search = Search::new(&mut system, limits, trust.clone());
+        match search.run(&initial) {
+            Ok(()) => break search,
+            Err(Breach::Variable(variable)) => trust.protected[variable] = false,
+            Err(Breach::Discipline) => {
+                trust.spec = false;
+                trust.protected.fill(false);
+            }
+        }
+    };
+    search.add_violations(&initial);
+    Ok(search.finish())
+}
+
+/// Steps that a thread may take alone in one go. A chain that is longer goes on from a state that is kept, where
+/// everybody else gets a turn.
+const CHAIN_MAX: usize = 1_000;
+
+struct Search<'s, 'a, S: Spec> {
+    system: &'s mut System<'a, S>,
+    limits: &'s Limits,
+    trust: Trust,
+    reduces: bool,
+    store: Store,
+    rules: Vec<u64>,
+    found: Exploration,
+    /// Clauses broken at rest, with the state.
+    broken_at_rest: Vec<(Tuple, Broken)>,
+}
+
+impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
+    fn new(system: &'s mut System<'a, S>, limits: &'s Limits, trust: Trust) -> Self {
+        let threads = system.program.threads.len();
+        Self {
+            reduces: trust.spec || trust.protected.contains(&true) || trust.unshared.contains(&true),
+            system,
+            limits,
+            trust,
+            store: Store::new(threads + 2),
+            rules: vec![0; S::rules().len()],
+            found: Exploration {
+                outcomes: BTreeMap::new(),
+                complete: true,
+                states: 0,
+                transitions: 0,
+                depth: 0,
+                rules: BTreeMap::new(),
+                bytes_per_state: 0,
+                violations: Vec::new(),
+            },
+            broken_at_rest: Vec::new(),
+        }
+    }
+
+    /// Breadth first: the store's order is the queue.
+    fn run(&mut self, initial: &Tuple) -> Result<(), Breach> {
+        let (mut at, mut to) = (Tuple::new(), initial.clone());
+        let mut moves = Vec::new();
+        let mut races = Vec::new();
+        self.check_all(&to)?;
+        self.chase(&mut to)?;
+        self.store.insert(&to);
+        let mut level_end = 1;
+        let mut index = 0;
+        while index < self.store.len() {
+            if index == level_end {
+                self.found.depth += 1;
+                level_end = self.store.len();
+            }
+            at.clear();
+            at.extend_from_slice(self.store.get(index));
+            index += 1;
+            self.check_all(&at)?;
+            self.note_races(&at, &mut races);
+            moves.clear();
+            self.system.moves(&at, &mut moves);
+            if !moves.iter().any(|step| step.obligation == Obligation::Must) {
+                self.note_rest(&at);
+            }
+            for step in &moves {
+                self.count(step);
+                if let Some(outcome) = step.abort() {
+                    self.found.outcomes.entry(outcome).or_default().insert(Observed::new());
+                }
+                if !self.system.after(&at, step, &mut to) {
+                    continue;
+                }
+                if self.reduces {
+                    if let Some(thread) = step.thread {
+                        self.check(&to, thread)?;
+                    }
+                    self.chase(&mut to)?;
+                }
+                if self.store.len() < self.limits.states {
+                    self.store.insert(&to);
+                } else if !self.store.contains(&to) {
+                    self.found.complete = false;
+                }
+            }
+            if !self.found.complete {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes independent steps as long as there are any.
+    fn chase(&mut self, at: &mut Tuple) -> Result<(), Breach> {
+        if !self.reduces {
+            return Ok(());
+        }
+        let mut to = Tuple::new();
+        for _ in 0..CHAIN_MAX {
+            let threads = 0..self.system.program.threads.len();
+            let mut independent =
+                threads.filter_map(|thread| Some((thread, self.system.independent(at, thread, &self.trust)?)));
+            let Some((thread, step)) = independent.next() else { return Ok(()) };
+            drop(independent);
+            self.count(&step);
+            self.system.after(at, &step, &mut to);
+            std::mem::swap(at, &mut to);
+            self.check(at, thread)?;
+        }
+        Ok(())
+    }
+
+    fn check_all(&mut self, at: &Tuple) -> Result<(), Breach> {
+        if self.reduces {
+            for thread in 0..self.system.program.threads.len() {
+                self.check(at, thread)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, at: &Tuple, thread: usize) -> Result<(), Breach> {
+        self.system.breach(at, thread, &self.trust).map_or(Ok(()), Err)
+    }
+
+    fn count(&mut self, step: &Move) {
+        self.found.transitions += 1;
+        if let Some(rule) = step.rule() {
+            self.rules[usize::from(rule.0)] += 1;
+        }
+    }
+
+    fn note_races(&mut self, at: &Tuple, races: &mut Vec<VariableIndex>) {
+        races.clear();
+        self.system.races(at, races);
+        for variable in races.drain(..) {
+            self.found.outcomes.entry(Outcome::Race { variable }).or_default().insert(Observed::new());
+        }
+    }
+
+    fn note_rest(&mut self, at: &Tuple) {
+        let (ended, broken) = self.system.rest(at);
+        let observed = self.system.observed(at);
+        self.found.outcomes.entry(Outcome::Final(ended)).or_default().insert(observed);
+        for broken in broken {
+            if self.broken_at_rest.iter().all(|(_, known)| known.clause != broken.clause) {
+                self.broken_at_rest.push((at.clone(), broken));
+            }
+        }
+    }
+
+    fn add_violations(&mut self, initial: &Tuple) {
+        let mut clauses = BTreeSet::new();
+        for (state, broken) in self.system.broken.clone() {
+            if clauses.insert(broken.clause) {
+                let path =
+                    path::to_state(self.system, initial, self.limits.states, |at| System::<S>::spec_of(at) == state);
+                self.found.violations.push(Violation { kind: ViolationKind::Invariant, broken, path });
+            }
+        }
+        for (state, broken) in std::mem::take(&mut self.broken_at_rest) {
+            let path = path::to_state(self.system, initial, self.limits.states, |at| at == state);
+            self.found.violations.push(Violation { kind: ViolationKind::AtRest, broken, path });
+        }
+    }
+
+    fn finish(mut self) -> Exploration {
+        let names = S::rules().iter().map(|rule| rule.name);
+        self.found.rules = names.zip(self.rules).collect();
+        self.found.states = self.store.len();
+        self.found.bytes_per_state = (self.store.bytes() + self.system.bytes()) / self.store.len();
+        self.found
+    }
+}
+
+/// Whether an expectation holds of everything that was explored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Judgement {
+    /// Whether it holds. `None` if that is unknown: the exploration is not complete, or the condition asks for an
+    /// observable that the spec does not have.
+    pub held: Option<bool>,
+    /// The outcome that decides: one that satisfies an `exists`, breaks a `forall`, or is the `never` that happened.
+    pub witness: Option<Outcome>,
+}
+
+/// Judges an expectation by what was explored. A condition on the spec's state is judged for each state that an outcome
+/// can have.
+pub fn judge(expectation: &Expectation, exploration: &Exploration) -> Judgement {
+    // What decides at once: a condition that comes true, or for `forall` one that comes out false.
+    let deciding = expectation.quantifier != Quantifier::Forall;
+    let mut known = exploration.complete;
+    for (outcome, observations) in &exploration.outcomes {
+        for observed in observations {
+            match expectation.condition.holds(outcome, Some(observed)) {
+                Some(holds) if holds == deciding => {
+                    let held = expectation.quantifier == Quantifier::Exists;
+                    return Judgement { held: Some(held), witness: Some(outcome.clone()) };
+                }
+                Some(_) => {}
+                None => known = false,
+            }
+        }
+    }
+    let held = expectation.quantifier != Quantifier::Exists;
+    Judgement { held: known.then_some(held), witness: None }
+}
+
+/// An outcome in words: how each thread ended, then the variables, then the registers.
+///
+/// `T1 done, T2 blocked at "wait" (line 3); n=2; T1:r0=notified`. Lines are counted within the thread's body.
+pub fn describe<Op: Display>(program: &Program<Op>, outcome: &Outcome) -> String {
+    let ended = match outcome {
+        Outcome::Abort { thread, clause } => {
+            let name = &program.threads[*thread].name;
+            return if clause.is_empty() { format!("{name} aborts") } else { format!("{name} aborts ({clause})") };
+        }
+        Outcome::Race { variable } => return format!("data race on {}", program.variables[*variable].name),
+        Outcome::Final(ended) => ended,
+    };
+    let threads = program.threads.iter().zip(&ended.threads).map(|(body, end)| match end {
+        ThreadEnd::Done => format!("{} done", body.name),
+        ThreadEnd::Blocked(statement) => {
+            format!("{} blocked at \"{}\" (line {})", body.name, blocker(&body.statements[*statement]), statement + 1)
+        }
+    });
+    let variables =
+        program.variables.iter().zip(&ended.variables).map(|(variable, value)| format!("{}={value}", variable.name));
+    let registers = program.threads.iter().zip(&ended.registers).flat_map(|(body, values)| {
+        let ThreadBody { name, registers, .. } = body;
+        registers.iter().zip(values).map(move |(register, value)| format!("{name}:{register}={value}"))
+    });
+    let parts: [Vec<String>; 3] = [threads.collect(), variables.collect(), registers.collect()];
+    parts.iter().filter(|part| !part.is_empty()).map(|part| part.join(", ")).collect::<Vec<_>>().join("; ")
+}
+
+/// The word at which a blocked thread stands, as the litmus file writes it.
+fn blocker<Op: Display>(statement: &Statement<Op>) -> String {
+    match statement {
+        Statement::Operation { op, .. } => op.to_string(),
+        Statement::While { op, .. } => format!("{op}-while"),
+        Statement::If { op, .. } => format!("{op}-if"),
+        Statement::Await { .. } => "await".to_owned(),
+        Statement::Write { .. } | Statement::Add { .. } | Statement::Set { .. } => {
+            unreachable!("an assignment never blocks")
+        }
+    }
+}
+
+/// A step in words, for a reader who knows the program.
+fn narrate<S: Spec>(system: &System<'_, S>, at: &[u32], step: &Move) -> String {
+    let name = |variable: VariableIndex| &system.program.variables[variable].name;
+    let by_rule = |rule: selvedge_model::RuleId| {
+        let rule = selvedge_model::spec::rule::<S>(rule).name;
+        let op = step.thread.and_then(|thread| system.op_at(at, thread)).map(ToString::to_string);
+        match op {
+            // `wait.enqueue` says already that it is a wait; `read`, of `read 3 bytes`, does not say of what.
+            Some(op) if op != rule && rule.split('.').next() != Some(op.as_str()) => format!("{op}: {rule}"),
+            _ => rule.to_owned(),
+        }
+    };
+    match step.event {
+        Event::Rule(rule) => match system.returned(step) {
+            Some(ret) => format!("{} → {ret}", by_rule(rule)),
+            None => by_rule(rule),
+        },
+        Event::Abort { rule, clause } => format!("{} → aborts ({clause})", by_rule(rule)),
+        Event::Read { variable, value } => format!("reads {} = {value}", name(variable)),
+        Event::Write { variable, value } => format!("writes {} = {value}", name(variable)),
+        Event::Await => "await: true".to_owned(),
+    }
+}
