@@ -1,4 +1,200 @@
-//! stub
-use crate::suite::CorpusFile;
-pub const COND: &[CorpusFile] = &[];
-pub const REGISTER: &[CorpusFile] = &[CorpusFile { name: "two-reads", text: include_str!("../../litmus/register/two-reads.litmus") }, CorpusFile { name: "two-writers", text: include_str!("../../litmus/register/two-writers.litmus") }];
+//! The litmus tests that come with the suite, and folders of anybody's.
+//!
+//! The suite's own are part of the library, so that an installed command needs no checkout. A test compares the lists
+//! here with the folders under `verify/litmus/`: a file that is added there must be named here.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::diagnostic::Diagnostics;
+use super::source::{Source, parse};
+
+/// A litmus test of the suite's own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CorpusFile {
+    /// The file's stem.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+macro_rules! corpus {
+    ($folder:literal: $($name:literal)*) => {
+        &[$(CorpusFile {
+            name: $name,
+            text: include_str!(concat!("../../litmus/", $folder, "/", $name, ".litmus")),
+        }),*]
+    };
+}
+
+/// Go's condition variable.
+pub static COND: &[CorpusFile] = corpus! { "cond":
+    "L01-signal-has-no-memory"
+    "L02-predicate-under-lock"
+    "L03-predicate-without-lock"
+    "L03-predicate-without-lock-race"
+    "L04-fifo"
+    "L05-signal-before-sleep"
+    "L06-broadcast-and-a-newcomer"
+    "L06-broadcast-and-a-newcomer-small"
+    "L07-loop"
+    "L08-if"
+    "L09-sign-boundary"
+    "L09-wrap-around"
+    "L09-wrap-around-broadcast"
+    "L09-wrap-around-fifo"
+    "L10-copy-after-use"
+    "L10-copy-after-use-broadcast"
+    "L10-copy-after-use-signal"
+    "L11-second-signal"
+    "L11-second-signal-not-kept"
+    "L12-read-lock"
+    "L13-overtaken-broadcast"
+    "L13-overtaken-signal"
+    "T01-times-out"
+    "T02-not-yet"
+    "T03-notified-in-time"
+    "T04-deadline-and-signal"
+    "T05-timed-out-takes-no-signal"
+    "T06-abandoned-ticket"
+    "T07-fifo-among-the-rest"
+    "T08-broadcast-and-deadline"
+    "T09-no-time-at-all"
+    "T10-predicate-with-deadline"
+    "T11-the-clock-stands"
+    "any-order"
+    "broadcast-before-wait"
+    "broadcast-in-the-gap"
+    "broadcast-wakes-both-sides"
+    "copy-before-use"
+    "copy-before-use-broadcast"
+    "copy-before-use-signal"
+    "free-timeouts"
+    "free-timeouts-loop"
+    "free-timeouts-take-no-signal"
+    "lock-twice"
+    "message-passing"
+    "message-passing-by-broadcast"
+    "message-passing-by-signal"
+    "mutual-exclusion"
+    "no-lock-no-exclusion"
+    "one-signal-two-waiters"
+    "overtaken-if"
+    "overtaken-while"
+    "producer-consumer"
+    "read-unlock-of-unlocked"
+    "readers-share"
+    "seed-two-waiters"
+    "seed-two-waiters-ordered"
+    "signal-before-wait"
+    "signal-in-the-gap"
+    "signal-wakes-the-wrong-side"
+    "spurious-if"
+    "spurious-keeps-the-signal"
+    "spurious-wait"
+    "spurious-while"
+    "two-signallers"
+    "two-signals"
+    "unlock-of-unlocked"
+    "unlock-twice"
+    "wait-again"
+    "wait-releases-the-lock"
+    "wait-takes-the-lock-again"
+    "wait-without-lock"
+    "wakeup-order-is-not-lock-order"
+    "write-unlock-of-unlocked"
+    "writer-is-alone"
+};
+
+/// The toy register.
+pub static REGISTER: &[CorpusFile] = corpus! { "register":
+    "two-reads"
+    "two-writers"
+};
+
+/// Every folder of the suite's own, by name.
+pub static FOLDERS: &[(&str, &[CorpusFile])] = &[("cond", COND), ("register", REGISTER)];
+
+/// Reads every `.litmus` file in a folder and the folders below it, in the order of their
+/// paths without extension.
+///
+/// # Errors
+///
+/// A folder or file that cannot be read, or everything that is wrong with the files that are no litmus tests.
+pub fn load(folder: &Path) -> Result<Vec<Source>, Unloadable> {
+    let mut paths = Vec::new();
+    find(folder, &mut paths)?;
+    paths.sort_by_key(|path| path.with_extension(""));
+    let mut sources = Vec::new();
+    let mut unreadable = Vec::new();
+    for path in paths {
+        match load_file(&path) {
+            Ok(source) => sources.push(source),
+            Err(Unloadable::Texts(problems)) => unreadable.extend(problems),
+            Err(error) => return Err(error),
+        }
+    }
+    if unreadable.is_empty() { Ok(sources) } else { Err(Unloadable::Texts(unreadable)) }
+}
+
+/// Reads one file, whatever its extension.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_file(path: &Path) -> Result<Source, Unloadable> {
+    let text = std::fs::read_to_string(path).map_err(|error| Unloadable::File { path: path.to_owned(), error })?;
+    parse(&path.display().to_string(), &text).map_err(|problems| Unloadable::Texts(vec![problems]))
+}
+
+fn find(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Unloadable> {
+    let failed = |error| Unloadable::File { path: folder.to_owned(), error };
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            find(&path, paths)?;
+        } else if path.extension().is_some_and(|extension| extension == "litmus") {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Why litmus tests could not be loaded.
+#[derive(Debug)]
+pub enum Unloadable {
+    /// A folder or a file that cannot be read.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Files that are no litmus tests, each with everything that is wrong with it.
+    Texts(Vec<Diagnostics>),
+}
+
+impl fmt::Display for Unloadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unloadable::File { path, error } => write!(f, "cannot read {}: {error}", path.display()),
+            Unloadable::Texts(texts) => {
+                for (index, problems) in texts.iter().enumerate() {
+                    let separator = if index == 0 { "" } else { "\n" };
+                    write!(f, "{separator}{problems}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::error::Error for Unloadable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Unloadable::File { error, .. } => Some(error),
+            Unloadable::Texts(_) => None,
+        }
+    }
+}

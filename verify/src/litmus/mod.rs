@@ -27,8 +27,10 @@
 //! # Ok::<(), litmus::Diagnostics>(())
 //! ```
 
+pub mod corpus;
 mod diagnostic;
 mod grammar;
+pub mod oracle;
 mod print;
 pub mod corpus;
 pub mod program;

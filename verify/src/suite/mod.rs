@@ -15,7 +15,8 @@ use selvedge_model::Spec;
 use serde::{Deserialize, Serialize};
 
 pub use replay::{Replay, Token};
-pub use system::{CorpusFile, Drivers, NotPromised, Rewrite, System};
+pub use crate::litmus::corpus::CorpusFile;
+pub use system::{Drivers, NotPromised, Rewrite, System};
 
 use crate::engine::{Engine, Profile};
 use crate::evidence::{Evidence, Kind};

@@ -6,16 +6,8 @@ use selvedge_model::Spec;
 use crate::conformance::{Driver, on_loom, on_shuttle, on_threads};
 use crate::engine::Engine;
 use crate::litmus::Program;
+use crate::litmus::corpus::CorpusFile;
 use crate::subject::{Subject, Variant};
-
-/// A litmus file of a corpus.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct CorpusFile {
-    /// The file's stem.
-    pub name: &'static str,
-    /// Its text.
-    pub text: &'static str,
-}
 
 /// A spec with everything that is held against it.
 #[derive(Clone, Debug)]
