@@ -13,18 +13,38 @@
 //! condition; [`Platform::choose`], a free choice that an engine enumerates or draws; and the virtual clock, which
 //! moves only when a thread moves it.
 
-use std::ops::DerefMut;
-use std::time::Duration;
+mod quiet;
+mod run;
+mod std;
 
-pub use std::sync::Arc;
-pub use std::sync::atomic::Ordering;
+#[cfg(any(feature = "loom", feature = "shuttle"))]
+mod simulated;
+
+#[cfg(feature = "loom")]
+pub mod loom;
+#[cfg(feature = "shuttle")]
+pub mod shuttle;
+
+use ::std::fmt;
+use ::std::hash::Hash;
+use ::std::ops::{Deref, DerefMut};
+use ::std::time::Duration;
+
+#[cfg(feature = "loom")]
+pub use self::loom::Loom;
+pub use self::run::{Bounds, Failure, Profile, Race, RacingAccess, Run, Stop, Timeouts};
+#[cfg(feature = "shuttle")]
+pub use self::shuttle::Shuttle;
+pub use self::std::Std;
+pub use ::std::sync::Arc;
+pub use ::std::sync::atomic::Ordering;
 
 /// The machine's own synchronisation, for a harness's bookkeeping that no engine should see.
 ///
 /// Never use it inside a primitive: an engine cannot interleave what it cannot see.
 pub mod host {
-    pub use std::sync::atomic;
-    pub use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, mpsc};
+    pub use ::std::sync::atomic;
+    pub use ::std::sync::{Condvar, Mutex, MutexGuard, OnceLock, mpsc};
 }
 
 /// How a thread that [`Platform::run_to_rest`] started has ended.
@@ -34,8 +54,11 @@ pub enum End {
     Returned,
     /// It can never go on again: everything that could wake it is itself blocked or has ended.
     Blocked,
-    /// Its body panicked.
+    /// Its body panicked. The other threads go on, as they do on the machine.
     Panicked(String),
+    /// It was about to race on a [`TrackedCell`]. The execution means nothing from there on, so that the other threads
+    /// are [`End::Abandoned`].
+    Raced(Race),
     /// The execution was given up (a limit, another thread's abort) before it ended.
     Abandoned,
 }
@@ -44,7 +67,7 @@ pub enum End {
 pub type Body = Box<dyn FnOnce() + Send + 'static>;
 
 /// A set of the building blocks that a primitive needs, all from one world.
-pub trait Platform: Copy + Default + Eq + std::hash::Hash + std::fmt::Debug + Send + Sync + 'static {
+pub trait Platform: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + 'static {
     /// `std`, `loom` or `shuttle`.
     const NAME: &'static str;
     /// Whether a data race on a [`TrackedCell`] is found and reported. Where it is not, a race is undefined behaviour.
@@ -78,23 +101,31 @@ pub trait Platform: Copy + Default + Eq + std::hash::Hash + std::fmt::Debug + Se
     type JoinHandle<T: Send + 'static>: Join<T>;
 
     /// Starts a thread.
+    #[track_caller]
     fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Self::JoinHandle<T>;
     /// The calling thread.
     fn current() -> Self::Thread;
     /// Waits for a token and takes it; like `std::thread::park`, but never wakes without a token on the checking
     /// platforms. Callers loop all the same.
+    #[track_caller]
     fn park();
     /// Like [`Platform::park`], but may also return when `timeout` has passed. Returns whether a token was taken.
+    #[track_caller]
     fn park_timeout(timeout: Duration) -> bool;
     /// Lets others run first.
+    #[track_caller]
     fn yield_now();
     /// Says that the caller spins.
+    #[track_caller]
     fn spin_loop();
     /// An atomic fence.
+    #[track_caller]
     fn fence(order: Ordering);
     /// Time since an arbitrary start.
+    #[track_caller]
     fn now() -> Duration;
     /// Lets time pass: moves the virtual clock, or sleeps on the real one.
+    #[track_caller]
     fn advance(duration: Duration);
     /// One of `0..alternatives`, enumerated or drawn by the engine; pseudo-random per thread on [`Std`].
     fn choose(alternatives: usize) -> usize;
@@ -102,6 +133,7 @@ pub trait Platform: Copy + Default + Eq + std::hash::Hash + std::fmt::Debug + Se
     ///
     /// On [`Std`] "never" is undecidable: it means that every thread left has been asleep for
     /// [`QUIET`] without progress; such threads are leaked.
+    #[track_caller]
     fn run_to_rest(bodies: Vec<Body>) -> Vec<End>;
 }
 
@@ -109,30 +141,39 @@ pub trait Platform: Copy + Default + Eq + std::hash::Hash + std::fmt::Debug + Se
 pub const QUIET: Duration = Duration::from_millis(20);
 
 /// What all atomics do.
-pub trait Atomic<T>: Send + Sync + std::fmt::Debug {
+pub trait Atomic<T>: Send + Sync + fmt::Debug {
     /// A new atomic.
     fn new(value: T) -> Self;
     /// As in `std`.
+    #[track_caller]
     fn load(&self, order: Ordering) -> T;
     /// As in `std`.
+    #[track_caller]
     fn store(&self, value: T, order: Ordering);
     /// As in `std`.
+    #[track_caller]
     fn swap(&self, value: T, order: Ordering) -> T;
     /// As in `std`.
+    #[track_caller]
     fn compare_exchange(&self, current: T, new: T, success: Ordering, failure: Ordering) -> Result<T, T>;
     /// As in `std`; fails spuriously where the machine does.
+    #[track_caller]
     fn compare_exchange_weak(&self, current: T, new: T, success: Ordering, failure: Ordering) -> Result<T, T>;
 }
 
 /// What integer atomics do besides.
 pub trait AtomicInteger<T>: Atomic<T> {
     /// Adds, wrapping around, and returns the old value.
+    #[track_caller]
     fn fetch_add(&self, value: T, order: Ordering) -> T;
     /// Subtracts, wrapping around, and returns the old value.
+    #[track_caller]
     fn fetch_sub(&self, value: T, order: Ordering) -> T;
     /// Bitwise or; returns the old value.
+    #[track_caller]
     fn fetch_or(&self, value: T, order: Ordering) -> T;
     /// Bitwise and; returns the old value.
+    #[track_caller]
     fn fetch_and(&self, value: T, order: Ordering) -> T;
 }
 
@@ -144,11 +185,13 @@ pub trait TrackedCell<T>: Send + Sync {
     ///
     /// The pointer is valid for reads during `access`. Reading through it is sound only while no other thread writes:
     /// say in a `SAFETY:` comment why none does.
+    #[track_caller]
     fn with<R>(&self, access: impl FnOnce(*const T) -> R) -> R;
     /// Writes through a pointer.
     ///
     /// The pointer is valid for reads and writes during `access`. Using it is sound only while no other thread
     /// accesses the cell: say in a `SAFETY:` comment why none does.
+    #[track_caller]
     fn with_mut<R>(&self, access: impl FnOnce(*mut T) -> R) -> R;
 }
 
@@ -162,15 +205,17 @@ pub trait PlatformMutex<T>: Send + Sync {
     /// A new mutex.
     fn new(value: T) -> Self;
     /// Waits for the lock.
+    #[track_caller]
     fn lock(&self) -> Self::Guard<'_>;
     /// Takes the lock if it is free.
+    #[track_caller]
     fn try_lock(&self) -> Option<Self::Guard<'_>>;
 }
 
 /// A reader-writer lock without poisoning.
 pub trait PlatformRwLock<T>: Send + Sync {
     /// Holding it is holding the lock for reading.
-    type ReadGuard<'a>: std::ops::Deref<Target = T>
+    type ReadGuard<'a>: Deref<Target = T>
     where
         Self: 'a,
         T: 'a;
@@ -182,8 +227,10 @@ pub trait PlatformRwLock<T>: Send + Sync {
     /// A new lock.
     fn new(value: T) -> Self;
     /// Waits until no writer holds the lock.
+    #[track_caller]
     fn read(&self) -> Self::ReadGuard<'_>;
     /// Waits until nobody holds the lock.
+    #[track_caller]
     fn write(&self) -> Self::WriteGuard<'_>;
 }
 
@@ -196,16 +243,20 @@ pub trait PlatformCondvar<P: Platform>: Send + Sync {
     /// A new condition variable.
     fn new() -> Self;
     /// Releases the lock and waits for a notification, then takes the lock again.
+    #[track_caller]
     fn wait<'a, T: Send + 'a>(&self, guard: MutexGuard<'a, P, T>) -> MutexGuard<'a, P, T>;
     /// Like `wait`, but may also return when `timeout` has passed. Returns whether it was notified.
+    #[track_caller]
     fn wait_timeout<'a, T: Send + 'a>(
         &self,
         guard: MutexGuard<'a, P, T>,
         timeout: Duration,
     ) -> (MutexGuard<'a, P, T>, bool);
     /// Wakes one waiter, if there is any.
+    #[track_caller]
     fn notify_one(&self);
     /// Wakes every waiter.
+    #[track_caller]
     fn notify_all(&self);
 }
 
@@ -214,16 +265,19 @@ pub trait Region<T>: Send + Sync {
     /// A new region.
     fn new(value: T) -> Self;
     /// Waits until `ready` holds, then acts, all in one visible step.
+    #[track_caller]
     fn when<R>(&self, ready: impl Fn(&T) -> bool, act: impl FnOnce(&mut T) -> R) -> R;
     /// Acts at once, in one visible step.
+    #[track_caller]
     fn with<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
         self.when(|_| true, act)
     }
 }
 
 /// Unparking a thread.
-pub trait Unpark: Clone + Send + Sync + std::fmt::Debug {
+pub trait Unpark: Clone + Send + Sync + fmt::Debug {
     /// Leaves a token for the thread.
+    #[track_caller]
     fn unpark(&self);
 }
 
@@ -234,5 +288,6 @@ pub trait Join<T>: Send {
     /// # Panics
     ///
     /// If the thread panicked.
+    #[track_caller]
     fn join(self) -> T;
 }

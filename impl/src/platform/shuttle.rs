@@ -1,0 +1,710 @@
+//! The platform under shuttle: sequentially consistent, any number of threads, every decision in the hands of a
+//! [`Strategy`].
+//!
+//! Shuttle provides coroutines and a hook before each switch, and nothing else of it is used: no thread ever blocks
+//! inside shuttle. A step publishes what it is about to touch and under which condition it can go on, and switches; the
+//! hook picks among the threads whose condition holds. So a lock that is not free is never attempted, and "nothing can
+//! move" is simply that no condition holds.
+//!
+//! Of the moments at which shuttle asks, only those are decisions at which two or more steps are pending. A thread in the
+//! middle of local code goes on; a new thread first runs up to its first step, which nobody can see; a doomed thread
+//! leaves.
+//!
+//! **At rest** doomed threads unwind and the execution ends as any other. The alternative, to let shuttle stop the
+//! execution and forget its stacks, was measured on a mutex that two threads take in opposite orders (an execution ends
+//! blocked every other time): see `reports` of the tests in `impl/tests/platform_shuttle.rs`, which measure the memory that
+//! remains.
+//!
+//! **Races.** Atomics are cells with one step per access, all sequentially consistent, so a value is always the newest.
+//! Vector clocks follow the orderings that the program declares, not those that the engine grants: a relaxed flag does
+//! not order the data that it guards, and the access to the data is reported. A release sequence consists of
+//! read-modify-writes; a plain store ends it. Accesses to a [`TrackedCell`] are not steps: racing ones are found whatever
+//! their order, and others commute.
+//!
+//! [`pending`] tells a strategy what every thread is about to do. Object names do not depend on the schedule.
+
+mod clock;
+mod schedule;
+mod strategy;
+
+use std::cell::{Cell as StdCell, RefCell, UnsafeCell};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use shuttle::scheduler::{Schedule as ShuttleSchedule, Scheduler, Task, TaskId};
+
+use self::clock::{Knowledge, VectorClock};
+pub use self::schedule::{BadSchedule, Decision, Schedule};
+use self::strategy::{Dfs, Pct, Random, Replay, Urw};
+#[doc(hidden)]
+pub use self::strategy::{Divergence, Moment, Strategy};
+use super::quiet::{self, Quiet};
+#[doc(hidden)]
+pub use super::simulated::{Access, ObjectId};
+use super::simulated::{
+    Confined, Engine, Execution, Local, Object as EngineObject, Shape, Touch, conclude, reads, settle, step,
+    thread_body, writes,
+};
+use super::{Atomic, AtomicInteger, Bounds, Failure, Ordering, Race, RacingAccess, Run, Stop, TrackedCell};
+
+/// Shuttle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Shuttle;
+
+/// How the next thread is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SchedulerKind {
+    /// Evenly at random, at each step.
+    Random {
+        /// The same seed, the same run.
+        seed: u64,
+    },
+    /// Probabilistic concurrency testing: random priorities with `depth - 1` changes.
+    Pct {
+        /// The same seed, the same run.
+        seed: u64,
+        /// How many ordering constraints a bug may need.
+        depth: usize,
+    },
+    /// Uniform random walk: interleavings about evenly at random.
+    Urw {
+        /// The same seed, the same run.
+        seed: u64,
+    },
+    /// All of them, without reduction.
+    Dfs,
+    /// One recorded execution.
+    Replay(Schedule),
+}
+
+/// Runs `body` under the strategy until it has nothing left or a limit is reached.
+///
+/// Without limits a random strategy runs for ever.
+pub fn explore(scheduler: SchedulerKind, bounds: &Bounds, body: impl Fn() + Send + Sync + 'static) -> Run {
+    let strategy: Box<dyn Strategy + Send> = match scheduler {
+        SchedulerKind::Random { seed } => Box::new(Random::new(seed)),
+        SchedulerKind::Pct { seed, depth } => Box::new(Pct::new(seed, depth)),
+        SchedulerKind::Urw { seed } => Box::new(Urw::new(seed)),
+        SchedulerKind::Dfs => Box::new(Dfs::new(bounds)),
+        SchedulerKind::Replay(schedule) => Box::new(Replay::new(schedule)),
+    };
+    explore_with(strategy, bounds, body)
+}
+
+/// Like [`explore`], with a strategy of the caller's.
+#[doc(hidden)]
+pub fn explore_with(
+    strategy: Box<dyn Strategy + Send>,
+    bounds: &Bounds,
+    body: impl Fn() + Send + Sync + 'static,
+) -> Run {
+    let _quiet = Quiet::new();
+    let run = Arc::new(Mutex::new(Run {
+        executions: 0,
+        truncated: 0,
+        exhaustive: strategy.is_exhaustive(),
+        complete: false,
+        stopped: None,
+        failure: None,
+    }));
+    let driver = Driver {
+        strategy,
+        deadline: bounds.max_duration.map(|duration| Instant::now() + duration),
+        bounds: bounds.clone(),
+        run: Arc::clone(&run),
+        enabled: Vec::new(),
+    };
+    let record = Arc::clone(&run);
+    let searched = catch_unwind(AssertUnwindSafe(|| {
+        shuttle::Runner::new(driver, config()).run(move || {
+            let execution = Execution::<Shuttle>::current();
+            settle(&execution, &body);
+            conclude(&mut record.lock().unwrap_or_else(PoisonError::into_inner), execution.incident());
+        });
+    }));
+    EXECUTION.with(|slot| slot.replace(None));
+    let mut run = run.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Err(payload) = searched {
+        run.failure.get_or_insert(Failure::Panic(quiet::message(&*payload)));
+    }
+    run.complete &= run.failure.is_none() && run.truncated == 0;
+    run
+}
+
+/// The decisions of the execution that is running, or ran last, on this thread.
+pub fn recorded() -> Schedule {
+    RECORDED.with_borrow(Clone::clone)
+}
+
+/// What a thread is about to do.
+#[doc(hidden)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingStep {
+    /// Which thread.
+    pub thread: usize,
+    /// Which objects, and how.
+    pub touches: Vec<(ObjectId, Access)>,
+    /// Which cells it has accessed since its last step, and how. They belong to that step.
+    pub cells: Vec<(ObjectId, Access)>,
+    /// Whether it can go on.
+    pub enabled: bool,
+    /// Where in the source.
+    pub location: &'static Location<'static>,
+}
+
+/// What every thread with a pending step is about to do, for a [`Strategy`] that asks while it decides.
+#[doc(hidden)]
+pub fn pending() -> Vec<PendingStep> {
+    let Some(execution) = Execution::<Shuttle>::try_current() else {
+        return Vec::new();
+    };
+    (0..execution.thread_count())
+        .filter_map(|thread| {
+            let (touches, location) = execution.with_pending(thread, |pending| {
+                let pending = pending?;
+                Some((pending.touches.iter().flatten().copied().collect(), pending.location))
+            })?;
+            Some(PendingStep {
+                thread,
+                touches,
+                cells: execution.with_engine(thread, |thread| thread.cells.clone()),
+                enabled: execution.is_ready(thread),
+                location,
+            })
+        })
+        .collect()
+}
+
+thread_local! {
+    static EXECUTION: RefCell<Option<Rc<Execution<Shuttle>>>> = const { RefCell::new(None) };
+    static RECORDED: RefCell<Schedule> = RefCell::new(Schedule::default());
+    /// Out of how many is being chosen.
+    static DOMAIN: StdCell<usize> = const { StdCell::new(0) };
+    /// What sequentially consistent fences have in common.
+    static FENCES: RefCell<VectorClock> = RefCell::new(VectorClock::default());
+}
+
+fn config() -> shuttle::Config {
+    let mut config = shuttle::Config::new();
+    config.stack_size = 256 << 10;
+    config.failure_persistence = shuttle::FailurePersistence::None;
+    // The limits are kept by the execution itself.
+    config.max_steps = shuttle::MaxSteps::None;
+    config.silence_warnings = true;
+    config
+}
+
+/// Makes shuttle install its panic hook, which it does with its first execution.
+pub(super) fn provoke_hook() {
+    struct Once(bool);
+    impl Scheduler for Once {
+        fn new_execution(&mut self) -> Option<ShuttleSchedule> {
+            (!std::mem::replace(&mut self.0, true)).then(|| ShuttleSchedule::new(0))
+        }
+        fn next_task(&mut self, runnable: &[&Task], _: Option<TaskId>, _: bool) -> Option<TaskId> {
+            runnable.first().map(|task| task.id())
+        }
+        fn next_u64(&mut self) -> u64 {
+            0
+        }
+    }
+    shuttle::Runner::new(Once(false), config()).run(|| ());
+}
+
+/// Between shuttle and the strategy: finds out who can go on, asks, and records the answer.
+struct Driver {
+    strategy: Box<dyn Strategy + Send>,
+    bounds: Bounds,
+    deadline: Option<Instant>,
+    run: Arc<Mutex<Run>>,
+    /// The threads that can go on; kept for its memory.
+    enabled: Vec<usize>,
+}
+
+impl Driver {
+    /// The thread that must go on without a question, if there is one.
+    fn forced(&self, execution: &Execution<Shuttle>) -> Option<usize> {
+        let current = execution.running();
+        if execution.local(current) == Local::Running {
+            return Some(current);
+        }
+        let threads = 0..execution.thread_count();
+        let live = threads.filter(|&thread| execution.local(thread) != Local::Ended);
+        live.clone()
+            .find(|&thread| execution.doom_of(thread).is_some())
+            .or_else(|| live.clone().find(|&thread| execution.local(thread) == Local::New))
+    }
+
+    fn find_enabled(&mut self, execution: &Execution<Shuttle>) {
+        self.enabled.clear();
+        let threads = 0..execution.thread_count();
+        let enabled = threads.filter(|&thread| execution.local(thread) == Local::Pending && execution.is_ready(thread));
+        self.enabled.extend(enabled);
+    }
+
+    fn refuse(&self, execution: &Execution<Shuttle>, divergence: Divergence) {
+        execution.fail(Failure::Diverged(divergence));
+        execution.abandon();
+    }
+
+    fn decide(&mut self, execution: &Execution<Shuttle>) -> Option<usize> {
+        if let Some(forced) = self.forced(execution) {
+            return Some(forced);
+        }
+        self.find_enabled(execution);
+        if self.enabled.is_empty() {
+            execution.rest();
+            if let Some(doomed) = self.forced(execution) {
+                return Some(doomed);
+            }
+            self.find_enabled(execution);
+        }
+        let current = execution.running();
+        let yields = execution.with_pending(current, |pending| pending.is_some_and(|pending| pending.yields));
+        let moment = Moment { enabled: &self.enabled, current, yields };
+        if moment.enabled.is_empty() {
+            return None;
+        }
+        match self.strategy.next_thread(&moment) {
+            Ok(Some(thread)) => {
+                RECORDED.with_borrow_mut(|schedule| schedule.push(Decision::Thread(thread)));
+                Some(thread)
+            }
+            Ok(None) => {
+                execution.abandon();
+                self.forced(execution)
+            }
+            Err(divergence) => {
+                self.refuse(execution, divergence);
+                self.forced(execution)
+            }
+        }
+    }
+}
+
+impl Scheduler for Driver {
+    fn new_execution(&mut self) -> Option<ShuttleSchedule> {
+        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        if run.executions > 0 && run.failure.is_none() {
+            if let Err(divergence) = self.strategy.end() {
+                run.failure = Some(Failure::Diverged(divergence));
+            }
+        }
+        EXECUTION.with(|slot| slot.replace(None));
+        if run.failure.is_some() {
+            return None;
+        }
+        // First asked whether there is more, so that a limit that coincides with the end does not hide the end.
+        if !self.strategy.begin() {
+            run.complete = self.strategy.is_exhaustive();
+            return None;
+        }
+        if self.bounds.max_executions.is_some_and(|max| run.executions >= max) {
+            run.stopped = Some(Stop::Executions);
+            return None;
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            run.stopped = Some(Stop::Duration);
+            return None;
+        }
+        run.executions += 1;
+        RECORDED.with_borrow_mut(Schedule::clear);
+        FENCES.set(VectorClock::default());
+        let execution = Execution::new(&self.bounds, self.deadline);
+        EXECUTION.with(|slot| slot.replace(Some(execution)));
+        Some(ShuttleSchedule::new(0))
+    }
+
+    fn next_task(&mut self, runnable: &[&Task], _current: Option<TaskId>, _is_yielding: bool) -> Option<TaskId> {
+        let execution = Execution::<Shuttle>::current();
+        // Before the body has begun, and after it has ended, there is nothing to decide.
+        if execution.thread_count() == 0 || execution.has_ended(0) {
+            return runnable.first().map(|task| task.id());
+        }
+        // Shuttle numbers its tasks in the order of their creation, as we do.
+        self.decide(&execution).map(TaskId::from)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        let alternatives = DOMAIN.get();
+        let chosen = match self.strategy.choose(alternatives) {
+            Ok(chosen) => chosen,
+            Err(divergence) => {
+                self.refuse(&Execution::current(), divergence);
+                return 0;
+            }
+        };
+        RECORDED.with_borrow_mut(|schedule| schedule.push(Decision::Choice { chosen, alternatives }));
+        chosen as u64
+    }
+}
+
+/// An object as the driver sees it.
+pub struct Object {
+    id: ObjectId,
+    channels: Confined<Shuttle, [VectorClock; 2]>,
+}
+
+impl EngineObject<Shuttle> for Object {
+    fn new(id: ObjectId, _shape: Shape) -> Self {
+        Self { id, channels: Confined::new(Default::default()) }
+    }
+
+    fn id(&self) -> ObjectId {
+        self.id
+    }
+}
+
+/// What is kept about a thread.
+#[derive(Default)]
+pub struct PerThread {
+    knowledge: Knowledge,
+    /// The cells it has accessed since its last step.
+    cells: Vec<(ObjectId, Access)>,
+}
+
+/// What the running thread knows.
+fn with_knowledge<R>(use_it: impl FnOnce(usize, &mut Knowledge) -> R) -> R {
+    let execution = Execution::<Shuttle>::current();
+    let me = execution.running();
+    execution.with_engine(me, |thread| use_it(me, &mut thread.knowledge))
+}
+
+impl Engine for Shuttle {
+    const NAME: &'static str = "shuttle";
+
+    type Object = Object;
+    type PerThread = PerThread;
+    type AtomicBool = SteppedAtomic<bool>;
+    type AtomicU32 = SteppedAtomic<u32>;
+    type AtomicU64 = SteppedAtomic<u64>;
+    type AtomicUsize = SteppedAtomic<usize>;
+    type AtomicI64 = SteppedAtomic<i64>;
+    type Cell<T: Send> = Cell<T>;
+
+    fn slot<R>(use_it: impl FnOnce(&RefCell<Option<Rc<Execution<Self>>>>) -> R) -> R {
+        EXECUTION.with(use_it)
+    }
+
+    fn pass(execution: &Execution<Self>, me: usize, _touches: &[Touch<'_, Self>], _ready: Option<&dyn Fn() -> bool>) {
+        // Shuttle's sleep is a switch and nothing else.
+        shuttle::thread::sleep(Duration::ZERO);
+        execution.with_engine(me, |thread| thread.cells.clear());
+    }
+
+    fn acquire(object: &Object, channel: usize) {
+        with_knowledge(|_, me| object.channels.with(|channels| me.now.join(&channels[channel])));
+    }
+
+    fn release(object: &Object, channel: usize) {
+        with_knowledge(|index, me| {
+            object.channels.with(|channels| channels[channel].join(&me.now));
+            me.now.tick(index);
+        });
+    }
+
+    fn changed(_execution: &Execution<Self>) {}
+
+    fn admit(_index: usize) {}
+
+    fn start(execution: &Execution<Self>, index: usize, body: Box<dyn FnOnce() + Send>) {
+        let spawner = execution.running();
+        let known = execution.with_engine(spawner, |spawner_state| {
+            let known = spawner_state.knowledge.now.clone();
+            spawner_state.knowledge.now.tick(spawner);
+            known
+        });
+        execution.with_engine(index, |thread| {
+            thread.knowledge.now = known;
+            thread.knowledge.now.tick(index);
+        });
+        drop(shuttle::thread::spawn(move || thread_body::<Self>(index, body)));
+    }
+
+    fn ended(_execution: &Execution<Self>, _me: usize) {}
+
+    fn given_up() {}
+
+    fn fence(order: Ordering) {
+        with_knowledge(|index, me| {
+            if matches!(order, Ordering::Acquire | Ordering::AcqRel | Ordering::SeqCst) {
+                me.now.join(&me.read);
+            }
+            if order == Ordering::SeqCst {
+                FENCES.with_borrow_mut(|fences| {
+                    me.now.join(fences);
+                    fences.join(&me.now);
+                });
+            }
+            if matches!(order, Ordering::Release | Ordering::AcqRel | Ordering::SeqCst) {
+                me.fenced.assign(&me.now);
+                me.now.tick(index);
+            }
+        });
+    }
+
+    fn choose(execution: &Execution<Self>, alternatives: usize) -> usize {
+        use shuttle::rand::RngCore;
+        DOMAIN.set(alternatives);
+        let chosen = shuttle::rand::thread_rng().next_u64() as usize;
+        execution.leave_if_doomed(execution.running());
+        chosen
+    }
+
+    fn is_internal(_message: &str) -> bool {
+        false
+    }
+
+    fn pass_yielding(execution: &Execution<Self>, me: usize) {
+        Self::pass(execution, me, &[], None);
+    }
+}
+
+/// An atomic: one step per access, always the newest value.
+pub struct SteppedAtomic<T> {
+    object: Object,
+    state: Confined<Shuttle, Stored<T>>,
+}
+
+/// The newest value, and what reading it with acquire ordering tells.
+struct Stored<T> {
+    value: T,
+    released: VectorClock,
+}
+
+impl<T> fmt::Debug for SteppedAtomic<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The value is not read: that would be a step.
+        write!(f, "SteppedAtomic({:?})", self.object.id)
+    }
+}
+
+fn acquires(order: Ordering) -> bool {
+    matches!(order, Ordering::Acquire | Ordering::AcqRel | Ordering::SeqCst)
+}
+
+fn releases(order: Ordering) -> bool {
+    matches!(order, Ordering::Release | Ordering::AcqRel | Ordering::SeqCst)
+}
+
+impl<T> Stored<T> {
+    fn read(&self, order: Ordering, me: &mut Knowledge) {
+        if acquires(order) {
+            me.now.join(&self.released);
+        }
+        me.read.join(&self.released);
+    }
+
+    fn write(&mut self, value: T, order: Ordering, continues: bool, index: usize, me: &mut Knowledge) {
+        self.value = value;
+        let told = if releases(order) { &me.now } else { &me.fenced };
+        if continues {
+            self.released.join(told);
+        } else {
+            self.released.assign(told);
+        }
+        if releases(order) {
+            me.now.tick(index);
+        }
+    }
+}
+
+impl<T: Copy + PartialEq + Send + 'static> SteppedAtomic<T> {
+    fn modify(
+        &self,
+        location: &'static Location<'static>,
+        success: Ordering,
+        failure: Ordering,
+        change: impl FnOnce(T) -> Option<T>,
+    ) -> Result<T, T> {
+        step(location, &[writes::<Shuttle>(&self.object)], None);
+        with_knowledge(|index, me| {
+            self.state.with(|stored| {
+                let old = stored.value;
+                match change(old) {
+                    Some(new) => {
+                        stored.read(success, me);
+                        stored.write(new, success, true, index, me);
+                        Ok(old)
+                    }
+                    None => {
+                        stored.read(failure, me);
+                        Err(old)
+                    }
+                }
+            })
+        })
+    }
+
+    fn replace(&self, location: &'static Location<'static>, order: Ordering, change: impl FnOnce(T) -> T) -> T {
+        match self.modify(location, order, order, |old| Some(change(old))) {
+            Ok(old) | Err(old) => old,
+        }
+    }
+}
+
+impl<T: Copy + PartialEq + Send + 'static> Atomic<T> for SteppedAtomic<T> {
+    fn new(value: T) -> Self {
+        let object = super::simulated::object::<Shuttle>(Shape::SILENT);
+        let mut released = VectorClock::default();
+        // Whoever can reach the atomic was told of it by its maker; reading the first value tells nothing more.
+        released.assign(&VectorClock::default());
+        Self { object, state: Confined::new(Stored { value, released }) }
+    }
+
+    #[track_caller]
+    fn load(&self, order: Ordering) -> T {
+        step(Location::caller(), &[reads::<Shuttle>(&self.object)], None);
+        with_knowledge(|_, me| {
+            self.state.with(|stored| {
+                stored.read(order, me);
+                stored.value
+            })
+        })
+    }
+
+    #[track_caller]
+    fn store(&self, value: T, order: Ordering) {
+        step(Location::caller(), &[writes::<Shuttle>(&self.object)], None);
+        with_knowledge(|index, me| self.state.with(|stored| stored.write(value, order, false, index, me)));
+    }
+
+    #[track_caller]
+    fn swap(&self, value: T, order: Ordering) -> T {
+        self.replace(Location::caller(), order, |_| value)
+    }
+
+    #[track_caller]
+    fn compare_exchange(&self, current: T, new: T, success: Ordering, failure: Ordering) -> Result<T, T> {
+        self.modify(Location::caller(), success, failure, |old| (old == current).then_some(new))
+    }
+
+    #[track_caller]
+    fn compare_exchange_weak(&self, current: T, new: T, success: Ordering, failure: Ordering) -> Result<T, T> {
+        self.compare_exchange(current, new, success, failure)
+    }
+}
+
+macro_rules! stepped_integers {
+    ($($value:ty),*) => {$(
+        impl AtomicInteger<$value> for SteppedAtomic<$value> {
+            #[track_caller]
+            fn fetch_add(&self, value: $value, order: Ordering) -> $value {
+                self.replace(Location::caller(), order, |old| old.wrapping_add(value))
+            }
+            #[track_caller]
+            fn fetch_sub(&self, value: $value, order: Ordering) -> $value {
+                self.replace(Location::caller(), order, |old| old.wrapping_sub(value))
+            }
+            #[track_caller]
+            fn fetch_or(&self, value: $value, order: Ordering) -> $value {
+                self.replace(Location::caller(), order, |old| old | value)
+            }
+            #[track_caller]
+            fn fetch_and(&self, value: $value, order: Ordering) -> $value {
+                self.replace(Location::caller(), order, |old| old & value)
+            }
+        }
+    )*};
+}
+
+stepped_integers!(u32, u64, usize, i64);
+
+/// A cell whose accesses are watched.
+pub struct Cell<T> {
+    id: ObjectId,
+    history: Confined<Shuttle, Accesses>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the contents are reached only through the raw pointers of `with` and `with_mut`, whose users promise that
+// reads and writes do not overlap.
+unsafe impl<T: Send> Sync for Cell<T> {}
+
+/// The accesses that a new one could race with.
+#[derive(Default)]
+struct Accesses {
+    write: Option<Accessed>,
+    /// Since that write, the last one of each thread.
+    reads: Vec<Accessed>,
+}
+
+#[derive(Clone, Copy)]
+struct Accessed {
+    thread: usize,
+    /// That thread's own time.
+    time: u32,
+    location: &'static Location<'static>,
+}
+
+impl Accessed {
+    fn describe(&self, writes: bool) -> RacingAccess {
+        RacingAccess { thread: self.thread, writes, location: self.location.to_string() }
+    }
+}
+
+impl<T> Cell<T> {
+    /// Notes an access; leaves if it races.
+    fn watch(&self, access: Access, location: &'static Location<'static>) {
+        let execution = Execution::<Shuttle>::current();
+        if std::thread::panicking() || execution.has_raced() {
+            return;
+        }
+        let me = execution.running();
+        let race = execution.with_engine(me, |thread| {
+            thread.cells.push((self.id, access));
+            let known = &thread.knowledge.now;
+            let accessed = Accessed { thread: me, time: known.get(me), location };
+            let is_unordered = |other: &Accessed| other.thread != me && other.time > known.get(other.thread);
+            self.history.with(|history| {
+                let write = history.write.filter(is_unordered).map(|write| write.describe(true));
+                let writes = access == Access::Write;
+                let read =
+                    history.reads.iter().find(|read| writes && is_unordered(read)).map(|read| read.describe(false));
+                if writes {
+                    history.write = Some(accessed);
+                    history.reads.clear();
+                } else {
+                    history.reads.retain(|read| read.thread != me);
+                    history.reads.push(accessed);
+                }
+                write.or(read).map(|earlier| Race { earlier, later: accessed.describe(writes) })
+            })
+        });
+        if let Some(race) = race {
+            std::panic::resume_unwind(Box::new(race));
+        }
+    }
+}
+
+impl<T: Send> TrackedCell<T> for Cell<T> {
+    fn new(value: T) -> Self {
+        let cell = Self {
+            id: Execution::<Shuttle>::current().next_object(),
+            history: Confined::new(Accesses::default()),
+            value: UnsafeCell::new(value),
+        };
+        // Making it is a write: who gets to know of it in a way that orders nothing must not touch it.
+        cell.watch(Access::Write, Location::caller());
+        cell
+    }
+
+    #[track_caller]
+    fn with<R>(&self, access: impl FnOnce(*const T) -> R) -> R {
+        self.watch(Access::Read, Location::caller());
+        let result = access(self.value.get());
+        self.watch(Access::Read, Location::caller());
+        result
+    }
+
+    #[track_caller]
+    fn with_mut<R>(&self, access: impl FnOnce(*mut T) -> R) -> R {
+        self.watch(Access::Write, Location::caller());
+        let result = access(self.value.get());
+        self.watch(Access::Write, Location::caller());
+        result
+    }
+}

@@ -1,0 +1,524 @@
+//! One execution: which threads there are, what each is about to do, and what happens when none can go on.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::panic::{Location, resume_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::super::{Bounds, End, Failure, Profile, Stop};
+use super::thread::{Abandoned, Shared};
+use super::{Access, Engine, Handle, Object, ObjectId, Touch};
+
+/// The state of one execution that the engine must not see.
+pub struct Execution<E: Engine> {
+    number: u64,
+    running: Cell<usize>,
+    threads: RefCell<Vec<Entry<E>>>,
+    /// The thread that waits in each `run_to_rest`; the scope of the body itself is 0 and has no owner.
+    owners: RefCell<Vec<usize>>,
+    /// Whether the body is over and only waits for what it left behind.
+    settling: Cell<bool>,
+    clock: OnceCell<E::Object>,
+    now: Cell<Duration>,
+    profile: Profile,
+    steps_left: Cell<u64>,
+    max_steps: u64,
+    deadline: Option<Instant>,
+    stop: Cell<Option<Stop>>,
+    failure: RefCell<Option<Failure>>,
+    raced: Cell<bool>,
+}
+
+struct Entry<E: Engine> {
+    shared: Arc<Shared<E>>,
+    scope: usize,
+    state: State,
+    pending: Option<Pending>,
+    doom: Option<Doom>,
+    end: Option<End>,
+    objects: u32,
+    spurious_left: u32,
+    engine: E::PerThread,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// It has not run yet.
+    New,
+    /// It is somewhere in its body.
+    Started,
+    /// The engine has put it to sleep until its condition holds.
+    Asleep,
+    /// Its body is over.
+    Ended,
+}
+
+/// Where a thread stands, as far as a scheduler is concerned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Local {
+    /// It has not run yet.
+    New,
+    /// It runs code that no other thread can see.
+    Running,
+    /// It is about to take a step.
+    Pending,
+    /// Its body is over.
+    Ended,
+}
+
+/// What a thread is about to do.
+pub struct Pending {
+    /// The objects, and what it does with them.
+    pub touches: [Option<(ObjectId, Access)>; 3],
+    /// Whether it lets others go first.
+    pub yields: bool,
+    /// Where in the source.
+    pub location: &'static Location<'static>,
+    /// Under which condition; see [`Execution::is_ready`].
+    ready: Option<*const (dyn Fn() -> bool + 'static)>,
+}
+
+/// Why a thread must leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Doom {
+    /// It can never go on.
+    Blocked,
+    /// Its execution was given up.
+    Abandoned,
+}
+
+/// What became of an execution.
+#[derive(Default)]
+pub struct Incident {
+    /// What went wrong in the body.
+    pub failure: Option<Failure>,
+    /// Which limit cut it short.
+    pub stop: Option<Stop>,
+}
+
+impl<E: Engine> Execution<E> {
+    pub(in crate::platform) fn new(bounds: &Bounds, deadline: Option<Instant>) -> Rc<Self> {
+        static EXECUTIONS: AtomicU64 = AtomicU64::new(1);
+        Rc::new(Self {
+            number: EXECUTIONS.fetch_add(1, Ordering::Relaxed),
+            running: Cell::new(0),
+            threads: RefCell::new(Vec::new()),
+            owners: RefCell::new(vec![usize::MAX]),
+            settling: Cell::new(false),
+            clock: OnceCell::new(),
+            now: Cell::new(Duration::ZERO),
+            profile: bounds.profile,
+            steps_left: Cell::new(bounds.max_steps),
+            max_steps: bounds.max_steps,
+            deadline,
+            stop: Cell::new(None),
+            failure: RefCell::new(None),
+            raced: Cell::new(false),
+        })
+    }
+
+    /// The execution that this thread of the machine is running.
+    ///
+    /// # Panics
+    ///
+    /// If it is running none.
+    pub(in crate::platform) fn current() -> Rc<Self> {
+        Self::try_current()
+            .unwrap_or_else(|| panic!("the platform `{}` works only inside its `explore`", <E as Engine>::NAME))
+    }
+
+    pub(in crate::platform) fn try_current() -> Option<Rc<Self>> {
+        E::slot(|slot| slot.borrow().clone())
+    }
+
+    pub(in crate::platform) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The thread whose code is running.
+    pub(in crate::platform) fn running(&self) -> usize {
+        self.running.get()
+    }
+
+    /// The engine has switched back to `me`.
+    pub(in crate::platform) fn resume(&self, me: usize) {
+        self.running.set(me);
+    }
+
+    pub(in crate::platform) fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    pub(in crate::platform) fn next_object(&self) -> ObjectId {
+        let mut threads = self.threads.borrow_mut();
+        let maker = self.running.get();
+        let entry = &mut threads[maker];
+        let number = entry.objects;
+        entry.objects += 1;
+        ObjectId { maker: maker as u32, number }
+    }
+
+    // Threads.
+
+    /// Registers a thread and returns its index. The first one is the body itself.
+    pub(super) fn enter(&self, scope: Option<usize>) -> usize {
+        let index = self.threads.borrow().len();
+        let scope = match scope {
+            Some(scope) => scope,
+            None if index == 0 => 0,
+            None => self.threads.borrow()[self.running.get()].scope,
+        };
+        // The body makes its own objects: there is nobody before it who could.
+        let first = ObjectId { maker: index as u32, number: 0 };
+        let entry = Entry {
+            shared: Arc::new(Shared::new(index, self.number, first)),
+            scope,
+            state: State::New,
+            pending: None,
+            doom: None,
+            end: None,
+            objects: Shared::<E>::OBJECTS,
+            spurious_left: self.profile.spurious_budget,
+            engine: E::PerThread::default(),
+        };
+        self.threads.borrow_mut().push(entry);
+        index
+    }
+
+    pub(super) fn open_scope(&self) -> usize {
+        let mut owners = self.owners.borrow_mut();
+        owners.push(self.running.get());
+        owners.len() - 1
+    }
+
+    pub(super) fn begin_thread(&self, index: usize) {
+        self.running.set(index);
+        self.threads.borrow_mut()[index].state = State::Started;
+    }
+
+    pub(super) fn end_thread(&self, index: usize, end: End) {
+        let mut threads = self.threads.borrow_mut();
+        threads[index].state = State::Ended;
+        threads[index].end = Some(end);
+    }
+
+    pub(super) fn take_end(&self, index: usize) -> End {
+        self.threads.borrow_mut()[index].end.take().unwrap_or(End::Abandoned)
+    }
+
+    pub(in crate::platform) fn has_ended(&self, index: usize) -> bool {
+        self.threads.borrow()[index].state == State::Ended
+    }
+
+    pub(super) fn scope_has_ended(&self, scope: usize) -> bool {
+        let threads = self.threads.borrow();
+        threads.iter().all(|thread| thread.scope != scope || thread.state == State::Ended)
+    }
+
+    pub(super) fn others_have_ended(&self, me: usize) -> bool {
+        let threads = self.threads.borrow();
+        threads.iter().enumerate().all(|(index, thread)| index == me || thread.state == State::Ended)
+    }
+
+    pub(in crate::platform) fn handle(&self, index: usize) -> Handle<E> {
+        Handle(Arc::clone(&self.threads.borrow()[index].shared))
+    }
+
+    pub(in crate::platform) fn thread_count(&self) -> usize {
+        self.threads.borrow().len()
+    }
+
+    /// Where a thread stands.
+    pub(in crate::platform) fn local(&self, index: usize) -> Local {
+        let threads = self.threads.borrow();
+        match (threads[index].state, &threads[index].pending) {
+            (State::New, _) => Local::New,
+            (State::Ended, _) => Local::Ended,
+            (_, None) => Local::Running,
+            (_, Some(_)) => Local::Pending,
+        }
+    }
+
+    /// What the engine keeps about a thread.
+    pub(in crate::platform) fn with_engine<R>(&self, index: usize, use_it: impl FnOnce(&mut E::PerThread) -> R) -> R {
+        use_it(&mut self.threads.borrow_mut()[index].engine)
+    }
+
+    pub(super) fn spend_spurious(&self, me: usize) {
+        self.threads.borrow_mut()[me].spurious_left -= 1;
+    }
+
+    pub(super) fn has_spurious(&self, me: usize) -> bool {
+        self.threads.borrow()[me].spurious_left > 0
+    }
+
+    // Steps.
+
+    /// Counts a step, and leaves if the thread must.
+    pub(in crate::platform) fn begin_step(&self, me: usize) {
+        let left = self.steps_left.get();
+        if left == 0 {
+            self.give_up(Stop::Branches);
+        } else {
+            self.steps_left.set(left - 1);
+            // Asking the time is slower than a step.
+            if left.is_multiple_of(64) && self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                self.give_up(Stop::Duration);
+            }
+        }
+        self.leave_if_doomed(me);
+    }
+
+    /// Publishes what `me` is about to do until the result is dropped.
+    pub(super) fn publish<'a>(
+        &'a self,
+        me: usize,
+        touches: &[Touch<'_, E>],
+        ready: Option<&'a dyn Fn() -> bool>,
+        location: &'static Location<'static>,
+    ) -> Published<'a, E> {
+        let mut named = [None; 3];
+        for (name, touch) in named.iter_mut().zip(touches) {
+            *name = Some((touch.object.id(), touch.access));
+        }
+        debug_assert!(touches.len() <= named.len(), "a step touches at most three objects");
+        let ready = ready.map(|ready| {
+            let ready: *const (dyn Fn() -> bool + 'a) = ready;
+            // SAFETY: this only forgets the lifetime. The pointer is followed by `is_ready` alone, while it is
+            // published, and `Published` withdraws it before `'a` can end.
+            unsafe { std::mem::transmute::<*const (dyn Fn() -> bool + 'a), *const (dyn Fn() -> bool + 'static)>(ready) }
+        });
+        self.threads.borrow_mut()[me].pending = Some(Pending { touches: named, yields: false, location, ready });
+        Published { execution: self, me }
+    }
+
+    pub(super) fn publish_yield(&self, me: usize, location: &'static Location<'static>) -> Published<'_, E> {
+        let published = self.publish(me, &[], None, location);
+        if let Some(pending) = &mut self.threads.borrow_mut()[me].pending {
+            pending.yields = true;
+        }
+        published
+    }
+
+    /// Looks at what a thread is about to do.
+    pub(in crate::platform) fn with_pending<R>(&self, index: usize, look: impl FnOnce(Option<&Pending>) -> R) -> R {
+        look(self.threads.borrow()[index].pending.as_ref())
+    }
+
+    /// Whether the condition of a thread's pending step holds, or there is none.
+    pub(in crate::platform) fn is_ready(&self, index: usize) -> bool {
+        let ready = self.threads.borrow()[index].pending.as_ref().and_then(|pending| pending.ready);
+        match ready {
+            None => true,
+            // SAFETY: the pointer was published by a `step` that has not returned, for `Published` withdraws it when it
+            // does, also by an unwind. That step's stack holds what the closure borrows: it is a coroutine's, which is
+            // kept while it is suspended. All of it happens on one thread of the machine.
+            Some(ready) => unsafe { (*ready)() },
+        }
+    }
+
+    pub(in crate::platform) fn doom_of(&self, index: usize) -> Option<Doom> {
+        self.threads.borrow()[index].doom
+    }
+
+    pub(in crate::platform) fn leave_if_doomed(&self, me: usize) {
+        if self.doom_of(me).is_some() {
+            resume_unwind(Box::new(Abandoned));
+        }
+    }
+
+    // Sleep, for engines that cannot leave a thread unscheduled.
+
+    pub(in crate::platform) fn fall_asleep(&self, index: usize) {
+        self.threads.borrow_mut()[index].state = State::Asleep;
+    }
+
+    /// Wakes the sleepers that can go on or must leave, and returns them.
+    pub(in crate::platform) fn wake(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.thread_count()).filter(|&index| {
+            let asleep = self.threads.borrow()[index].state == State::Asleep;
+            let wakes = asleep && (self.doom_of(index).is_some() || self.is_ready(index));
+            if wakes {
+                self.threads.borrow_mut()[index].state = State::Started;
+            }
+            wakes
+        })
+    }
+
+    pub(in crate::platform) fn is_asleep(&self, index: usize) -> bool {
+        self.threads.borrow()[index].state == State::Asleep
+    }
+
+    pub(in crate::platform) fn someone_is_awake(&self) -> bool {
+        let threads = self.threads.borrow();
+        threads.iter().any(|thread| matches!(thread.state, State::New | State::Started))
+    }
+
+    pub(in crate::platform) fn someone_is_asleep(&self) -> bool {
+        self.threads.borrow().iter().any(|thread| thread.state == State::Asleep)
+    }
+
+    // Time.
+
+    pub(super) fn make_clock(&self, clock: E::Object) {
+        let _ = self.clock.set(clock);
+    }
+
+    pub(super) fn clock(&self) -> &E::Object {
+        self.clock.get().expect("the clock is made before the body starts")
+    }
+
+    pub(super) fn time(&self) -> Duration {
+        self.now.get()
+    }
+
+    pub(super) fn let_pass(&self, duration: Duration) {
+        self.now.set(self.now.get().saturating_add(duration));
+    }
+
+    // Ends.
+
+    /// No thread can go on: dooms those that wait in vain.
+    ///
+    /// These are the threads of each `run_to_rest` that has no other one running inside it, so that its caller goes on
+    /// with what was left; if there is none, all threads.
+    pub(in crate::platform) fn rest(&self) {
+        let threads = self.threads.borrow();
+        let owners = self.owners.borrow();
+        let is_live = |scope: usize| threads.iter().any(|thread| thread.scope == scope && thread.state != State::Ended);
+        let live: Vec<usize> = (1..owners.len()).filter(|&scope| is_live(scope)).collect();
+        let is_innermost = |scope: usize| !live.iter().any(|&inner| threads[owners[inner]].scope == scope);
+        let mut innermost: Vec<usize> = live.iter().copied().filter(|&scope| is_innermost(scope)).collect();
+        if innermost.is_empty() {
+            innermost.push(0);
+        }
+        let victims: Vec<usize> = (0..threads.len())
+            .filter(|&index| innermost.contains(&threads[index].scope) && !(index == 0 && self.settling.get()))
+            .collect();
+        drop((threads, owners));
+        if victims.contains(&0) {
+            self.fail(Failure::Blocked(self.waiting_places()));
+        }
+        self.doom(&victims, Doom::Blocked);
+    }
+
+    /// Where each thread that has not ended waits.
+    fn waiting_places(&self) -> String {
+        let threads = self.threads.borrow();
+        let places: Vec<String> = threads
+            .iter()
+            .enumerate()
+            .filter_map(|(index, thread)| {
+                let pending = thread.pending.as_ref()?;
+                Some(format!("thread {index} waits at {}", pending.location))
+            })
+            .collect();
+        places.join(", ")
+    }
+
+    /// Gives up the rest of the execution: a limit is reached.
+    pub(in crate::platform) fn give_up(&self, stop: Stop) {
+        if self.stop.get().is_none() {
+            self.stop.set(Some(stop));
+        }
+        // The body gets as many steps again to tell what it saw.
+        self.steps_left.set(self.max_steps);
+        self.abandon();
+    }
+
+    /// Abandons every thread but the body, or the body too if it is alone or has been told before.
+    pub(in crate::platform) fn abandon(&self) {
+        let (all, inner): (Vec<usize>, Vec<usize>) = {
+            let threads = self.threads.borrow();
+            let live = |index: &usize| threads[*index].state != State::Ended && threads[*index].doom.is_none();
+            (
+                (0..threads.len()).filter(live).collect(),
+                (0..threads.len()).filter(|index| live(index) && threads[*index].scope != 0).collect(),
+            )
+        };
+        E::given_up();
+        self.doom(if inner.is_empty() { &all } else { &inner }, Doom::Abandoned);
+    }
+
+    /// A thread has found a data race: what the others would do means nothing.
+    pub(super) fn give_up_after_race(&self, finder: usize) {
+        self.raced.set(true);
+        let victims: Vec<usize> = {
+            let threads = self.threads.borrow();
+            let owners = self.owners.borrow();
+            let scope = threads[finder].scope;
+            let is_inside = |mut inner: usize| loop {
+                if inner == scope {
+                    break true;
+                }
+                if inner == 0 {
+                    break false;
+                }
+                inner = threads[owners[inner]].scope;
+            };
+            (0..threads.len()).filter(|&index| index != finder && is_inside(threads[index].scope)).collect()
+        };
+        E::given_up();
+        self.doom(&victims, Doom::Abandoned);
+    }
+
+    /// Whether cells are no longer watched, because a race was found.
+    pub(in crate::platform) fn has_raced(&self) -> bool {
+        self.raced.get()
+    }
+
+    pub(super) fn doom(&self, victims: &[usize], doom: Doom) {
+        let mut threads = self.threads.borrow_mut();
+        for &victim in victims {
+            let thread = &mut threads[victim];
+            if thread.state != State::Ended && thread.doom.is_none() {
+                thread.doom = Some(doom);
+            }
+        }
+    }
+
+    /// The body is over. What it left behind is given up if the body failed, and runs to rest otherwise.
+    pub(super) fn begin_settling(&self, failed: bool) {
+        self.settling.set(true);
+        let mut threads = self.threads.borrow_mut();
+        threads[0].doom = None;
+        let others = 1..threads.len();
+        drop(threads);
+        if failed {
+            self.doom(&others.collect::<Vec<_>>(), Doom::Abandoned);
+        }
+    }
+
+    pub(in crate::platform) fn fail(&self, failure: Failure) {
+        self.failure.borrow_mut().get_or_insert(failure);
+    }
+
+    pub(in crate::platform) fn incident(&self) -> Incident {
+        Incident { failure: self.failure.borrow_mut().take(), stop: self.stop.get() }
+    }
+}
+
+/// What is published until it is dropped.
+pub(super) struct Published<'a, E: Engine> {
+    execution: &'a Execution<E>,
+    me: usize,
+}
+
+impl<E: Engine> Drop for Published<'_, E> {
+    fn drop(&mut self) {
+        self.execution.threads.borrow_mut()[self.me].pending = None;
+    }
+}
+
+/// Adds what became of an execution to what is known of the search.
+pub fn conclude(run: &mut super::super::Run, incident: Incident) {
+    if let Some(stop) = incident.stop {
+        run.truncated += 1;
+        run.stopped.get_or_insert(stop);
+    }
+    if run.failure.is_none() {
+        run.failure = incident.failure;
+    }
+}

@@ -1,0 +1,337 @@
+//! What loom and shuttle share: every object's behaviour, written once.
+//!
+//! Both engines run all threads of an execution as coroutines of one thread of the machine and switch between them only
+//! inside [`step`]. So an object's state can live outside the engine's view, in a [`Confined`] cell: between two steps
+//! nothing interferes, and a step is atomic. An operation is
+//!
+//! 1. a [`step`], which says which objects it touches, and under which condition it can go on at all;
+//! 2. the change of the hidden state;
+//! 3. the happens-before edges that the operation promises, no more: [`Engine::acquire`], [`Engine::release`];
+//! 4. [`Engine::changed`], when the change may let another thread go on.
+//!
+//! Nothing can come between 1 and 4. A failed attempt leaves no edge.
+//!
+//! **Waiting** is a step whose condition does not hold. Shuttle never runs such a thread. Loom has no conditions, so
+//! there the attempt is a visible operation of its own (or loom would never learn that the order of the attempt and the
+//! release matters), and the thread then sleeps until a change makes its condition true.
+//!
+//! **Rest.** When no thread can go on, the threads of the innermost [`run_to_rest`] are *doomed*: each is resumed once,
+//! leaves by an unwind that prints nothing, and ends as [`End::Blocked`]. Unwinding rather than forgetting the stack
+//! frees what it owns and releases its locks, so that the body can look at what was left. A data race or an exhausted
+//! limit dooms in the same way, as [`End::Abandoned`]. While a thread unwinds, its operations are *muted*: they take
+//! effect at once, without a switch and without waiting, whether or not their condition holds; nothing that could
+//! notice goes on.
+//!
+//! **Timeouts and spurious wakeups** need no choice of their own where the schedule decides already: a *free* timeout is
+//! a wait whose condition always holds, so that it ends before or after the event as the wait is scheduled. A spurious
+//! wakeup is the answer to "wake without the event?", asked through [`Platform::choose`] before each wait as long as the
+//! budget lasts.
+
+mod execution;
+mod objects;
+mod thread;
+
+use std::cell::RefCell;
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::rc::Rc;
+use std::time::Duration;
+
+pub(super) use self::execution::{Doom, Execution, Local, conclude};
+pub(super) use self::objects::{Condvar, Mutex, Region, RwLock};
+pub(super) use self::thread::{Handle, JoinHandle, run_to_rest, settle, thread_body};
+use super::{Atomic, AtomicInteger, Body, End, Ordering, Platform, TrackedCell};
+
+/// Names an object for one execution, independently of the schedule: the thread that made it, and how many it had made.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectId {
+    /// The thread that made the object.
+    pub maker: u32,
+    /// How many objects that thread had made before.
+    pub number: u32,
+}
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.maker, self.number)
+    }
+}
+
+/// What a step does with an object. Two reads commute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// It looks.
+    Read,
+    /// It may change it.
+    Write,
+}
+
+/// What an engine must provide. Everything else is built on it.
+pub trait Engine: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + Sized + 'static {
+    #[doc(hidden)]
+    const NAME: &'static str;
+
+    /// The engine's side of an object.
+    #[doc(hidden)]
+    type Object: Object<Self>;
+    /// What the engine keeps about a thread.
+    #[doc(hidden)]
+    type PerThread: Default;
+    #[doc(hidden)]
+    type AtomicBool: Atomic<bool>;
+    #[doc(hidden)]
+    type AtomicU32: AtomicInteger<u32>;
+    #[doc(hidden)]
+    type AtomicU64: AtomicInteger<u64>;
+    #[doc(hidden)]
+    type AtomicUsize: AtomicInteger<usize>;
+    #[doc(hidden)]
+    type AtomicI64: AtomicInteger<i64>;
+    #[doc(hidden)]
+    type Cell<T: Send>: TrackedCell<T>;
+
+    /// Where the execution that this thread of the machine runs is found.
+    #[doc(hidden)]
+    fn slot<R>(use_it: impl FnOnce(&RefCell<Option<Rc<Execution<Self>>>>) -> R) -> R;
+    /// Lets the engine switch. Returns when it is the calling thread's turn and `ready` holds, or the thread is doomed.
+    #[doc(hidden)]
+    fn pass(execution: &Execution<Self>, me: usize, touches: &[Touch<'_, Self>], ready: Option<&dyn Fn() -> bool>);
+    /// Joins what was released through the object's channel into what the calling thread has seen.
+    #[doc(hidden)]
+    fn acquire(object: &Self::Object, channel: usize);
+    /// Lets later acquirers of the object's channel see what the calling thread has seen.
+    #[doc(hidden)]
+    fn release(object: &Self::Object, channel: usize);
+    /// The hidden state has changed: others may be able to go on.
+    #[doc(hidden)]
+    fn changed(execution: &Execution<Self>);
+    /// # Panics
+    ///
+    /// If there is no room for a thread with that index.
+    #[doc(hidden)]
+    fn admit(index: usize);
+    /// Starts a coroutine.
+    #[doc(hidden)]
+    fn start(execution: &Execution<Self>, index: usize, body: Box<dyn FnOnce() + Send>);
+    /// The last thing a thread does.
+    #[doc(hidden)]
+    fn ended(execution: &Execution<Self>, me: usize);
+    /// Every thread but the body's is about to unwind: nothing is worth exploring any more.
+    #[doc(hidden)]
+    fn given_up();
+    #[doc(hidden)]
+    fn fence(order: Ordering);
+    #[doc(hidden)]
+    fn choose(execution: &Execution<Self>, alternatives: usize) -> usize;
+    /// Whether the engine itself panicked with that message.
+    #[doc(hidden)]
+    fn is_internal(message: &str) -> bool;
+    #[doc(hidden)]
+    fn pass_yielding(execution: &Execution<Self>, me: usize);
+}
+
+/// What an object needs of the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Through how many channels it orders what its users do.
+    pub(super) channels: usize,
+}
+
+impl Shape {
+    pub(super) const SILENT: Self = Self { channels: 0 };
+    pub(super) const CHANNEL: Self = Self { channels: 1 };
+    pub(super) const TWO_CHANNELS: Self = Self { channels: 2 };
+}
+
+/// The engine's side of an object.
+pub trait Object<E>: Send + Sync + 'static {
+    #[doc(hidden)]
+    fn new(id: ObjectId, shape: Shape) -> Self;
+    #[doc(hidden)]
+    fn id(&self) -> ObjectId;
+}
+
+/// One object that a step touches.
+pub struct Touch<'a, E: Engine> {
+    pub(super) object: &'a E::Object,
+    pub(super) access: Access,
+}
+
+/// A touch that may change the object.
+pub(super) fn writes<E: Engine>(object: &E::Object) -> Touch<'_, E> {
+    Touch { object, access: Access::Write }
+}
+
+/// A touch that only looks.
+pub(super) fn reads<E: Engine>(object: &E::Object) -> Touch<'_, E> {
+    Touch { object, access: Access::Read }
+}
+
+/// The one place that every visible operation of an object goes through.
+///
+/// Returns when the calling thread may act: it is its turn, and `ready`, if given, holds. Muted while the thread unwinds.
+///
+/// # Panics
+///
+/// Unwinds, without a message, if the thread is doomed.
+pub(super) fn step<E: Engine>(
+    location: &'static Location<'static>,
+    touches: &[Touch<'_, E>],
+    ready: Option<&dyn Fn() -> bool>,
+) {
+    if std::thread::panicking() {
+        return;
+    }
+    let execution = Execution::<E>::current();
+    let me = execution.running();
+    execution.begin_step(me);
+    {
+        let _published = execution.publish(me, touches, ready, location);
+        E::pass(&execution, me, touches, ready);
+        execution.resume(me);
+    }
+    execution.leave_if_doomed(me);
+}
+
+/// A new object of the calling thread.
+pub(super) fn object<E: Engine>(shape: Shape) -> E::Object {
+    E::Object::new(Execution::<E>::current().next_object(), shape)
+}
+
+/// State that only the threads of one execution touch, which all run on one thread of the machine.
+pub(super) struct Confined<E, S> {
+    execution: u64,
+    state: RefCell<S>,
+    engine: PhantomData<fn() -> E>,
+}
+
+// SAFETY: `state` is reached through a shared reference only by `try_with`, which first checks that the machine's thread
+// that calls it is running the execution that made the cell. An execution runs on a single thread, and no two have the
+// same number. What remains is moving and dropping the whole cell elsewhere, for which `S: Send` suffices.
+unsafe impl<E, S: Send> Sync for Confined<E, S> {}
+
+impl<E: Engine, S> Confined<E, S> {
+    pub(super) fn new(state: S) -> Self {
+        Self::of(Execution::<E>::current().number(), state)
+    }
+
+    /// In the execution of that number.
+    pub(super) fn of(execution: u64, state: S) -> Self {
+        Self { execution, state: RefCell::new(state), engine: PhantomData }
+    }
+
+    /// # Panics
+    ///
+    /// Outside the execution that made it, and inside another `with` on the same cell.
+    pub(super) fn with<R>(&self, use_it: impl FnOnce(&mut S) -> R) -> R {
+        match self.try_with(use_it) {
+            Some(result) => result,
+            None => panic!("an object of the platform `{}` was used outside the execution that made it", E::NAME),
+        }
+    }
+
+    /// Like [`Confined::with`], but does nothing outside the execution that made the cell.
+    pub(super) fn try_with<R>(&self, use_it: impl FnOnce(&mut S) -> R) -> Option<R> {
+        let number = E::slot(|slot| slot.borrow().as_ref().map(|execution| execution.number()));
+        if number != Some(self.execution) {
+            return None;
+        }
+        let mut state = self.state.try_borrow_mut().expect("an action on a region must not use the region itself");
+        Some(use_it(&mut state))
+    }
+}
+
+impl<E: Engine> Platform for E {
+    const NAME: &'static str = <E as Engine>::NAME;
+    const DETECTS_RACES: bool = true;
+    const VIRTUAL_TIME: bool = true;
+
+    type AtomicBool = <E as Engine>::AtomicBool;
+    type AtomicU32 = <E as Engine>::AtomicU32;
+    type AtomicU64 = <E as Engine>::AtomicU64;
+    type AtomicUsize = <E as Engine>::AtomicUsize;
+    type AtomicI64 = <E as Engine>::AtomicI64;
+    type Cell<T: Send> = <E as Engine>::Cell<T>;
+    type Mutex<T: Send> = Mutex<E, T>;
+    type RwLock<T: Send + Sync> = RwLock<E, T>;
+    type Condvar = Condvar<E>;
+    type Region<T: Send> = Region<E, T>;
+    type Thread = Handle<E>;
+    type JoinHandle<T: Send + 'static> = JoinHandle<E, T>;
+
+    #[track_caller]
+    fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<E, T> {
+        thread::spawn(body)
+    }
+
+    fn current() -> Handle<E> {
+        let execution = Execution::<E>::current();
+        execution.handle(execution.running())
+    }
+
+    #[track_caller]
+    fn park() {
+        thread::park::<E>(Location::caller(), None);
+    }
+
+    #[track_caller]
+    fn park_timeout(timeout: Duration) -> bool {
+        thread::park::<E>(Location::caller(), Some(timeout))
+    }
+
+    #[track_caller]
+    fn yield_now() {
+        if std::thread::panicking() {
+            return;
+        }
+        let execution = Execution::<E>::current();
+        let me = execution.running();
+        execution.begin_step(me);
+        {
+            let _published = execution.publish_yield(me, Location::caller());
+            E::pass_yielding(&execution, me);
+            execution.resume(me);
+        }
+        execution.leave_if_doomed(me);
+    }
+
+    #[track_caller]
+    fn spin_loop() {
+        <Self as Platform>::yield_now();
+    }
+
+    #[track_caller]
+    fn fence(order: Ordering) {
+        <E as Engine>::fence(order);
+    }
+
+    #[track_caller]
+    fn now() -> Duration {
+        let execution = Execution::<E>::current();
+        step(Location::caller(), &[reads::<E>(execution.clock())], None);
+        execution.time()
+    }
+
+    #[track_caller]
+    fn advance(duration: Duration) {
+        let execution = Execution::<E>::current();
+        step(Location::caller(), &[writes::<E>(execution.clock())], None);
+        execution.let_pass(duration);
+        E::changed(&execution);
+    }
+
+    fn choose(alternatives: usize) -> usize {
+        assert!(alternatives > 0, "there must be something to choose from");
+        if alternatives == 1 || std::thread::panicking() {
+            return 0;
+        }
+        <E as Engine>::choose(&Execution::<E>::current(), alternatives)
+    }
+
+    #[track_caller]
+    fn run_to_rest(bodies: Vec<Body>) -> Vec<End> {
+        run_to_rest::<E>(Location::caller(), bodies)
+    }
+}

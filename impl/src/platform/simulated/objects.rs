@@ -1,0 +1,412 @@
+//! The objects that wait: mutex, reader-writer lock, reference condition variable, region.
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::panic::Location;
+use std::time::Duration;
+
+use super::super::{PlatformCondvar, PlatformMutex, PlatformRwLock, Region as RegionTrait, Timeouts};
+use super::thread::{Woken, deadline, wait_for};
+use super::{Confined, Engine, Execution, Shape, object, reads, step, writes};
+
+/// A mutex.
+pub struct Mutex<E: Engine, T> {
+    object: E::Object,
+    held: Confined<E, bool>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached only through a guard, which one thread at a time has: `held` says so, and can be read and
+// set only by the threads of one execution, between whose steps nothing interferes. `T: Send` lets them take turns.
+unsafe impl<E: Engine, T: Send> Sync for Mutex<E, T> {}
+
+impl<E: Engine, T> fmt::Debug for Mutex<E, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mutex").finish_non_exhaustive()
+    }
+}
+
+impl<E: Engine, T> Mutex<E, T> {
+    fn is_free(&self) -> bool {
+        self.held.with(|held| !*held)
+    }
+
+    /// Takes the free lock; the step has been taken.
+    fn take(&self) -> MutexGuard<'_, E, T> {
+        self.held.with(|held| *held = true);
+        E::acquire(&self.object, 0);
+        MutexGuard { mutex: self, on_this_thread: PhantomData }
+    }
+
+    /// Gives the lock back; the step has been taken. Does nothing once the execution is over.
+    fn give_back(&self) {
+        if self.held.try_with(|held| *held = false).is_some() {
+            E::release(&self.object, 0);
+            E::changed(&Execution::current());
+        }
+    }
+}
+
+impl<E: Engine, T: Send> PlatformMutex<T> for Mutex<E, T> {
+    type Guard<'a>
+        = MutexGuard<'a, E, T>
+    where
+        T: 'a;
+
+    fn new(value: T) -> Self {
+        Self { object: object::<E>(Shape::CHANNEL), held: Confined::new(false), value: UnsafeCell::new(value) }
+    }
+
+    #[track_caller]
+    fn lock(&self) -> MutexGuard<'_, E, T> {
+        step(Location::caller(), &[writes::<E>(&self.object)], Some(&|| self.is_free()));
+        self.take()
+    }
+
+    #[track_caller]
+    fn try_lock(&self) -> Option<MutexGuard<'_, E, T>> {
+        step(Location::caller(), &[writes::<E>(&self.object)], None);
+        self.is_free().then(|| self.take())
+    }
+}
+
+/// Holding it is holding the lock.
+pub struct MutexGuard<'a, E: Engine, T> {
+    mutex: &'a Mutex<E, T>,
+    on_this_thread: PhantomData<*const ()>,
+}
+
+impl<E: Engine, T> Deref for MutexGuard<'_, E, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: the guard holds the lock.
+        unsafe { &*self.mutex.value.get() }
+    }
+}
+
+impl<E: Engine, T> DerefMut for MutexGuard<'_, E, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the guard holds the lock, and is borrowed exclusively.
+        unsafe { &mut *self.mutex.value.get() }
+    }
+}
+
+impl<E: Engine, T> Drop for MutexGuard<'_, E, T> {
+    #[track_caller]
+    fn drop(&mut self) {
+        // The lock is given back also if the thread is doomed at this very step.
+        let _give_back = OnDrop(|| self.mutex.give_back());
+        if Execution::<E>::try_current().is_some() {
+            step(Location::caller(), &[writes::<E>(&self.mutex.object)], None);
+        }
+    }
+}
+
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// A reader-writer lock.
+///
+/// Channel 0 carries what writers release, channel 1 what readers release: a reader is ordered after the writers before
+/// it, a writer after both, and readers are not ordered among each other.
+pub struct RwLock<E: Engine, T> {
+    object: E::Object,
+    holders: Confined<E, Holders>,
+    value: UnsafeCell<T>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holders {
+    Readers(usize),
+    Writer,
+}
+
+// SAFETY: as for `Mutex`, with `holders` in the place of `held`. Readers share the value: `T: Sync`.
+unsafe impl<E: Engine, T: Send + Sync> Sync for RwLock<E, T> {}
+
+const WRITERS: usize = 0;
+const READERS: usize = 1;
+
+impl<E: Engine, T: Send + Sync> PlatformRwLock<T> for RwLock<E, T> {
+    type ReadGuard<'a>
+        = RwLockReadGuard<'a, E, T>
+    where
+        T: 'a;
+    type WriteGuard<'a>
+        = RwLockWriteGuard<'a, E, T>
+    where
+        T: 'a;
+
+    fn new(value: T) -> Self {
+        Self {
+            object: object::<E>(Shape::TWO_CHANNELS),
+            holders: Confined::new(Holders::Readers(0)),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    #[track_caller]
+    fn read(&self) -> RwLockReadGuard<'_, E, T> {
+        let ready = || self.holders.with(|holders| *holders != Holders::Writer);
+        step(Location::caller(), &[writes::<E>(&self.object)], Some(&ready));
+        self.holders.with(|holders| {
+            *holders = match *holders {
+                Holders::Readers(count) => Holders::Readers(count + 1),
+                // Only a muted read gets here.
+                Holders::Writer => Holders::Readers(1),
+            };
+        });
+        E::acquire(&self.object, WRITERS);
+        RwLockReadGuard { lock: self, on_this_thread: PhantomData }
+    }
+
+    #[track_caller]
+    fn write(&self) -> RwLockWriteGuard<'_, E, T> {
+        let ready = || self.holders.with(|holders| *holders == Holders::Readers(0));
+        step(Location::caller(), &[writes::<E>(&self.object)], Some(&ready));
+        self.holders.with(|holders| *holders = Holders::Writer);
+        E::acquire(&self.object, WRITERS);
+        E::acquire(&self.object, READERS);
+        RwLockWriteGuard { lock: self, on_this_thread: PhantomData }
+    }
+}
+
+impl<E: Engine, T> RwLock<E, T> {
+    fn give_back(&self, channel: usize) {
+        let given = self.holders.try_with(|holders| {
+            *holders = match *holders {
+                Holders::Readers(count) => Holders::Readers(count.saturating_sub(1)),
+                Holders::Writer => Holders::Readers(0),
+            };
+        });
+        if given.is_some() {
+            E::release(&self.object, channel);
+            E::changed(&Execution::current());
+        }
+    }
+}
+
+/// Holding it is holding the lock for reading.
+pub struct RwLockReadGuard<'a, E: Engine, T> {
+    lock: &'a RwLock<E, T>,
+    on_this_thread: PhantomData<*const ()>,
+}
+
+impl<E: Engine, T> Deref for RwLockReadGuard<'_, E, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: the guard holds the lock for reading.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<E: Engine, T> Drop for RwLockReadGuard<'_, E, T> {
+    #[track_caller]
+    fn drop(&mut self) {
+        let _give_back = OnDrop(|| self.lock.give_back(READERS));
+        if Execution::<E>::try_current().is_some() {
+            step(Location::caller(), &[writes::<E>(&self.lock.object)], None);
+        }
+    }
+}
+
+/// Holding it is holding the lock for writing.
+pub struct RwLockWriteGuard<'a, E: Engine, T> {
+    lock: &'a RwLock<E, T>,
+    on_this_thread: PhantomData<*const ()>,
+}
+
+impl<E: Engine, T> Deref for RwLockWriteGuard<'_, E, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: the guard holds the lock for writing.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<E: Engine, T> DerefMut for RwLockWriteGuard<'_, E, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the guard holds the lock for writing, and is borrowed exclusively.
+        unsafe { &mut *self.lock.value.get() }
+    }
+}
+
+impl<E: Engine, T> Drop for RwLockWriteGuard<'_, E, T> {
+    #[track_caller]
+    fn drop(&mut self) {
+        let _give_back = OnDrop(|| self.lock.give_back(WRITERS));
+        if Execution::<E>::try_current().is_some() {
+            step(Location::caller(), &[writes::<E>(&self.lock.object)], None);
+        }
+    }
+}
+
+/// The reference condition variable.
+///
+/// The first half of a wait, one step, enters the waiter and releases the lock. The second half, one step, can be taken
+/// once the waiter has been notified and the lock is free, and takes the lock. A notification by itself orders nothing:
+/// what a waiter sees, it sees through the lock.
+///
+/// Under loom, waking a thread always orders what came before (loom offers no other way to wake one). That matters only
+/// for a notification without the lock while the lock is free: a race that this order hides is found by shuttle alone.
+pub struct Condvar<E: Engine> {
+    object: E::Object,
+    waiters: Confined<E, Waiters>,
+}
+
+#[derive(Default)]
+struct Waiters {
+    tickets: u64,
+    /// In the order of their waits.
+    waiting: Vec<(u64, Notified)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Notified {
+    NotYet,
+    Yes,
+}
+
+impl<E: Engine> Condvar<E> {
+    fn not_notified(&self) -> Vec<u64> {
+        self.waiters.with(|waiters| {
+            let not_yet = waiters.waiting.iter().filter(|(_, state)| *state == Notified::NotYet);
+            not_yet.map(|(ticket, _)| *ticket).collect()
+        })
+    }
+
+    fn wait_until<'a, T>(
+        &self,
+        location: &'static Location<'static>,
+        guard: MutexGuard<'a, E, T>,
+        timeout: Option<Duration>,
+    ) -> (MutexGuard<'a, E, T>, Woken) {
+        let mutex = guard.mutex;
+        std::mem::forget(guard);
+        let execution = Execution::<E>::current();
+        let first_half = [writes::<E>(&self.object), writes::<E>(&mutex.object), reads::<E>(execution.clock())];
+        let reads_clock = timeout.is_some() && execution.profile().timeouts == Timeouts::Clocked;
+        {
+            let give_back = OnDrop(|| mutex.give_back());
+            step(location, &first_half[..if reads_clock { 3 } else { 2 }], None);
+            drop(give_back);
+        }
+        let deadline = timeout.map(|timeout| deadline(&execution, timeout));
+        let ticket = self.waiters.with(|waiters| {
+            waiters.tickets += 1;
+            waiters.waiting.push((waiters.tickets, Notified::NotYet));
+            waiters.tickets
+        });
+        let waiting = Waiting { condvar: self, ticket };
+        let notified = || waiting.state() == Some(Notified::Yes);
+        let woken = wait_for::<E>(location, [&mutex.object, &self.object], &|| mutex.is_free(), &notified, deadline);
+        drop(waiting);
+        (mutex.take(), woken)
+    }
+}
+
+/// A waiter that leaves the list when it goes on, also by an unwind.
+struct Waiting<'a, E: Engine> {
+    condvar: &'a Condvar<E>,
+    ticket: u64,
+}
+
+impl<E: Engine> Waiting<'_, E> {
+    fn state(&self) -> Option<Notified> {
+        self.condvar
+            .waiters
+            .with(|waiters| waiters.waiting.iter().find(|(ticket, _)| *ticket == self.ticket).map(|(_, state)| *state))
+    }
+}
+
+impl<E: Engine> Drop for Waiting<'_, E> {
+    fn drop(&mut self) {
+        self.condvar.waiters.try_with(|waiters| waiters.waiting.retain(|(ticket, _)| *ticket != self.ticket));
+    }
+}
+
+impl<E: Engine> PlatformCondvar<E> for Condvar<E> {
+    fn new() -> Self {
+        Self { object: object::<E>(Shape::SILENT), waiters: Confined::new(Waiters::default()) }
+    }
+
+    #[track_caller]
+    fn wait<'a, T: Send + 'a>(&self, guard: MutexGuard<'a, E, T>) -> MutexGuard<'a, E, T> {
+        self.wait_until(Location::caller(), guard, None).0
+    }
+
+    #[track_caller]
+    fn wait_timeout<'a, T: Send + 'a>(
+        &self,
+        guard: MutexGuard<'a, E, T>,
+        timeout: Duration,
+    ) -> (MutexGuard<'a, E, T>, bool) {
+        let (guard, woken) = self.wait_until(Location::caller(), guard, Some(timeout));
+        (guard, woken == Woken::ByEvent)
+    }
+
+    #[track_caller]
+    fn notify_one(&self) {
+        step(Location::caller(), &[writes::<E>(&self.object)], None);
+        // The choice may be a scheduling point, and who is chosen may be gone after it.
+        loop {
+            let candidates = self.not_notified();
+            if candidates.is_empty() {
+                return;
+            }
+            let chosen = candidates[<E as super::super::Platform>::choose(candidates.len())];
+            let found = self.waiters.with(|waiters| {
+                let waiter =
+                    waiters.waiting.iter_mut().find(|(ticket, state)| *ticket == chosen && *state == Notified::NotYet);
+                waiter.map(|(_, state)| *state = Notified::Yes).is_some()
+            });
+            if found {
+                break;
+            }
+        }
+        E::changed(&Execution::current());
+    }
+
+    #[track_caller]
+    fn notify_all(&self) {
+        step(Location::caller(), &[writes::<E>(&self.object)], None);
+        self.waiters.with(|waiters| {
+            for (_, state) in &mut waiters.waiting {
+                *state = Notified::Yes;
+            }
+        });
+        E::changed(&Execution::current());
+    }
+}
+
+/// A conditional critical region.
+///
+/// Each action is ordered after all actions before it.
+pub struct Region<E: Engine, T> {
+    object: E::Object,
+    value: Confined<E, T>,
+}
+
+impl<E: Engine, T: Send> RegionTrait<T> for Region<E, T> {
+    fn new(value: T) -> Self {
+        Self { object: object::<E>(Shape::CHANNEL), value: Confined::new(value) }
+    }
+
+    /// The condition and the action must use nothing of the platform: they are one step.
+    #[track_caller]
+    fn when<R>(&self, ready: impl Fn(&T) -> bool, act: impl FnOnce(&mut T) -> R) -> R {
+        step(Location::caller(), &[writes::<E>(&self.object)], Some(&|| self.value.with(|value| ready(value))));
+        E::acquire(&self.object, 0);
+        let result = self.value.with(act);
+        E::release(&self.object, 0);
+        E::changed(&Execution::current());
+        result
+    }
+}

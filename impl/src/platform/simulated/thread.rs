@@ -1,0 +1,246 @@
+//! Threads: spawn, join, park, and running to rest.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::super::quiet;
+use super::super::{Body, End, Failure, Join, Race, Timeouts, Unpark};
+use super::{Confined, Doom, Engine, Execution, Object, ObjectId, Shape, step, writes};
+
+/// The payload with which a doomed thread leaves.
+pub struct Abandoned;
+
+/// What others know of a thread.
+pub(super) struct Shared<E: Engine> {
+    index: usize,
+    token: E::Object,
+    has_token: Confined<E, bool>,
+    end: E::Object,
+}
+
+impl<E: Engine> Shared<E> {
+    /// How many objects a thread has before it makes its first.
+    pub(super) const OBJECTS: u32 = 2;
+
+    pub(super) fn new(index: usize, execution: u64, first: ObjectId) -> Self {
+        Self {
+            index,
+            token: E::Object::new(first, Shape::CHANNEL),
+            has_token: Confined::of(execution, false),
+            end: E::Object::new(ObjectId { number: first.number + 1, ..first }, Shape::CHANNEL),
+        }
+    }
+}
+
+/// A handle by which a thread is unparked.
+pub struct Handle<E: Engine>(pub(super) Arc<Shared<E>>);
+
+impl<E: Engine> Clone for Handle<E> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<E: Engine> fmt::Debug for Handle<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "thread {}", self.0.index)
+    }
+}
+
+impl<E: Engine> Unpark for Handle<E> {
+    #[track_caller]
+    fn unpark(&self) {
+        let thread = &*self.0;
+        step(Location::caller(), &[writes::<E>(&thread.token)], None);
+        thread.has_token.with(|token| *token = true);
+        E::release(&thread.token, 0);
+        E::changed(&Execution::current());
+    }
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Woken {
+    ByEvent,
+    ByTime,
+    ByLuck,
+}
+
+/// A wait for an event of the objects that `touches` names, the clock's excepted, with an end in time if there is a
+/// `deadline`. `may_act` is what must hold in any case.
+pub(super) fn wait_for<E: Engine>(
+    location: &'static Location<'static>,
+    touches: [&E::Object; 2],
+    may_act: &dyn Fn() -> bool,
+    happened: &dyn Fn() -> bool,
+    deadline: Option<Duration>,
+) -> Woken {
+    let execution = Execution::<E>::current();
+    let me = execution.running();
+    let clocked = execution.profile().timeouts == Timeouts::Clocked;
+    let time_is_over = || deadline.is_some_and(|deadline| !clocked || execution.time() >= deadline);
+    let [first, second] = touches;
+    let one_object = std::ptr::eq(first, second);
+    let all = [
+        writes::<E>(first),
+        if one_object { super::reads::<E>(execution.clock()) } else { writes::<E>(second) },
+        super::reads::<E>(execution.clock()),
+    ];
+    let uses_clock = usize::from(deadline.is_some() && clocked);
+    let touches = &all[..uses_clock + if one_object { 1 } else { 2 }];
+    // Asked first, not once the attempt has been scheduled: a choice may be a scheduling point of its own.
+    if execution.has_spurious(me) && E::choose(&execution, 2) == 1 {
+        execution.spend_spurious(me);
+        step(location, touches, Some(may_act));
+        return if happened() { Woken::ByEvent } else { Woken::ByLuck };
+    }
+    step(location, touches, Some(&|| may_act() && (happened() || time_is_over())));
+    if happened() { Woken::ByEvent } else { Woken::ByTime }
+}
+
+/// When a timed wait that begins now is over, in one step that reads the clock.
+pub(super) fn deadline<E: Engine>(execution: &Execution<E>, timeout: Duration) -> Duration {
+    execution.time().saturating_add(timeout)
+}
+
+/// Waits for a token; returns whether it took one.
+pub(super) fn park<E: Engine>(location: &'static Location<'static>, timeout: Option<Duration>) -> bool {
+    let execution = Execution::<E>::current();
+    let Handle(me) = execution.handle(execution.running());
+    let deadline = timeout.map(|timeout| {
+        if execution.profile().timeouts == Timeouts::Clocked {
+            step(location, &[super::reads::<E>(execution.clock())], None);
+        }
+        deadline(&execution, timeout)
+    });
+    let has_token = || me.has_token.with(|token| *token);
+    let woken = wait_for::<E>(location, [&me.token, &me.token], &|| true, &has_token, deadline);
+    if woken == Woken::ByEvent {
+        me.has_token.with(|token| *token = false);
+        E::acquire(&me.token, 0);
+    }
+    woken == Woken::ByEvent
+}
+
+/// A handle by which a thread is joined.
+pub struct JoinHandle<E: Engine, T> {
+    thread: Arc<Shared<E>>,
+    value: Arc<Mutex<Option<T>>>,
+}
+
+impl<E: Engine, T: Send> Join<T> for JoinHandle<E, T> {
+    #[track_caller]
+    fn join(self) -> T {
+        let execution = Execution::<E>::current();
+        let index = self.thread.index;
+        step::<E>(Location::caller(), &[], Some(&|| execution.has_ended(index)));
+        E::acquire(&self.thread.end, 0);
+        let value = self.value.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        match value {
+            Some(value) => value,
+            None => match execution.take_end(index) {
+                End::Panicked(message) => panic!("the joined thread panicked: {message}"),
+                end => panic!("the joined thread did not return: {end:?}"),
+            },
+        }
+    }
+}
+
+pub(super) fn spawn<E: Engine, T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<E, T> {
+    let execution = Execution::<E>::current();
+    let value = Arc::new(Mutex::new(None));
+    let result = Arc::clone(&value);
+    let index = start(&execution, None, move || {
+        let value = body();
+        *result.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
+    });
+    let Handle(thread) = execution.handle(index);
+    JoinHandle { thread, value }
+}
+
+fn start<E: Engine>(execution: &Execution<E>, scope: Option<usize>, body: impl FnOnce() + Send + 'static) -> usize {
+    if !std::thread::panicking() {
+        execution.leave_if_doomed(execution.running());
+    }
+    E::admit(execution.thread_count());
+    let index = execution.enter(scope);
+    E::start(execution, index, Box::new(body));
+    index
+}
+
+/// What a coroutine does: the body of thread `index`, then its end.
+pub fn thread_body<E: Engine>(index: usize, body: Box<dyn FnOnce() + Send>) {
+    let execution = Execution::<E>::current();
+    execution.begin_thread(index);
+    let run = || {
+        execution.leave_if_doomed(index);
+        body();
+    };
+    let end = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(()) => End::Returned,
+        Err(payload) if payload.is::<Abandoned>() => doomed_end(&execution, index),
+        Err(payload) => match payload.downcast::<Race>() {
+            Ok(race) => {
+                execution.give_up_after_race(index);
+                End::Raced(*race)
+            }
+            Err(payload) => {
+                let message = quiet::message(&*payload);
+                if E::is_internal(&message) {
+                    execution.fail(Failure::Panic(message.clone()));
+                }
+                End::Panicked(message)
+            }
+        },
+    };
+    let Handle(shared) = execution.handle(index);
+    E::release(&shared.end, 0);
+    execution.end_thread(index, end);
+    E::ended(&execution, index);
+}
+
+fn doomed_end<E: Engine>(execution: &Execution<E>, index: usize) -> End {
+    match execution.doom_of(index) {
+        Some(Doom::Blocked) => End::Blocked,
+        Some(Doom::Abandoned) | None => End::Abandoned,
+    }
+}
+
+pub fn run_to_rest<E: Engine>(location: &'static Location<'static>, bodies: Vec<Body>) -> Vec<End> {
+    let execution = Execution::<E>::current();
+    let scope = execution.open_scope();
+    let indices: Vec<usize> = bodies.into_iter().map(|body| start(&execution, Some(scope), body)).collect();
+    step::<E>(location, &[], Some(&|| execution.scope_has_ended(scope)));
+    indices
+        .into_iter()
+        .map(|index| {
+            let Handle(thread) = execution.handle(index);
+            E::acquire(&thread.end, 0);
+            execution.take_end(index)
+        })
+        .collect()
+}
+
+/// The body of a search: runs `body` as thread 0, then waits for what it left behind.
+pub fn settle<E: Engine>(execution: &Execution<E>, body: impl FnOnce()) {
+    let first = execution.enter(None);
+    execution.begin_thread(first);
+    execution.make_clock(super::object::<E>(Shape::SILENT));
+    let failed = match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(()) => false,
+        Err(payload) if payload.is::<Abandoned>() => true,
+        Err(payload) => {
+            execution.fail(match payload.downcast::<Race>() {
+                Ok(race) => Failure::Race(*race),
+                Err(payload) => Failure::Panic(quiet::message(&*payload)),
+            });
+            true
+        }
+    };
+    execution.begin_settling(failed);
+    E::changed(execution);
+    step::<E>(Location::caller(), &[], Some(&|| execution.others_have_ended(first)));
+    execution.end_thread(first, End::Returned);
+}
