@@ -34,7 +34,7 @@ use std::ops::{Deref, DerefMut};
 
 use crate::cond::Cond;
 use crate::platform::{Arc, Atomic, AtomicInteger, Ordering, Platform, PlatformMutex, Std, TrackedCell};
-use crate::waiter::{Detached, Queue, Waiter, Waker};
+use crate::waiter::{AWAKE_AT_ONCE, Detached, Queue, Waiter};
 
 /// What the panic says when an unlocked mutex is unlocked.
 ///
@@ -148,10 +148,7 @@ impl RawMutex<Std> {
 impl<P: Platform> Default for RawMutex<P> {
     /// A new, unlocked mutex, on any platform.
     fn default() -> Self {
-        Self {
-            state: P::AtomicU32::new(0),
-            queue: P::Mutex::new(Queue::new()),
-        }
+        Self { state: P::AtomicU32::new(0), queue: P::Mutex::new(Queue::new()) }
     }
 }
 
@@ -159,11 +156,7 @@ impl<P: Platform> RawMutex<P> {
     /// Waits until the mutex is free and takes it. Everything before the `unlock` that freed it happens before.
     #[inline]
     pub fn lock(&self) {
-        if self
-            .state
-            .compare_exchange_weak(0, LOCKED, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
+        if self.state.compare_exchange_weak(0, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_err() {
             self.lock_contended();
         }
     }
@@ -173,10 +166,7 @@ impl<P: Platform> RawMutex<P> {
     pub fn try_lock(&self) -> bool {
         let mut state = self.state.load(Ordering::Relaxed);
         while state & LOCKED == 0 {
-            match self
-                .state
-                .compare_exchange_weak(state, state | LOCKED, Ordering::Acquire, Ordering::Relaxed)
-            {
+            match self.state.compare_exchange_weak(state, state | LOCKED, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => state = now,
             }
@@ -191,10 +181,7 @@ impl<P: Platform> RawMutex<P> {
     /// With [`UNLOCK_OF_UNLOCKED_MUTEX`], if the mutex is not locked.
     #[inline]
     pub fn unlock(&self) {
-        if let Err(state) = self
-            .state
-            .compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed)
-        {
+        if let Err(state) = self.state.compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed) {
             self.unlock_queued(state);
         }
     }
@@ -205,18 +192,15 @@ impl<P: Platform> RawMutex<P> {
             return;
         }
         loop {
-            let waiter = Waiter::new(0);
+            let waiter = Waiter::new();
             let mut queue = self.queue.lock();
             if self.take_or_mark() {
                 return;
             }
             // SAFETY: `in_line` keeps the rule of life: it ends only after the waiter was woken or withdrawn.
-            unsafe { queue.enlist(&waiter) };
+            unsafe { queue.enlist(&waiter, 0) };
             drop(queue);
-            let in_line = InLine {
-                mutex: self,
-                waiter: &waiter,
-            };
+            let in_line = InLine { mutex: self, waiter: &waiter };
             waiter.sleep();
             drop(in_line);
         }
@@ -229,12 +213,10 @@ impl<P: Platform> RawMutex<P> {
             return false;
         }
         for _ in 0..SPINS_MAX {
-            // Those in the queue have waited longer: do not spin past them.
-            match self.state.load(Ordering::Relaxed) {
-                0 if self.try_lock() => return true,
-                0 | LOCKED => P::spin_loop(),
-                _ => break,
+            if self.state.load(Ordering::Relaxed) & LOCKED == 0 && self.try_lock() {
+                return true;
             }
+            P::spin_loop();
         }
         false
     }
@@ -249,10 +231,7 @@ impl<P: Platform> RawMutex<P> {
             if wanted == state {
                 return false;
             }
-            match self
-                .state
-                .compare_exchange_weak(state, wanted, Ordering::Acquire, Ordering::Relaxed)
-            {
+            match self.state.compare_exchange_weak(state, wanted, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return free,
                 Err(now) => state = now,
             }
@@ -268,11 +247,10 @@ impl<P: Platform> RawMutex<P> {
         let next = queue.pop_front();
         // We hold the lock, and `QUEUED` changes only under the queue: nobody else writes this word now.
         // Release: what the critical section did happens before the next one.
-        self.state
-            .store(if queue.is_empty() { 0 } else { QUEUED }, Ordering::Release);
+        self.state.store(if queue.is_empty() { 0 } else { QUEUED }, Ordering::Release);
         drop(queue);
         if let Some(next) = next {
-            next.wake(Waker::Unlocker);
+            next.wake();
         }
     }
 
@@ -293,13 +271,13 @@ impl<P: Platform> RawMutex<P> {
     /// the mutex and by its unlock wakes the next.
     ///
     /// The waiters' threads will take this mutex once they are woken. Takes constant time, however many they are.
-    pub(crate) fn adopt_all(&self, mut waiters: Queue<P>) -> Option<Detached<P>> {
+    pub(crate) fn adopt_all(&self, mut waiters: Queue<P>) -> Queue<P> {
         let mut queue = self.queue.lock();
         if self.mark_if_locked() {
             queue.append(waiters);
-            return None;
+            return Queue::new();
         }
-        let first = waiters.pop_front();
+        let first = waiters.split_front(AWAKE_AT_ONCE);
         if !waiters.is_empty() {
             self.state.fetch_or(QUEUED, Ordering::Relaxed);
             queue.append(waiters);
@@ -314,10 +292,7 @@ impl<P: Platform> RawMutex<P> {
             if state & QUEUED != 0 {
                 return true;
             }
-            match self
-                .state
-                .compare_exchange_weak(state, state | QUEUED, Ordering::Relaxed, Ordering::Relaxed)
-            {
+            match self.state.compare_exchange_weak(state, state | QUEUED, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => state = now,
             }
@@ -345,7 +320,7 @@ struct InLine<'a, P: Platform> {
 impl<P: Platform> Drop for InLine<'_, P> {
     fn drop(&mut self) {
         // Not woken: an engine gives up this execution, and the thread unwinds out of its sleep.
-        if self.waiter.waker().is_none() && !self.mutex.withdraw(self.waiter) {
+        if !self.waiter.is_woken() && !self.mutex.withdraw(self.waiter) {
             self.waiter.outlast();
         }
         self.waiter.retire();
@@ -369,9 +344,7 @@ impl<P: Platform> Locker<P> for RawMutex<P> {
 impl<P: Platform> fmt::Debug for RawMutex<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state.load(Ordering::Relaxed);
-        f.debug_struct("RawMutex")
-            .field("locked", &(state & LOCKED != 0))
-            .finish_non_exhaustive()
+        f.debug_struct("RawMutex").field("locked", &(state & LOCKED != 0)).finish_non_exhaustive()
     }
 }
 
@@ -407,11 +380,7 @@ unsafe impl<T: ?Sized + Send, P: Platform> Sync for Mutex<T, P> {}
 impl<T> Mutex<T> {
     /// A new, unlocked mutex.
     pub const fn new(value: T) -> Self {
-        Self {
-            raw: RawMutex::new(),
-            watch: <Std as Platform>::Cell::<()>::new(()),
-            value: UnsafeCell::new(value),
-        }
+        Self { raw: RawMutex::new(), watch: <Std as Platform>::Cell::<()>::new(()), value: UnsafeCell::new(value) }
     }
 }
 
@@ -427,19 +396,13 @@ impl<T: ?Sized, P: Platform> Mutex<T, P> {
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T, P> {
         self.raw.lock();
-        MutexGuard {
-            mutex: self,
-            value: PhantomData,
-        }
+        MutexGuard { mutex: self, value: PhantomData }
     }
 
     /// Takes the mutex if it is free.
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T, P>> {
-        self.raw.try_lock().then(|| MutexGuard {
-            mutex: self,
-            value: PhantomData,
-        })
+        self.raw.try_lock().then(|| MutexGuard { mutex: self, value: PhantomData })
     }
 
     /// The value: `&mut self` says that nobody else has it.
@@ -451,11 +414,7 @@ impl<T: ?Sized, P: Platform> Mutex<T, P> {
 impl<T, P: Platform> From<T> for Mutex<T, P> {
     /// A new, unlocked mutex, on any platform.
     fn from(value: T) -> Self {
-        Self {
-            raw: RawMutex::default(),
-            watch: P::Cell::new(()),
-            value: UnsafeCell::new(value),
-        }
+        Self { raw: RawMutex::default(), watch: P::Cell::new(()), value: UnsafeCell::new(value) }
     }
 }
 
@@ -470,10 +429,7 @@ impl<T: ?Sized + fmt::Debug, P: Platform> fmt::Debug for Mutex<T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.try_lock() {
             Some(guard) => f.debug_struct("Mutex").field("value", &&*guard).finish(),
-            None => f
-                .debug_struct("Mutex")
-                .field("value", &format_args!("<locked>"))
-                .finish(),
+            None => f.debug_struct("Mutex").field("value", &format_args!("<locked>")).finish(),
         }
     }
 }
@@ -566,11 +522,7 @@ struct Holders {
 impl<P: Platform> Default for RwMutex<P> {
     /// A new, unlocked lock, on any platform.
     fn default() -> Self {
-        Self {
-            holders: Mutex::default(),
-            readers: Cond::default(),
-            writers: Cond::default(),
-        }
+        Self { holders: Mutex::default(), readers: Cond::default(), writers: Cond::default() }
     }
 }
 
@@ -579,8 +531,7 @@ impl<P: Platform> RwMutex<P> {
     pub fn lock(&self) {
         let mut holders = self.holders.lock();
         holders.writers_waiting += 1;
-        self.writers
-            .wait_while(&mut holders, |holders| holders.writing || holders.reading > 0);
+        self.writers.wait_while(&mut holders, |holders| holders.writing || holders.reading > 0);
         holders.writers_waiting -= 1;
         holders.writing = true;
     }
@@ -613,8 +564,7 @@ impl<P: Platform> RwMutex<P> {
             holders.readers_waiting += 1;
             let admissions = holders.admissions;
             // Whoever admits us counts us in.
-            self.readers
-                .wait_while(&mut holders, |holders| holders.admissions == admissions);
+            self.readers.wait_while(&mut holders, |holders| holders.admissions == admissions);
         } else {
             holders.reading += 1;
         }
@@ -656,9 +606,7 @@ impl<P: Platform> fmt::Debug for RwMutex<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut fields = f.debug_struct("RwMutex");
         if let Some(holders) = self.holders.try_lock() {
-            fields
-                .field("writing", &holders.writing)
-                .field("reading", &holders.reading);
+            fields.field("writing", &holders.writing).field("reading", &holders.reading);
         }
         fields.finish_non_exhaustive()
     }

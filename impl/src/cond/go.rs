@@ -106,10 +106,7 @@ impl<L: Locker> Cond<L> {
 impl<L: Locker<P>, P: Platform> Cond<L, P> {
     /// Like [`From`], with both of Go's counters at `ticket`: see [`selvedge::Cond`](crate::Cond::starting_at).
     pub fn starting_at(l: L, ticket: u32) -> Self {
-        Self {
-            l,
-            core: Core::starting_at(ticket),
-        }
+        Self { l, core: Core::starting_at(ticket) }
     }
 
     /// Takes a ticket, unlocks `l`, sleeps until the ticket is notified, and locks `l` again.
@@ -175,10 +172,7 @@ impl<L: Locker<P>, P: Platform> Cond<L, P> {
 impl<L: Locker<P>, P: Platform> From<L> for Cond<L, P> {
     /// A condition variable for a lock, on any platform.
     fn from(l: L) -> Self {
-        Self {
-            l,
-            core: Core::default(),
-        }
+        Self { l, core: Core::default() }
     }
 }
 
@@ -191,9 +185,6 @@ impl<L: Locker<P> + Default, P: Platform> Default for Cond<L, P> {
 
 impl<L: fmt::Debug, P: Platform> fmt::Debug for Cond<L, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cond")
-            .field("l", &self.l)
-            .field("core", &self.core)
-            .finish()
+        f.debug_struct("Cond").field("l", &self.l).field("core", &self.core).finish()
     }
 }

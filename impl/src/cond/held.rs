@@ -120,10 +120,7 @@ impl<'l, T: ?Sized> StdGuard<'l, T> {
     ///
     /// `guard` must be `mutex`'s: a wait lets go of the first and takes the second.
     pub fn new(mutex: &'l host::Mutex<T>, guard: host::MutexGuard<'l, T>) -> Self {
-        Self {
-            mutex,
-            guard: Some(guard),
-        }
+        Self { mutex, guard: Some(guard) }
     }
 
     /// std's guard again.

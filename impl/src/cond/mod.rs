@@ -13,26 +13,29 @@ use std::time::Duration;
 pub use self::held::{Held, StdGuard};
 use crate::lock::RawMutex;
 use crate::platform::{Atomic, Ordering, Platform, PlatformMutex, Std};
-use crate::waiter::{Queue, Waiter, Waker};
+use crate::waiter::{AWAKE_AT_ONCE, Queue, Waiter};
 
 /// A condition variable with the semantics of Go's `sync.Cond`.
 ///
 pub struct Cond<P: Platform = Std> {
     /// Whether somebody stands in line. Changed only under `line`; read without it on the fast path.
     anyone: P::AtomicBool,
+    /// Who has been woken must take the lock of the line: a notifier is moving waiters into the queue of a mutex, or
+    /// `Line::rest` is not empty. Changed only under `line`.
+    errand: P::AtomicBool,
     line: P::Mutex<Line<P>>,
 }
 
 /// The waiters, and the tickets by which they stand.
 ///
-/// **Invariant.** The tickets in `queue` ascend; the first of them is `notify`, and all are below `wait`. If nobody
-/// stands in line, `notify == wait`.
+/// **Invariant.** The tickets in `queue` ascend, and all are below `wait`. The first of them is Go's `notify`; if nobody
+/// stands in line, that is `wait`.
 struct Line<P: Platform> {
     queue: Queue<P>,
+    /// Those that a broadcast has notified and not woken. Everybody who is woken wakes the next of them.
+    rest: Queue<P>,
     /// The next ticket to hand out.
     wait: u64,
-    /// The oldest ticket that can still be notified. Every ticket below was notified or abandoned.
-    notify: u64,
     /// The one mutex of ours that all waiters in line hold while they are awake; null if there is no such mutex.
     ///
     /// # Safety
@@ -51,6 +54,7 @@ impl Cond<Std> {
     pub const fn new() -> Self {
         Self {
             anyone: <Std as Platform>::AtomicBool::new(false),
+            errand: <Std as Platform>::AtomicBool::new(false),
             line: <Std as Platform>::Mutex::<Line<Std>>::new(Line::new(0)),
         }
     }
@@ -69,6 +73,7 @@ impl<P: Platform> Cond<P> {
     pub fn starting_at(ticket: u32) -> Self {
         Self {
             anyone: P::AtomicBool::new(false),
+            errand: P::AtomicBool::new(false),
             line: P::Mutex::new(Line::new(ticket.into())),
         }
     }
@@ -132,22 +137,22 @@ impl<P: Platform> Cond<P> {
     /// Go's counters: `wait`, the next ticket, and `notify`, the oldest that can still be notified.
     pub fn tickets(&self) -> (u32, u32) {
         let line = self.line.lock();
-        (line.wait as u32, line.notify as u32)
+        (line.wait as u32, line.notify() as u32)
     }
 
     #[cold]
     fn signal_one(&self) {
         let mut line = self.line.lock();
         let Some(waiter) = line.queue.pop_front() else { return };
-        self.advance_notify(&mut line);
+        self.note_leaving(&line);
         // SAFETY: the line is locked, and `waiter` is not woken here.
         let asleep = match unsafe { line.mutex() } {
-            Some(mutex) => mutex.adopt(waiter),
+            Some(mutex) => self.moving(&line, || mutex.adopt(waiter)),
             None => Some(waiter),
         };
         drop(line);
         if let Some(waiter) = asleep {
-            waiter.wake(Waker::Notifier);
+            waiter.wake();
         }
     }
 
@@ -158,19 +163,19 @@ impl<P: Platform> Cond<P> {
         if waiters.is_empty() {
             return;
         }
-        self.advance_notify(&mut line);
+        self.note_leaving(&line);
         // SAFETY: the line is locked, and `waiters` are not woken here.
         if let Some(mutex) = unsafe { line.mutex() } {
-            let first = mutex.adopt_all(waiters);
-            drop(line);
-            if let Some(waiter) = first {
-                waiter.wake(Waker::Notifier);
-            }
+            waiters = self.moving(&line, || mutex.adopt_all(waiters));
         } else {
-            drop(line);
-            while let Some(waiter) = waiters.pop_front() {
-                waiter.wake(Waker::Notifier);
-            }
+            // Those that are left from an earlier broadcast go first.
+            line.rest.append(waiters);
+            waiters = line.rest.split_front(AWAKE_AT_ONCE);
+            self.errand.store(!line.rest.is_empty(), Ordering::Release);
+        }
+        drop(line);
+        while let Some(waiter) = waiters.pop_front() {
+            waiter.wake();
         }
     }
 
@@ -186,9 +191,9 @@ impl<P: Platform> Cond<P> {
         deadline: Option<Duration>,
     ) -> Result<(), TimedOut> {
         let mutex = held.raw_mutex();
+        let waiter = Waiter::new();
         let mut line = self.line.lock();
         let ticket = line.wait;
-        let waiter = Waiter::new(ticket);
         if line.queue.is_empty() {
             line.mutex = mutex.map_or(ptr::null(), ptr::from_ref);
             self.anyone.store(true, Ordering::Relaxed);
@@ -197,21 +202,37 @@ impl<P: Platform> Cond<P> {
         }
         line.wait += 1;
         // SAFETY: `in_line` keeps the rule of life: it ends only after the waiter was woken or taken out.
-        unsafe { line.queue.enlist(&waiter) };
+        unsafe { line.queue.enlist(&waiter, ticket) };
         drop(line);
-        let in_line = InLine {
-            cond: self,
-            mutex,
-            ticket,
-            waiter: &waiter,
-            left: Cell::new(false),
-        };
+        let in_line = InLine { cond: self, mutex, ticket, waiter: &waiter, left: Cell::new(false) };
         held.unlocked(|| in_line.sleep(deadline))
     }
 
-    /// Sets `notify`, and what the fast path reads, after waiters left the line.
-    fn advance_notify(&self, line: &mut Line<P>) {
-        line.notify = line.queue.first_ticket().unwrap_or(line.wait);
+    /// Moves waiters into the queue of a mutex that they keep alive. The caller holds the line.
+    fn moving<R>(&self, line: &Line<P>, body: impl FnOnce() -> R) -> R {
+        self.errand.store(true, Ordering::Relaxed);
+        let result = body();
+        // Release: to see this is to know that we no longer touch the mutex.
+        self.errand.store(!line.rest.is_empty(), Ordering::Release);
+        result
+    }
+
+    /// What a waiter does first when it has been woken: sees a notifier off, and wakes one of the rest.
+    fn run_errand(&self) {
+        if !self.errand.load(Ordering::Acquire) {
+            return;
+        }
+        let mut line = self.line.lock();
+        let next = line.rest.pop_front();
+        self.errand.store(!line.rest.is_empty(), Ordering::Release);
+        drop(line);
+        if let Some(next) = next {
+            next.wake();
+        }
+    }
+
+    /// Tells the fast path, after waiters left the line.
+    fn note_leaving(&self, line: &Line<P>) {
         if line.queue.is_empty() {
             self.anyone.store(false, Ordering::Relaxed);
         }
@@ -221,10 +242,7 @@ impl<P: Platform> Cond<P> {
 impl<P: Platform> fmt::Debug for Cond<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (wait, notify) = self.tickets();
-        f.debug_struct("Cond")
-            .field("wait", &wait)
-            .field("notify", &notify)
-            .finish()
+        f.debug_struct("Cond").field("wait", &wait).field("notify", &notify).finish()
     }
 }
 
@@ -242,12 +260,12 @@ impl std::error::Error for TimedOut {}
 
 impl<P: Platform> Line<P> {
     const fn new(ticket: u64) -> Self {
-        Self {
-            queue: Queue::new(),
-            wait: ticket,
-            notify: ticket,
-            mutex: ptr::null(),
-        }
+        Self { queue: Queue::new(), rest: Queue::new(), wait: ticket, mutex: ptr::null() }
+    }
+
+    /// The oldest ticket that can still be notified: every ticket below was notified or abandoned.
+    fn notify(&self) -> u64 {
+        self.queue.first_ticket().unwrap_or(self.wait)
     }
 
     /// The one mutex of ours that all in line hold while they are awake, if there is such a mutex.
@@ -274,19 +292,17 @@ struct InLine<'a, P: Platform> {
 impl<P: Platform> InLine<'_, P> {
     /// Sleeps until the ticket is notified, or abandons it at the deadline.
     fn sleep(&self, deadline: Option<Duration>) -> Result<(), TimedOut> {
-        let waker = match deadline {
+        match deadline {
             None => self.waiter.sleep(),
-            Some(deadline) => match self.waiter.sleep_until(deadline) {
-                Some(waker) => waker,
-                None if self.abandon() => return Err(TimedOut),
-                None => self.waiter.oversleep(),
-            },
-        };
-        if waker == Waker::Unlocker {
-            // The notifier that moved us may still be busy with the mutex, which we keep alive for it. It holds the
-            // lock of the line meanwhile.
-            drop(self.cond.line.lock());
+            Some(deadline) if !self.waiter.sleep_until(deadline) => {
+                if self.abandon() {
+                    return Err(TimedOut);
+                }
+                self.waiter.oversleep();
+            }
+            Some(_) => {}
         }
+        self.cond.run_errand();
         self.left.set(true);
         Ok(())
     }
@@ -294,12 +310,12 @@ impl<P: Platform> InLine<'_, P> {
     /// Gives up the ticket, unless it was notified already. Returns whether it was given up.
     fn abandon(&self) -> bool {
         let mut line = self.cond.line.lock();
-        if self.ticket < line.notify {
+        if self.ticket < line.notify() {
             return false;
         }
         // SAFETY: whose ticket was not notified stands in line.
         unsafe { line.queue.unlink(self.waiter) };
-        self.cond.advance_notify(&mut line);
+        self.cond.note_leaving(&line);
         self.left.set(true);
         true
     }
@@ -307,8 +323,8 @@ impl<P: Platform> InLine<'_, P> {
     /// Leaves, wherever the waiter stands.
     fn withdraw(&self) {
         let mut line = self.cond.line.lock();
-        let found = line.queue.find_and_remove(self.waiter);
-        self.cond.advance_notify(&mut line);
+        let found = line.queue.find_and_remove(self.waiter) || line.rest.find_and_remove(self.waiter);
+        self.cond.note_leaving(&line);
         drop(line);
         if !found && !self.mutex.is_some_and(|mutex| mutex.withdraw(self.waiter)) {
             self.waiter.outlast();

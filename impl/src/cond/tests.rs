@@ -32,12 +32,7 @@ impl Waiters {
 
     fn starting_at(ticket: u32) -> Self {
         let (wake, woken) = mpsc::channel();
-        Self {
-            cond: Arc::new(Cond::starting_at(ticket)),
-            lock: Arc::default(),
-            woken,
-            wake,
-        }
+        Self { cond: Arc::new(Cond::starting_at(ticket)), lock: Arc::default(), woken, wake }
     }
 
     /// Starts a waiter and returns once it has its ticket.
@@ -210,10 +205,8 @@ fn notifications_and_timeouts_at_once() {
             thread::sleep(Duration::from_micros(20));
         }
     });
-    let (notified, timed_out) = (
-        notified.into_inner().expect("unpoisoned"),
-        timed_out.into_inner().expect("unpoisoned"),
-    );
+    let (notified, timed_out) =
+        (notified.into_inner().expect("unpoisoned"), timed_out.into_inner().expect("unpoisoned"));
     assert_eq!(notified + timed_out, 3 * ROUNDS);
     assert!(notified <= ROUNDS, "{ROUNDS} signals woke {notified}");
     assert_eq!(cond.tickets(), (3 * ROUNDS, 3 * ROUNDS));
@@ -233,10 +226,7 @@ fn one_deadline_covers_the_whole_loop() {
             }
         });
         let mut guard = lock.lock();
-        assert_eq!(
-            cond.wait_timeout_while(&mut guard, AT_ONCE * 5, |waiting| *waiting),
-            Err(TimedOut)
-        );
+        assert_eq!(cond.wait_timeout_while(&mut guard, AT_ONCE * 5, |waiting| *waiting), Err(TimedOut));
         drop(guard);
         let go = go::Cond::new(RawMutex::new());
         go.l.lock();
