@@ -32,7 +32,6 @@ mod diagnostic;
 mod grammar;
 pub mod oracle;
 mod print;
-pub mod corpus;
 pub mod program;
 mod resolve;
 mod source;
