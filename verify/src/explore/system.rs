@@ -442,15 +442,6 @@ impl<'a, S: Spec> System<'a, S> {
             + self.loads.capacity() * size_of::<((u32, i64), u32)>()
     }
 
-    pub(super) fn dbg(&self) -> String {
-        format!(
-            "specs {} standings {} memories {} turns {}",
-            self.specs.values.len(),
-            self.standings.values.len(),
-            self.memories.values.len(),
-            self.turns.len()
-        )
-    }
     fn next(&self, standing: u32) -> &Next {
         self.nexts[standing as usize].as_ref().expect("worked out when the standing was numbered")
     }
