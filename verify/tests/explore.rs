@@ -5,8 +5,8 @@ mod sketch;
 
 use std::collections::BTreeSet;
 
-use selvedge_model::cond::CondSpec;
 use selvedge_model::Spec;
+use selvedge_model::cond::CondSpec;
 use selvedge_verify::explore::{Exploration, Limits, Reduction, describe, explore};
 use selvedge_verify::litmus::Program;
 use sketch::Sketch;
@@ -17,16 +17,30 @@ fn limits(reduction: Reduction) -> Limits {
 
 #[test]
 fn tmp_big() {
-    for (w, s) in [(1,1),(2,2),(3,3),(4,4)] {
-    let mut sketch = Sketch::cond(&[]).plain("n", 0);
-    for index in 0..w { sketch = sketch.thread(&format!("W{index}"), &["lock", "wait-while n == 0", "n += -1", "unlock"]); }
-    for index in 0..s { sketch = sketch.thread(&format!("S{index}"), &["lock", "n += 1", "unlock", "signal"]); }
-    let program = sketch.program::<CondSpec>();
-    for reduction in [Reduction::Commuting, Reduction::None] {
-        if w == 4 && reduction == Reduction::None { continue; }
-        let start = std::time::Instant::now();
-        let found = explore(&CondSpec::default(), &program, &limits(reduction)).unwrap();
-        println!("{w} {reduction:?} {} {} {} {} {:?} {}", found.states, found.transitions, found.depth, found.outcomes.len(), start.elapsed(), found.bytes_per_state);
-    }
+    for (w, s) in [(1, 1), (2, 2), (3, 3), (4, 4)] {
+        let mut sketch = Sketch::cond(&[]).plain("n", 0);
+        for index in 0..w {
+            sketch = sketch.thread(&format!("W{index}"), &["lock", "wait-while n == 0", "n += -1", "unlock"]);
+        }
+        for index in 0..s {
+            sketch = sketch.thread(&format!("S{index}"), &["lock", "n += 1", "unlock", "signal"]);
+        }
+        let program = sketch.program::<CondSpec>();
+        for reduction in [Reduction::Commuting, Reduction::None] {
+            if w == 4 && reduction == Reduction::None {
+                continue;
+            }
+            let start = std::time::Instant::now();
+            let found = explore(&CondSpec::default(), &program, &limits(reduction)).unwrap();
+            println!(
+                "{w} {reduction:?} {} {} {} {} {:?} {}",
+                found.states,
+                found.transitions,
+                found.depth,
+                found.outcomes.len(),
+                start.elapsed(),
+                found.bytes_per_state
+            );
+        }
     }
 }
