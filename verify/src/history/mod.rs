@@ -1,5 +1,7 @@
 //! What was seen: calls, returns and variable accesses, in order, and who was left blocked.
 
+pub mod jsonl;
+
 use std::fmt;
 
 use crate::litmus::{ThreadIndex, Value, VariableIndex};
