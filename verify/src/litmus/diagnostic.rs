@@ -27,22 +27,22 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(super) fn new(message: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
         Diagnostic { message: message.into(), span, label: label.into(), related: None, help: None }
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    pub(super) fn maybe_help(mut self, help: Option<String>) -> Self {
+    pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help;
         self
     }
 
     /// Points at a second place.
-    pub(super) fn and(mut self, span: Span, label: impl Into<String>) -> Self {
+    pub(crate) fn and(mut self, span: Span, label: impl Into<String>) -> Self {
         self.related = Some((span, label.into()));
         self
     }
@@ -80,7 +80,7 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    pub(super) fn new(name: &str, text: &str, mut problems: Vec<Diagnostic>) -> Self {
+    pub(crate) fn new(name: &str, text: &str, mut problems: Vec<Diagnostic>) -> Self {
         assert!(!problems.is_empty(), "an error says what is wrong");
         problems.sort_by_key(|problem| problem.span.start);
         let stopped = problems.len() > PROBLEMS_MAX;
@@ -134,7 +134,7 @@ impl Diagnostics {
 const STOPPED: &str = "and more: too many problems to list";
 
 /// The line of a place, from 1.
-pub(super) fn line_of(text: &str, offset: usize) -> usize {
+pub(crate) fn line_of(text: &str, offset: usize) -> usize {
     text[..offset].matches('\n').count() + 1
 }
 
