@@ -7,13 +7,14 @@ use std::cell::Cell;
 use std::fmt;
 use std::mem;
 use std::ops::DerefMut;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 use std::time::Duration;
 
 pub use self::held::{Held, StdGuard};
 use crate::lock::RawMutex;
 use crate::platform::{Atomic, Ordering, Platform, PlatformMutex, Std};
-use crate::waiter::{AWAKE_AT_ONCE, Queue, Waiter};
+use crate::waiter::{Queue, Waiter, awake_at_once};
 
 /// A condition variable with the semantics of Go's `sync.Cond`.
 ///
@@ -170,7 +171,7 @@ impl<P: Platform> Cond<P> {
         } else {
             // Those that are left from an earlier broadcast go first.
             line.rest.append(waiters);
-            waiters = line.rest.split_front(AWAKE_AT_ONCE);
+            waiters = line.rest.split_front(awake_at_once::<P>());
             self.errand.store(!line.rest.is_empty(), Ordering::Release);
         }
         drop(line);
@@ -205,7 +206,11 @@ impl<P: Platform> Cond<P> {
         unsafe { line.queue.enlist(&waiter, ticket) };
         drop(line);
         let in_line = InLine { cond: self, mutex, ticket, waiter: &waiter, left: Cell::new(false) };
-        held.unlocked(|| in_line.sleep(deadline))
+        catch_unwind(AssertUnwindSafe(|| held.unlocked(|| in_line.sleep(deadline)))).unwrap_or_else(|panic| {
+            // The lock could not be let go. Leave now: once we unwind we may not be able to wait.
+            in_line.withdraw();
+            resume_unwind(panic)
+        })
     }
 
     /// Moves waiters into the queue of a mutex that they keep alive. The caller holds the line.
@@ -320,24 +325,32 @@ impl<P: Platform> InLine<'_, P> {
         true
     }
 
-    /// Leaves, wherever the waiter stands.
+    /// Leaves if it has not left, wherever the waiter stands.
     fn withdraw(&self) {
+        if self.left.get() {
+            return;
+        }
         let mut line = self.cond.line.lock();
         let found = line.queue.find_and_remove(self.waiter) || line.rest.find_and_remove(self.waiter);
         self.cond.note_leaving(&line);
         drop(line);
         if !found && !self.mutex.is_some_and(|mutex| mutex.withdraw(self.waiter)) {
             self.waiter.outlast();
+            // Others may count on us, as on everybody who has been woken.
+            self.cond.run_errand();
+            if let Some(mutex) = self.mutex {
+                mutex.lock();
+                mutex.unlock();
+            }
         }
+        self.left.set(true);
     }
 }
 
 impl<P: Platform> Drop for InLine<'_, P> {
     fn drop(&mut self) {
-        // It has not left if the lock could not be released, or if an engine gives up an execution: we are unwinding.
-        if !self.left.get() {
-            self.withdraw();
-        }
+        // It has not left if an engine gives up an execution: the thread unwinds out of its sleep.
+        self.withdraw();
         self.waiter.retire();
     }
 }
