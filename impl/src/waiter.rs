@@ -102,8 +102,7 @@ impl<P: Platform> Waiter<P> {
         if self.commit() {
             let mut strangers = 0;
             loop {
-                let left = deadline.saturating_sub(P::now());
-                if left.is_zero() || !P::park_timeout(left) || self.is_woken() {
+                if !P::park_until(deadline) || self.is_woken() {
                     break;
                 }
                 strangers += 1;

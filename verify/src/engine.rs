@@ -80,7 +80,7 @@ pub struct Budget {
     pub executions: u64,
     /// Wall time at most. A guard: verdicts are meant to depend on the executions alone.
     pub duration: Duration,
-    /// For loom: preemptions at most; `None` for no bound.
+    /// For the engines that enumerate: preemptions at most; `None` for no bound.
     pub preemptions: Option<usize>,
     /// For PCT: the number of priority change points, plus one.
     pub pct_depth: usize,
@@ -117,12 +117,10 @@ impl Profile {
     /// The budget that the profile gives an engine.
     pub fn budget(self, engine: Engine, seed: u64) -> Budget {
         let (executions, preemptions) = match (self, engine) {
-            (Profile::Quick, Engine::Loom) => (20_000, Some(2)),
-            (Profile::Quick, Engine::Dfs) => (50_000, None),
-            (Profile::Quick, Engine::Threads) => (20, None),
-            (Profile::Quick, _) => (1_500, None),
-            (Profile::Full, Engine::Loom) => (5_000_000, None),
-            (Profile::Full, Engine::Dfs) => (5_000_000, None),
+            (Profile::Quick, Engine::Loom | Engine::Dfs) => (2_000, Some(2)),
+            (Profile::Quick, Engine::Threads) => (4, None),
+            (Profile::Quick, _) => (300, None),
+            (Profile::Full, Engine::Loom | Engine::Dfs) => (2_000_000, Some(8)),
             (Profile::Full, Engine::Threads) => (500, None),
             (Profile::Full, _) => (200_000, None),
         };

@@ -297,7 +297,7 @@ impl<P: Platform> TicketCond<P> {
                 P::park();
                 continue;
             };
-            let unparked = P::park_timeout(deadline.saturating_sub(P::now()));
+            let unparked = P::park_until(deadline);
             if unparked {
                 continue;
             }

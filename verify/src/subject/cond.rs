@@ -6,7 +6,7 @@ use std::time::Duration;
 use selvedge::platform::{Loom, Platform, Shuttle, Std, host};
 use selvedge::{RawMutex, RwMutex, go};
 use selvedge_model::Thread;
-use selvedge_model::cond::{CondSpec, Locker, Op, Ret, Which};
+use selvedge_model::cond::{CondSpec, Locker, Op, Ret, Timeouts, Which};
 
 use super::locker::Side;
 use super::{Stop, Subject, Variant};
@@ -55,6 +55,15 @@ fn refuse_copies(program: &Program<Op>) -> Result<(), String> {
     if program.ops().any(copies) { Err(NO_COPY.to_owned()) } else { Ok(()) }
 }
 
+/// A program with clocked timeouts says when time passes; a real clock does not listen.
+fn refuse_standing_clocks<P: Platform>(spec: &CondSpec, program: &Program<Op>) -> Result<(), String> {
+    let is_timed = program.ops().any(|op| matches!(op, Op::WaitTimeout { .. }));
+    if is_timed && spec.timeouts == Timeouts::Clocked && !P::VIRTUAL_TIME {
+        return Err("the program moves a virtual clock, and real clocks move by themselves".to_owned());
+    }
+    Ok(())
+}
+
 /// Our condition variable, used as Go's is.
 pub enum Ours<P: Platform> {
     /// With a mutex.
@@ -101,8 +110,9 @@ impl<P: Platform> Subject<CondSpec> for Ours<P> {
         })
     }
 
-    fn supports(_: &CondSpec, program: &Program<Op>) -> Result<(), String> {
-        refuse_copies(program)
+    fn supports(spec: &CondSpec, program: &Program<Op>) -> Result<(), String> {
+        refuse_copies(program)?;
+        refuse_standing_clocks::<P>(spec, program)
     }
 
     fn perform<'a>(&'a self, _: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
@@ -166,8 +176,9 @@ impl<P: Platform> Subject<CondSpec> for Ticket<P> {
         Ok(Ticket { cond: TicketCond::new(bug, wait, notify), side: side(spec) })
     }
 
-    fn supports(_: &CondSpec, program: &Program<Op>) -> Result<(), String> {
-        refuse_copies(program)
+    fn supports(spec: &CondSpec, program: &Program<Op>) -> Result<(), String> {
+        refuse_copies(program)?;
+        refuse_standing_clocks::<P>(spec, program)
     }
 
     fn perform<'a>(&'a self, thread: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
@@ -239,8 +250,9 @@ impl<C: GuardedCond> Subject<CondSpec> for Guarded<C> {
         Ok(Guarded(C::new()))
     }
 
-    fn supports(_: &CondSpec, program: &Program<Op>) -> Result<(), String> {
+    fn supports(spec: &CondSpec, program: &Program<Op>) -> Result<(), String> {
         refuse_copies(program)?;
+        refuse_standing_clocks::<C::Platform>(spec, program)?;
         for thread in &program.threads {
             let mut is_held = false;
             for op in thread.statements.iter().filter_map(Statement::op) {
@@ -353,7 +365,7 @@ pub fn system() -> System<CondSpec> {
     let ticket = Drivers::everywhere::<Ticket<Loom>, Ticket<Shuttle>, Ticket<Std>>();
     let mut system = System::new("cond", litmus::corpus::COND)
         .primitive("cond", Drivers::everywhere::<Ours<Loom>, Ours<Shuttle>, Ours<Std>>())
-        .primitive("ticket", ticket)
+        .primitive("ticket", Drivers::NONE.loom::<Ticket<Loom>>().shuttle::<Ticket<Shuttle>>())
         .canary("sleepless", "wait does not wait: it releases the lock and takes it again", ticket.variant(bug::SLEEPLESS))
         .peer(
             "std",

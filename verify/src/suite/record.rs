@@ -231,9 +231,9 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
         (if is_reference { Verdict::Error } else { Verdict::Fail }, violation.sentence.clone())
     } else if let Some(reason) = &findings.unjudged {
         (Verdict::Inconclusive, reason.clone())
-    } else if let (1.., Some(reason)) = &findings.truncated {
+    } else if let (1.., Some(reason), false) = (findings.truncated.0, &findings.truncated.1, is_reference) {
         (Verdict::Inconclusive, format!("{} executions without an outcome: {reason}", findings.truncated.0))
-    } else if is_exhaustive && !findings.complete {
+    } else if is_exhaustive && !findings.complete && !is_reference {
         (Verdict::Inconclusive, findings.stopped.clone().unwrap_or_else(|| "it stopped early".into()))
     } else if is_reference && missed > 0 {
         let all = target.allowed.outcomes.len();
@@ -272,15 +272,15 @@ fn technique<S: Spec>(engine: Engine, run: &Run<S>, findings: &Findings<S>) -> S
     let budget = &run.budget;
     let all = if findings.complete { "all " } else { "" };
     match engine {
-        Engine::Loom => {
+        Engine::Loom | Engine::Dfs => {
             let bound = match budget.preemptions {
                 Some(1) => "up to 1 preemption".to_owned(),
                 Some(preemptions) => format!("up to {preemptions} preemptions"),
                 None => "no preemption bound".to_owned(),
             };
-            format!("loom, {mode}, {bound}, {all}{executions} executions")
+            let name = if engine == Engine::Loom { "loom" } else { "depth-first" };
+            format!("{name}, {mode}, {bound}, {all}{executions} executions")
         }
-        Engine::Dfs => format!("depth-first, {mode}, {all}{executions} executions"),
         Engine::Random => format!("random, {mode}, {executions} executions, seed {}", budget.seed),
         Engine::Pct => {
             format!("PCT depth {}, {mode}, {executions} executions, seed {}", budget.pct_depth, budget.seed)
@@ -352,8 +352,20 @@ fn counterexample<S: Spec>(
         allowed: violation.allowed.clone(),
         seen: violation.seen.clone(),
         program: program.to_string(),
-        history: jsonl::write(&target.spec, program, &execution.history),
+        history: jsonl::write(&header(target), &execution.history),
         token: Some(Token::new(target, engine, run, schedule).to_string()),
+    }
+}
+
+/// What a recorded history of the program begins with.
+fn header<S: Spec>(target: &Target<S>) -> jsonl::Header {
+    let program = &target.program;
+    jsonl::Header {
+        spec: program.spec.clone(),
+        parameters: program.parameters.clone(),
+        initial: program.initial.clone(),
+        threads: program.threads.iter().map(|thread| thread.name.clone()).collect(),
+        variables: program.variables.iter().map(|variable| variable.name.clone()).collect(),
     }
 }
 

@@ -380,17 +380,14 @@ fn incapable<S: Spec>(target: &Target<S>, engine: Engine, chooses: bool) -> Opti
         Engine::Threads if target.is_racy() => {
             Some("the program has a data race of its own: on real threads that is undefined behaviour".into())
         }
-        Engine::Threads if target.timeouts_are_free() => {
-            Some("timeouts are free in this program, and real clocks are not".into())
-        }
         _ => None,
     }
 }
 
 /// Runs a target under an engine; `None` if the subject does not stand on the engine's platform.
 ///
-/// loom is run with no preemption first, then one, and so on up to the budget's bound: what it finds, it finds with the
-/// fewest preemptions, and when executions run out the bound that was finished is still a result.
+/// The engines that enumerate are run with no preemption first, then one, and so on up to the budget's bound: what they
+/// find, they find with the fewest preemptions, and when executions run out the bound that was finished is a result.
 fn run<S: Spec>(
     target: &Arc<Target<S>>,
     drivers: &Drivers<S>,
@@ -407,7 +404,7 @@ fn run<S: Spec>(
     let job = |budget: &Budget| {
         Arc::new(Job { target: target.clone(), engine, mode, budget: budget.clone(), weak: weak.clone(), variant: drivers.variant, replay: None })
     };
-    let (Engine::Loom, Some(bound)) = (engine, budget.preemptions) else {
+    let Some(bound) = budget.preemptions.filter(|_| matches!(engine, Engine::Loom | Engine::Dfs)) else {
         return Some(Run { findings: driver(&job(&budget)), mode, budget });
     };
     let mut left = budget.clone();
@@ -416,14 +413,12 @@ fn run<S: Spec>(
     for preemptions in 0..=bound {
         left.preemptions = Some(preemptions);
         left.executions = budget.executions - executions;
-        let mut findings = driver(&job(&left));
+        let findings = driver(&job(&left));
         executions += findings.executions;
         let is_over = findings.violation.is_some() || findings.refused.is_some();
         let finished = findings.complete;
-        findings.executions = executions;
-        let this = Run { findings, mode, budget: left.clone() };
         if finished || is_over || best.is_none() {
-            best = Some(this);
+            best = Some(Run { findings, mode, budget: left.clone() });
         }
         if is_over || !finished || executions >= budget.executions {
             break;
