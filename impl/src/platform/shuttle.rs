@@ -454,6 +454,13 @@ impl Engine for Shuttle {
         chosen
     }
 
+    /// Always: what commutes is for the strategy to decide.
+    fn unlock_is_a_step() -> bool {
+        true
+    }
+
+    fn try_lock_is_used() {}
+
     fn is_internal(_message: &str) -> bool {
         false
     }
@@ -548,7 +555,7 @@ impl<T: Copy + PartialEq + Send + 'static> SteppedAtomic<T> {
 
 impl<T: Copy + PartialEq + Send + 'static> Atomic<T> for SteppedAtomic<T> {
     fn new(value: T) -> Self {
-        let object = super::simulated::object::<Shuttle>(Shape::SILENT);
+        let object = super::simulated::object::<Shuttle>(Shape::Silent);
         let mut released = VectorClock::default();
         // Whoever can reach the atomic was told of it by its maker; reading the first value tells nothing more.
         released.assign(&VectorClock::default());
@@ -706,5 +713,66 @@ impl<T: Send> TrackedCell<T> for Cell<T> {
         let result = access(self.value.get());
         self.watch(Access::Write, Location::caller());
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Body, Platform, PlatformMutex};
+    use super::*;
+
+    /// Executions per second of three threads that lock a mutex three times each, with a random scheduler: here, with
+    /// recording, and written by hand on shuttle's types.
+    ///
+    /// Run with `cargo test -p selvedge --all-features --release --lib -- --ignored --nocapture shuttle`.
+    #[test]
+    #[ignore = "measures; its result depends on the machine"]
+    fn speed_against_a_program_written_by_hand() {
+        const EXECUTIONS: u64 = 40_000;
+        let ours = || {
+            let lock = Arc::new(<Shuttle as Platform>::Mutex::<u32>::new(0));
+            let bodies = (0..3).map(|_| {
+                let lock = Arc::clone(&lock);
+                Box::new(move || {
+                    for _ in 0..3 {
+                        *lock.lock() += 1;
+                    }
+                }) as Body
+            });
+            Shuttle::run_to_rest(bodies.collect());
+            assert_eq!(*lock.lock(), 9);
+        };
+        let by_hand = || {
+            let lock = Arc::new(shuttle::sync::Mutex::new(0));
+            let threads = (0..3).map(|_| {
+                let lock = Arc::clone(&lock);
+                shuttle::thread::spawn(move || {
+                    for _ in 0..3 {
+                        *lock.lock().unwrap() += 1;
+                    }
+                })
+            });
+            for thread in threads.collect::<Vec<_>>() {
+                thread.join().unwrap();
+            }
+            assert_eq!(*lock.lock().unwrap(), 9);
+        };
+        let mut best = [0f64; 2];
+        for _ in 0..5 {
+            let start = Instant::now();
+            let bounds = Bounds { max_executions: Some(EXECUTIONS), ..Bounds::default() };
+            let run = explore(SchedulerKind::Random { seed: 1 }, &bounds, ours);
+            assert_eq!(run.executions, EXECUTIONS);
+            best[0] = best[0].max(EXECUTIONS as f64 / start.elapsed().as_secs_f64());
+            let start = Instant::now();
+            shuttle::check_random(by_hand, EXECUTIONS as usize);
+            best[1] = best[1].max(EXECUTIONS as f64 / start.elapsed().as_secs_f64());
+        }
+        println!(
+            "shuttle, mutex 3x3, random: {:.0}/s here, {:.0}/s by hand: {:.0}%",
+            best[0],
+            best[1],
+            100.0 * best[0] / best[1]
+        );
     }
 }

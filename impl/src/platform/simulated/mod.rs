@@ -125,6 +125,15 @@ pub trait Engine: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + Sized 
     fn fence(order: Ordering);
     #[doc(hidden)]
     fn choose(execution: &Execution<Self>, alternatives: usize) -> usize;
+    /// Whether giving back a mutex must be a step of its own.
+    ///
+    /// It need not, as long as nobody asks with `try_lock`: until the mutex is given back, no other step on it can be
+    /// taken, so that giving it back later than at once changes nothing that anyone could see.
+    #[doc(hidden)]
+    fn unlock_is_a_step() -> bool;
+    /// Somebody is about to ask with `try_lock`.
+    #[doc(hidden)]
+    fn try_lock_is_used();
     /// Whether the engine itself panicked with that message.
     #[doc(hidden)]
     fn is_internal(message: &str) -> bool;
@@ -132,17 +141,19 @@ pub trait Engine: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + Sized 
     fn pass_yielding(execution: &Execution<Self>, me: usize);
 }
 
-/// What an object needs of the engine.
-#[derive(Clone, Copy, Debug)]
-pub struct Shape {
-    /// Through how many channels it orders what its users do.
-    pub(super) channels: usize,
-}
-
-impl Shape {
-    pub(super) const SILENT: Self = Self { channels: 0 };
-    pub(super) const CHANNEL: Self = Self { channels: 1 };
-    pub(super) const TWO_CHANNELS: Self = Self { channels: 2 };
+/// How an object orders what its users do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// Not at all.
+    Silent,
+    /// One user after the other: an acquire, then a release, and so on.
+    Turns,
+    /// It is released once.
+    Once,
+    /// Through the channel 0, in any order.
+    Channel,
+    /// Through the channels 0 and 1.
+    TwoChannels,
 }
 
 /// The engine's side of an object.

@@ -56,7 +56,7 @@ impl<E: Engine, T: Send> PlatformMutex<T> for Mutex<E, T> {
         T: 'a;
 
     fn new(value: T) -> Self {
-        Self { object: object::<E>(Shape::CHANNEL), held: Confined::new(false), value: UnsafeCell::new(value) }
+        Self { object: object::<E>(Shape::Turns), held: Confined::new(false), value: UnsafeCell::new(value) }
     }
 
     #[track_caller]
@@ -67,6 +67,7 @@ impl<E: Engine, T: Send> PlatformMutex<T> for Mutex<E, T> {
 
     #[track_caller]
     fn try_lock(&self) -> Option<MutexGuard<'_, E, T>> {
+        E::try_lock_is_used();
         step(Location::caller(), &[writes::<E>(&self.object)], None);
         self.is_free().then(|| self.take())
     }
@@ -98,7 +99,7 @@ impl<E: Engine, T> Drop for MutexGuard<'_, E, T> {
     fn drop(&mut self) {
         // The lock is given back also if the thread is doomed at this very step.
         let _give_back = OnDrop(|| self.mutex.give_back());
-        if Execution::<E>::try_current().is_some() {
+        if Execution::<E>::try_current().is_some() && E::unlock_is_a_step() {
             step(Location::caller(), &[writes::<E>(&self.mutex.object)], None);
         }
     }
@@ -146,7 +147,7 @@ impl<E: Engine, T: Send + Sync> PlatformRwLock<T> for RwLock<E, T> {
 
     fn new(value: T) -> Self {
         Self {
-            object: object::<E>(Shape::TWO_CHANNELS),
+            object: object::<E>(Shape::TwoChannels),
             holders: Confined::new(Holders::Readers(0)),
             value: UnsafeCell::new(value),
         }
@@ -334,7 +335,7 @@ impl<E: Engine> Drop for Waiting<'_, E> {
 
 impl<E: Engine> PlatformCondvar<E> for Condvar<E> {
     fn new() -> Self {
-        Self { object: object::<E>(Shape::SILENT), waiters: Confined::new(Waiters::default()) }
+        Self { object: object::<E>(Shape::Silent), waiters: Confined::new(Waiters::default()) }
     }
 
     #[track_caller]
@@ -396,7 +397,7 @@ pub struct Region<E: Engine, T> {
 
 impl<E: Engine, T: Send> RegionTrait<T> for Region<E, T> {
     fn new(value: T) -> Self {
-        Self { object: object::<E>(Shape::CHANNEL), value: Confined::new(value) }
+        Self { object: object::<E>(Shape::Turns), value: Confined::new(value) }
     }
 
     /// The condition and the action must use nothing of the platform: they are one step.

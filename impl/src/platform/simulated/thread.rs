@@ -27,9 +27,9 @@ impl<E: Engine> Shared<E> {
     pub(super) fn new(index: usize, execution: u64, first: ObjectId) -> Self {
         Self {
             index,
-            token: E::Object::new(first, Shape::CHANNEL),
+            token: E::Object::new(first, Shape::Channel),
             has_token: Confined::of(execution, false),
-            end: E::Object::new(ObjectId { number: first.number + 1, ..first }, Shape::CHANNEL),
+            end: E::Object::new(ObjectId { number: first.number + 1, ..first }, Shape::Once),
         }
     }
 }
@@ -227,7 +227,7 @@ pub fn run_to_rest<E: Engine>(location: &'static Location<'static>, bodies: Vec<
 pub fn settle<E: Engine>(execution: &Execution<E>, body: impl FnOnce()) {
     let first = execution.enter(None);
     execution.begin_thread(first);
-    execution.make_clock(super::object::<E>(Shape::SILENT));
+    execution.make_clock(super::object::<E>(Shape::Silent));
     let failed = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(()) => false,
         Err(payload) if payload.is::<Abandoned>() => true,
