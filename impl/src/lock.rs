@@ -133,6 +133,9 @@ pub struct RawMutex<P: Platform = Std> {
     state: P::AtomicU32,
     /// Those who wait for the lock.
     queue: P::Mutex<Queue<P>>,
+    /// Accessed by who moves waiters here, when done: so that a platform that detects races can tell whether that
+    /// happens before the mutex's end.
+    life: P::Cell<()>,
 }
 
 impl RawMutex<Std> {
@@ -141,6 +144,7 @@ impl RawMutex<Std> {
         Self {
             state: <Std as Platform>::AtomicU32::new(0),
             queue: <Std as Platform>::Mutex::<Queue<Std>>::new(Queue::new()),
+            life: <Std as Platform>::Cell::<()>::new(()),
         }
     }
 }
@@ -148,7 +152,7 @@ impl RawMutex<Std> {
 impl<P: Platform> Default for RawMutex<P> {
     /// A new, unlocked mutex, on any platform.
     fn default() -> Self {
-        Self { state: P::AtomicU32::new(0), queue: P::Mutex::new(Queue::new()) }
+        Self { state: P::AtomicU32::new(0), queue: P::Mutex::new(Queue::new()), life: P::Cell::new(()) }
     }
 }
 
@@ -264,30 +268,31 @@ impl<P: Platform> RawMutex<P> {
     /// The waiter's thread will take this mutex once it is woken.
     pub(crate) fn adopt(&self, waiter: Detached<P>) -> Option<Detached<P>> {
         let mut queue = self.queue.lock();
-        if self.mark_if_locked() {
+        let given_back = if self.mark_if_locked() {
             queue.push_back(waiter);
             None
         } else {
             Some(waiter)
-        }
+        };
+        drop(queue);
+        self.life.with(|_| ());
+        given_back
     }
 
-    /// Moves notified waiters into the queue. If the mutex is free, the first is given back: wake it, so that it takes
-    /// the mutex and by its unlock wakes the next.
+    /// Moves notified waiters into the queue. If the mutex is free, the first few are given back: wake them, so that they
+    /// take the mutex and by their unlocks wake the others.
     ///
-    /// The waiters' threads will take this mutex once they are woken. Takes constant time, however many they are.
+    /// The waiters' threads will take this mutex once they are woken. The cost does not grow with their number.
     pub(crate) fn adopt_all(&self, mut waiters: Queue<P>) -> Queue<P> {
         let mut queue = self.queue.lock();
-        if self.mark_if_locked() {
-            queue.append(waiters);
-            return Queue::new();
-        }
-        let first = waiters.split_front(awake_at_once::<P>());
+        let given_back = if self.mark_if_locked() { Queue::new() } else { waiters.split_front(awake_at_once::<P>()) };
         if !waiters.is_empty() {
             self.state.fetch_or(QUEUED, Ordering::Relaxed);
             queue.append(waiters);
         }
-        first
+        drop(queue);
+        self.life.with(|_| ());
+        given_back
     }
 
     /// Sets `QUEUED` if the mutex is locked, and says whether it is. The caller holds the queue.
@@ -303,6 +308,12 @@ impl<P: Platform> RawMutex<P> {
             }
         }
         false
+    }
+
+    /// The mutex is about to end: everybody is done with it. Race-detecting platforms check that.
+    #[cfg(all(test, feature = "shuttle"))]
+    pub(crate) fn retire(&self) {
+        self.life.with_mut(|_| ());
     }
 
     /// Takes a waiter out of the queue, if it stands there.
@@ -370,7 +381,7 @@ impl<P: Platform> fmt::Debug for RawMutex<P> {
 /// assert_eq!(*TOTAL.lock(), 4);
 /// ```
 pub struct Mutex<T: ?Sized, P: Platform = Std> {
-    raw: RawMutex<P>,
+    pub(crate) raw: RawMutex<P>,
     /// Accessed like the value, so that a platform that detects races watches over the value, wherever it lies.
     watch: P::Cell<()>,
     /// # Safety
@@ -628,5 +639,139 @@ impl<P: Platform> Locker<P> for ReadLocker<'_, P> {
 
     fn unlock(&self) {
         self.0.runlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::thread;
+
+    use super::*;
+
+    fn fatal(misuse: impl FnOnce()) -> String {
+        let panic = catch_unwind(AssertUnwindSafe(misuse)).expect_err("fatal");
+        *panic.downcast::<String>().expect("a message")
+    }
+
+    #[test]
+    fn to_unlock_what_is_not_locked_is_fatal() {
+        let mutex = RawMutex::new();
+        assert_eq!(fatal(|| mutex.unlock()), UNLOCK_OF_UNLOCKED_MUTEX);
+        mutex.lock();
+        mutex.unlock();
+        assert_eq!(fatal(|| mutex.unlock()), UNLOCK_OF_UNLOCKED_MUTEX);
+        let lock: RwMutex = RwMutex::default();
+        lock.rlock();
+        assert_eq!(fatal(|| lock.unlock()), UNLOCK_OF_UNLOCKED_RW_MUTEX);
+        lock.runlock();
+        assert_eq!(fatal(|| lock.rlocker().unlock()), RUNLOCK_OF_UNLOCKED_RW_MUTEX);
+        // Both work on.
+        mutex.lock();
+        lock.lock();
+        assert!(!mutex.try_lock());
+    }
+
+    #[test]
+    fn one_thread_may_unlock_what_another_has_locked() {
+        let mutex = RawMutex::new();
+        mutex.lock();
+        thread::scope(|scope| {
+            scope.spawn(|| mutex.lock());
+            scope.spawn(|| mutex.unlock());
+        });
+        assert!(!mutex.try_lock());
+    }
+
+    #[test]
+    fn threads_take_turns() {
+        let total = Mutex::new(0);
+        let raw = RawMutex::new();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for round in 0..2_000 {
+                        raw.lock();
+                        *total.try_lock().expect("nobody is here but us") += 1;
+                        if round % 64 == 0 {
+                            thread::yield_now();
+                        }
+                        raw.unlock();
+                    }
+                });
+            }
+        });
+        assert_eq!(total.into_inner(), 8_000);
+        assert!(raw.queue.lock().is_empty());
+        assert_eq!(raw.state.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_panic_frees_the_mutex() {
+        let mutex = Mutex::new(1);
+        let panic = catch_unwind(AssertUnwindSafe(|| {
+            *mutex.lock() += 1;
+            let _guard = mutex.lock();
+            panic!("as planned");
+        }));
+        assert!(panic.is_err());
+        assert_eq!(*mutex.try_lock().expect("free"), 2);
+    }
+
+    #[test]
+    fn readers_share_and_writers_do_not() {
+        let lock: RwMutex = RwMutex::default();
+        let readers = Mutex::new((0, 0));
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        lock.rlock();
+                        readers.lock().0 += 1;
+                        assert_eq!(readers.lock().1, 0, "a writer is here");
+                        readers.lock().0 -= 1;
+                        lock.runlock();
+                    }
+                });
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        lock.lock();
+                        readers.lock().1 += 1;
+                        assert_eq!(*readers.lock(), (0, 1), "somebody else is here");
+                        readers.lock().1 -= 1;
+                        lock.unlock();
+                    }
+                });
+            }
+        });
+        lock.rlock();
+        lock.rlock();
+    }
+
+    #[test]
+    fn a_waiting_writer_goes_before_later_readers() {
+        let lock: RwMutex = RwMutex::default();
+        lock.rlock();
+        let order = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                lock.lock();
+                order.lock().push("writer");
+                lock.unlock();
+            });
+            while lock.holders.lock().writers_waiting == 0 {
+                thread::yield_now();
+            }
+            scope.spawn(|| {
+                lock.rlock();
+                order.lock().push("reader");
+                lock.runlock();
+            });
+            while lock.holders.lock().readers_waiting == 0 {
+                thread::yield_now();
+            }
+            lock.runlock();
+        });
+        assert_eq!(order.into_inner(), ["writer", "reader"]);
     }
 }

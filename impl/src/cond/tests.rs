@@ -340,3 +340,50 @@ fn two_readers_wait_with_their_read_locks() {
         lock.unlock();
     });
 }
+
+/// A waiter is moved to its mutex and woken there, and at once ends the mutex, which nobody else keeps alive.
+#[cfg(feature = "shuttle")]
+#[test]
+fn a_notifier_is_done_with_a_mutex_before_it_ends() {
+    use crate::platform::shuttle::{SchedulerKind, explore};
+    use crate::platform::{Body, Bounds, End, Region, Shuttle};
+
+    fn program(broadcast: bool) {
+        let cond = Arc::new(Cond::<Shuttle>::default());
+        let mutex = Arc::new(Mutex::<u32, Shuttle>::default());
+        let stage = Arc::new(<Shuttle as Platform>::Region::<u32>::new(0));
+        let [waiter, holder] = [0, 1].map(|_| (cond.clone(), mutex.clone(), stage.clone()));
+        let bodies: Vec<Body> = vec![
+            Box::new(move || {
+                let (cond, mutex, stage) = waiter;
+                let mut guard = mutex.lock();
+                stage.with(|stage| *stage = 1);
+                cond.wait(&mut guard);
+                drop(guard);
+                // The holder is done by its borrow, in a real program. The notifier never had one.
+                stage.when(|stage| *stage == 3, |_| ());
+                mutex.raw.retire();
+            }),
+            Box::new(move || {
+                let (_, mutex, stage) = holder;
+                stage.when(|stage| *stage == 1, |_| ());
+                let guard = mutex.lock();
+                stage.with(|stage| *stage = 2);
+                drop(guard);
+                stage.with(|stage| *stage = 3);
+            }),
+            Box::new(move || {
+                stage.when(|stage| *stage == 2, |_| ());
+                if broadcast { cond.broadcast() } else { cond.signal() }
+            }),
+        ];
+        for end in Shuttle::run_to_rest(bodies) {
+            assert!(matches!(end, End::Returned | End::Blocked), "{end:?}");
+        }
+    }
+    for broadcast in [false, true] {
+        let bounds = Bounds { max_executions: Some(5_000), ..Bounds::default() };
+        let run = explore(SchedulerKind::Random { seed: 1 }, &bounds, move || program(broadcast));
+        assert_eq!(run.failure, None);
+    }
+}
