@@ -279,6 +279,11 @@ struct Actor<'a, S: Spec, X: Subject<S>> {
     local: X::Local<'a>,
 }
 
+/// Whether a read must see the newest value. That of an `await` must: weak memory may show a thread an old value for a
+/// while, but not for ever, and a thread that sleeps does not look again.
+#[derive(Clone, Copy)]
+struct Newest(bool);
+
 /// The rest of the thread does not count any more.
 struct Over;
 
@@ -383,7 +388,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
     fn wait_until(&mut self, condition: &Expr) {
         let me = PlatformOf::<S, X>::current();
         self.awaiters().push(me);
-        while !self.evaluate(condition).is_true() {
+        while !self.evaluate_as(condition, Newest(true)).is_true() {
             PlatformOf::<S, X>::park();
         }
     }
@@ -396,26 +401,32 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
     }
 
     fn evaluate(&mut self, expr: &Expr) -> Value {
+        self.evaluate_as(expr, Newest(false))
+    }
+
+    fn evaluate_as(&mut self, expr: &Expr, newest: Newest) -> Value {
         match expr {
             Expr::Int(value) => Value::Int(*value),
             Expr::Word(word) => Value::Word(word.clone()),
-            Expr::Variable(variable) => Value::Int(self.read(*variable)),
+            Expr::Variable(variable) => Value::Int(self.read(*variable, newest)),
             Expr::Register(register) => self.registers[*register].clone(),
-            Expr::Not(operand) => Value::Int(i64::from(!self.evaluate(operand).is_true())),
+            Expr::Not(operand) => Value::Int(i64::from(!self.evaluate_as(operand, newest).is_true())),
             Expr::Binary(operator, left, right) => {
-                let left = self.evaluate(left);
-                let right = self.evaluate(right);
+                let left = self.evaluate_as(left, newest);
+                let right = self.evaluate_as(right, newest);
                 operator.apply(&left, &right)
             }
         }
     }
 
-    fn read(&mut self, variable: VariableIndex) -> i64 {
+    fn read(&mut self, variable: VariableIndex, newest: Newest) -> i64 {
         let value = match &self.shared.variables[variable] {
             SharedVariable::Plain(cell) => self.noted(variable, || {
                 // SAFETY: the platform watches this cell and unwinds out of `with` before a racing access happens.
                 cell.with(|value| unsafe { *value })
             }),
+            // A read-modify-write reads the newest value there is; a load may read an older one.
+            SharedVariable::Atomic { cell, .. } if newest.0 => cell.fetch_add(0, Ordering::AcqRel),
             SharedVariable::Atomic { cell, load, .. } => cell.load(*load),
         };
         self.shared.record_access(Event::Read {
@@ -440,7 +451,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
     fn add(&mut self, variable: VariableIndex, value: i64) {
         match &self.shared.variables[variable] {
             SharedVariable::Plain(_) => {
-                let old = self.read(variable);
+                let old = self.read(variable, Newest(false));
                 self.write(variable, old.wrapping_add(value));
             }
             SharedVariable::Atomic { cell, update, .. } => {
