@@ -13,7 +13,7 @@ fn until_tickets_taken(cond: &Cond, wait: u32) {
     }
 }
 
-/// One second is for ever here: no test waits that long unless something is lost.
+/// No test waits that long unless something is lost.
 const FOR_EVER: Duration = Duration::from_secs(60);
 const AT_ONCE: Duration = Duration::from_millis(1);
 
@@ -42,7 +42,10 @@ impl Waiters {
         thread::spawn(move || {
             let mut guard = lock.lock();
             let result = match timeout {
-                None => Ok(cond.wait(&mut guard)),
+                None => {
+                    cond.wait(&mut guard);
+                    Ok(())
+                }
                 Some(timeout) => cond.wait_timeout(&mut guard, timeout),
             };
             wake.send((number, result)).expect("the test waits");
@@ -54,7 +57,7 @@ impl Waiters {
         self.woken.recv_timeout(FOR_EVER).expect("nobody was woken")
     }
 
-    /// Whoever stands in line stays there: asks for its ticket, after everybody else had every chance to err.
+    /// Nobody has been woken, though everybody had a chance to wake by mistake.
     fn assert_nobody_else(&self) {
         thread::sleep(AT_ONCE);
         assert_eq!(self.woken.try_recv(), Err(mpsc::TryRecvError::Empty));
