@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod evidence;
+pub mod generate;
 pub mod history;
 pub mod litmus;
 pub mod subject;

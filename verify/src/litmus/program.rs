@@ -257,6 +257,11 @@ pub struct Program<Op> {
 }
 
 impl<Op> Program<Op> {
+    /// Every operation that the program may perform, thread by thread.
+    pub fn ops(&self) -> impl Iterator<Item = &Op> {
+        self.threads.iter().flat_map(|thread| &thread.statements).filter_map(Statement::op)
+    }
+
     /// The same program with each operation mapped.
     pub fn map_ops<To>(self, mut map: impl FnMut(Op) -> To) -> Program<To> {
         let threads = self
