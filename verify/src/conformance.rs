@@ -17,7 +17,7 @@ use selvedge_model::{Spec, Unknown};
 use crate::check::{self, At, Checker, Judge, Judgement};
 use crate::engine::{Budget, Engine};
 use crate::evidence::{Mode, Relation};
-use crate::execute::{Ending, Execution, execute};
+use crate::execute::{Ending, Execution, TURNS_MAX, execute};
 use crate::explore::{self, Exploration, explore};
 use crate::litmus::{Access, Outcome, Program};
 use crate::subject::{Subject, Variant};
@@ -80,7 +80,9 @@ pub fn reach<S: Spec, X: Subject<S, Platform = Loom>>(target: &Arc<Target<S>>, b
 pub struct Findings<S: Spec> {
     /// Executions run.
     pub executions: u64,
-    /// Executions without an outcome, and why the last of them has none.
+    /// Executions cut short because a loop took more than [`TURNS_MAX`] turns; judged up to there.
+    pub endless: u64,
+    /// Executions that the engine gave up, and why the last of them.
     pub truncated: (u64, Option<String>),
     /// The outcomes and how often each was seen.
     pub outcomes: BTreeMap<Outcome, u64>,
@@ -135,6 +137,7 @@ impl<S: Spec> Findings<S> {
     fn new() -> Self {
         Findings {
             executions: 0,
+            endless: 0,
             truncated: (0, None),
             outcomes: BTreeMap::new(),
             weak: BTreeSet::new(),
@@ -391,6 +394,17 @@ impl<S: Spec> Observer<S> {
         };
         let outcome = match &execution.ending {
             Ending::Outcome(outcome) => self.named(outcome),
+            Ending::Endless => {
+                seen.findings.endless += 1;
+                return match seen.judge.judge(&execution.history) {
+                    Judgement::Violation(found) => {
+                        let mut violation = violation(String::new(), String::new());
+                        violation.blame(found.clone());
+                        Some(violation)
+                    }
+                    _ => None,
+                };
+            }
             Ending::Truncated(reason) => {
                 seen.findings.truncated.0 += 1;
                 seen.findings.truncated.1 = Some(reason.clone());

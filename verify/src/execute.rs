@@ -41,7 +41,10 @@ pub struct Execution<S: Spec> {
 pub enum Ending {
     /// With an outcome.
     Outcome(Outcome),
-    /// A loop did not end within [`TURNS_MAX`], or the engine gave the execution up: there is no outcome.
+    /// A loop did not end within [`TURNS_MAX`]: a stated bound. There is no outcome; what happened until then can be
+    /// judged.
+    Endless,
+    /// The engine gave the execution up: there is no outcome.
     Truncated(String),
     /// A data race inside the subject: never allowed.
     Raced(String),
@@ -156,13 +159,13 @@ struct Notes {
     /// The plain variable that each thread is accessing.
     accessing: Vec<Option<VariableIndex>>,
     abort: Option<ThreadIndex>,
-    endless: Option<String>,
+    endless: bool,
 }
 
 impl Notes {
     /// Whether the rest of the execution no longer counts.
     fn over(&self) -> bool {
-        self.abort.is_some() || self.endless.is_some()
+        self.abort.is_some() || self.endless
     }
 }
 
@@ -224,8 +227,8 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
                 clause: String::new(),
             });
         }
-        if let Some(reason) = &notes.endless {
-            return Ending::Truncated(reason.clone());
+        if notes.endless {
+            return Ending::Endless;
         }
         let mut threads = Vec::with_capacity(ends.len());
         for (thread, end) in ends.into_iter().enumerate() {
@@ -326,9 +329,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
                 let mut turns = 0;
                 while self.evaluate(condition).is_true() {
                     if turns == TURNS_MAX {
-                        let name = &self.program.threads[self.index].name;
-                        self.shared.notes().endless =
-                            Some(format!("{name}'s loop around `{op}` took more than {TURNS_MAX} turns"));
+                        self.shared.notes().endless = true;
                         return Err(Over);
                     }
                     turns += 1;

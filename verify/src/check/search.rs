@@ -68,11 +68,17 @@ pub(super) struct Config<State, Phase, Ret> {
 
 pub(super) type ConfigOf<S> = Config<<S as Spec>::State, <S as Spec>::Phase, <S as Spec>::Ret>;
 
+/// Whose step it is, and how the call goes on.
+type By<S> = (ThreadIndex, CallIndex, Progress<<S as Spec>::Phase, <S as Spec>::Ret>);
+
+/// Phases of calls.
+type Standings<S> = FxHashSet<(CallIndex, <S as Spec>::Phase)>;
+
 /// An enabled step, of a thread's operation or of a daemon.
 #[derive(Debug)]
 pub(super) struct Move<S: Spec> {
     /// The thread, its call and how the call goes on; `None` for a daemon's step.
-    pub by: Option<(ThreadIndex, CallIndex, Progress<S::Phase, S::Ret>)>,
+    pub by: Option<By<S>>,
     pub rule: RuleId,
     pub state: S::State,
 }
@@ -110,7 +116,7 @@ pub(super) struct Run<'h, S: Spec> {
     configurations_max: Cell<usize>,
     keep_broken: bool,
     /// Phases at which an operation was seen unable to take a step; noted for explanations only.
-    stuck: Option<RefCell<FxHashSet<(CallIndex, S::Phase)>>>,
+    stuck: Option<RefCell<Standings<S>>>,
 }
 
 impl<'h, S: Spec> Run<'h, S> {

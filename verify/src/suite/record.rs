@@ -18,7 +18,7 @@ use crate::engine::{Engine, Profile};
 use crate::evidence::{
     Counterexample, Evidence, Expected, FORMAT, Kind, Maker, Mode, Relation, Row, Verdict, Witness,
 };
-use crate::execute::Ending;
+use crate::execute::{Ending, TURNS_MAX};
 use crate::explore::{self, Exploration};
 use crate::history::{Event, jsonl};
 use crate::isolate::ChildEnd;
@@ -271,7 +271,7 @@ fn technique<S: Spec>(engine: Engine, run: &Run<S>, findings: &Findings<S>) -> S
     let executions = findings.executions;
     let budget = &run.budget;
     let all = if findings.complete { "all " } else { "" };
-    match engine {
+    let searched = match engine {
         Engine::Loom | Engine::Dfs => {
             let bound = match budget.preemptions {
                 Some(1) => "up to 1 preemption".to_owned(),
@@ -294,6 +294,10 @@ fn technique<S: Spec>(engine: Engine, run: &Run<S>, findings: &Findings<S>) -> S
             "real threads, {mode}, {executions} executions; blocked means asleep for {} ms, twice",
             selvedge::platform::QUIET.as_millis()
         ),
+    };
+    match findings.endless {
+        0 => searched,
+        endless => format!("{searched}; {endless} of them cut after {TURNS_MAX} turns of a loop"),
     }
 }
 
