@@ -17,7 +17,7 @@ use selvedge_model::{Spec, Unknown};
 use crate::check::{self, At, Checker, Judge, Judgement};
 use crate::engine::{Budget, Engine};
 use crate::evidence::{Mode, Relation};
-use crate::execute::{Ending, Execution, TURNS_MAX, execute};
+use crate::execute::{Ending, Execution, execute};
 use crate::explore::{self, Exploration, explore};
 use crate::litmus::{Access, Outcome, Program};
 use crate::subject::{Subject, Variant};
@@ -80,7 +80,7 @@ pub fn reach<S: Spec, X: Subject<S, Platform = Loom>>(target: &Arc<Target<S>>, b
 pub struct Findings<S: Spec> {
     /// Executions run.
     pub executions: u64,
-    /// Executions cut short because a loop took more than [`TURNS_MAX`] turns; judged up to there.
+    /// Executions cut short because a loop took more than [`TURNS_MAX`](crate::execute::TURNS_MAX) turns; judged up to there.
     pub endless: u64,
     /// Executions that the engine gave up, and why the last of them.
     pub truncated: (u64, Option<String>),

@@ -1,6 +1,7 @@
 //! Planning and running the checks of one system.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Instant;
 
 use selvedge::platform::{Arc, Loom, Shuttle, Std, loom};
@@ -328,9 +329,9 @@ impl<S: Spec> System<S> {
     fn generated(&self, drivers: &Drivers<S>, engine: Engine, options: &Options) -> Result<Found, String> {
         let count = if options.profile == Profile::Quick { 60 } else { 5_000 };
         let spec = S::configure(&[]).map_err(|unknown| unknown.message)?;
-        let generated = generate::programs(&spec, &generate::Shape::default(), options.seed, count);
+        let (programs, report) = generate::generate(&spec, &generate::Shape::default(), options.seed, count);
         let mut tally = record::Tally::default();
-        for program in generated.programs {
+        for program in programs {
             let attempt = |program: &Program<S::Op>, executions: u64| -> Result<Option<_>, String> {
                 let target = Arc::new(Target::<S>::new(program.clone()).map_err(|unknown| unknown.message)?);
                 let mut budget = options.profile.budget(engine, options.seed);
@@ -344,13 +345,17 @@ impl<S: Spec> System<S> {
                 tally.add(&target, &run);
                 continue;
             }
-            let smallest = generate::shrink(&program, |candidate| {
+            let smallest = generate::shrink(&spec, &program, |candidate| {
                 matches!(attempt(candidate, 300), Ok(Some((_, run))) if run.findings.violation.is_some())
             });
             let (target, run) = attempt(&smallest, 300)?.ok_or("the subject no longer runs")?;
-            return Ok(record::conformance(&target, engine, &run, false));
+            let mut found = record::conformance(&target, engine, &run, false);
+            // In a checkout the program becomes a regression test; elsewhere the record alone holds it.
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("litmus/regressions");
+            found.note = generate::save_regression(&folder, &smallest).ok().map(|path| path.display().to_string());
+            return Ok(found);
         }
-        Ok(tally.found(engine, generated.discarded_share))
+        Ok(tally.found(engine, report.discarded_share()))
     }
 }
 

@@ -60,12 +60,12 @@ impl<E: Engine> Unpark for Handle<E> {
     }
 }
 
-/// How a wait ended.
+/// What ended a wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Woken {
-    ByEvent,
-    ByTime,
-    ByLuck,
+    Event,
+    Time,
+    Luck,
 }
 
 /// A wait for an event of the objects that `touches` names, the clock's excepted, with an end in time if there is a
@@ -94,10 +94,10 @@ pub(super) fn wait_for<E: Engine>(
     if execution.has_spurious(me) && E::choose(&execution, 2) == 1 {
         execution.spend_spurious(me);
         step(location, touches, Some(may_act));
-        return if happened() { Woken::ByEvent } else { Woken::ByLuck };
+        return if happened() { Woken::Event } else { Woken::Luck };
     }
     step(location, touches, Some(&|| may_act() && (happened() || time_is_over())));
-    if happened() { Woken::ByEvent } else { Woken::ByTime }
+    if happened() { Woken::Event } else { Woken::Time }
 }
 
 /// When a timed wait that begins now is over, in one step that reads the clock.
@@ -111,11 +111,11 @@ pub(super) fn park<E: Engine>(location: &'static Location<'static>, deadline: Op
     let Handle(me) = execution.handle(execution.running());
     let has_token = || me.has_token.with(|token| *token);
     let woken = wait_for::<E>(location, [&me.token, &me.token], &|| true, &has_token, deadline);
-    if woken == Woken::ByEvent {
+    if woken == Woken::Event {
         me.has_token.with(|token| *token = false);
         E::acquire(&me.token, 0);
     }
-    woken == Woken::ByEvent
+    woken == Woken::Event
 }
 
 /// A handle by which a thread is joined.
@@ -146,22 +146,23 @@ pub(super) fn spawn<E: Engine, T: Send + 'static>(body: impl FnOnce() -> T + Sen
     let execution = Execution::<E>::current();
     let value = Arc::new(Mutex::new(None));
     let result = Arc::clone(&value);
-    let index = start(&execution, None, move || {
+    let index = enter(&execution, None);
+    let body = move || {
         let value = body();
         *result.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(value);
-    });
+    };
+    E::start(&execution, index, Box::new(body));
     let Handle(thread) = execution.handle(index);
     JoinHandle { thread, value }
 }
 
-fn start<E: Engine>(execution: &Execution<E>, scope: Option<usize>, body: impl FnOnce() + Send + 'static) -> usize {
+/// Makes a thread known that is about to start.
+fn enter<E: Engine>(execution: &Execution<E>, scope: Option<usize>) -> usize {
     if !std::thread::panicking() {
         execution.leave_if_doomed(execution.running());
     }
     E::admit(execution.thread_count());
-    let index = execution.enter(scope);
-    E::start(execution, index, Box::new(body));
-    index
+    execution.enter(scope)
 }
 
 /// What a coroutine does: the body of thread `index`, then its end.
@@ -205,7 +206,13 @@ fn doomed_end<E: Engine>(execution: &Execution<E>, index: usize) -> End {
 pub fn run_to_rest<E: Engine>(location: &'static Location<'static>, bodies: Vec<Body>) -> Vec<End> {
     let execution = Execution::<E>::current();
     let scope = execution.open_scope();
-    let indices: Vec<usize> = bodies.into_iter().map(|body| start(&execution, Some(scope), body)).collect();
+    // Everybody is known before anybody starts: a handle may be passed on outside the engine's view, and what the
+    // engine keeps about a thread must be older than whoever uses it.
+    let entered: Vec<(usize, Body)> = bodies.into_iter().map(|body| (enter(&execution, Some(scope)), body)).collect();
+    let indices: Vec<usize> = entered.iter().map(|(index, _)| *index).collect();
+    for (index, body) in entered {
+        E::start(&execution, index, body);
+    }
     step::<E>(location, &[], Some(&|| execution.scope_has_ended(scope)));
     indices
         .into_iter()
