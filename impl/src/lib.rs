@@ -1,4 +1,5 @@
-//! Concurrency primitives.
+#![doc = include_str!("../README.md")]
+
 pub mod cond;
 pub mod lock;
 pub mod platform;

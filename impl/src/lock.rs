@@ -7,7 +7,7 @@
 //!
 //! # How the mutex works
 //!
-//! One word holds two bits: [`LOCKED`] and [`QUEUED`]. Without contention `lock` and `unlock` are one compare-and-swap
+//! One word holds two bits: `LOCKED` and `QUEUED`. Without contention `lock` and `unlock` are one compare-and-swap
 //! each. A thread that finds the lock taken spins briefly, then stands in the lock's queue (guarded by a platform
 //! mutex) and parks. `unlock` with `QUEUED` set opens the lock and wakes the first in line, who competes with whoever
 //! comes along: a running thread may overtake a sleeping one, which is what keeps the lock fast under contention.
@@ -25,7 +25,7 @@
 //! announce lies under the queue's own lock.
 //!
 //! A condition variable that finds a waiter's mutex taken moves the waiter into the mutex's queue instead of waking it
-//! ([`RawMutex::adopt`]). The waiter would only have to park again.
+//! (`adopt`). The waiter would only have to park again.
 
 use std::cell::UnsafeCell;
 use std::fmt;

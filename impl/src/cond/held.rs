@@ -11,14 +11,14 @@ use crate::platform::{Platform, Std, host};
 /// [`Mutex`](crate::Mutex), by [`StdGuard`] for `std::sync::Mutex`, and with feature `lock_api` by the guard of every
 /// `lock_api` mutex, parking_lot's for one. `'l` is how long the lock itself lives.
 ///
-/// For a lock of your own, three lines do:
+/// For a lock of your own:
 ///
 /// ```
-/// use selvedge::{Cond, Held, platform::Platform};
+/// use selvedge::{Cond, Held};
 ///
-/// struct Held2<'a>(&'a selvedge::RawMutex);
+/// struct MyHeld<'a>(&'a selvedge::RawMutex);
 ///
-/// impl<'l> Held<'l> for Held2<'l> {
+/// impl<'l> Held<'l> for MyHeld<'l> {
 ///     fn unlocked<R>(&mut self, body: impl FnOnce() -> R) -> R {
 ///         self.0.unlock();
 ///         let result = body();
@@ -28,7 +28,7 @@ use crate::platform::{Platform, Std, host};
 /// }
 /// # let (lock, cond) = (selvedge::RawMutex::new(), Cond::new());
 /// # lock.lock();
-/// # assert!(cond.wait_timeout(&mut Held2(&lock), std::time::Duration::ZERO).is_err());
+/// # assert!(cond.wait_timeout(&mut MyHeld(&lock), std::time::Duration::ZERO).is_err());
 /// # lock.unlock();
 /// ```
 pub trait Held<'l, P: Platform = Std> {
