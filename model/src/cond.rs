@@ -17,8 +17,9 @@
 //! second; between the two a new waiter may arrive and another signal may notify the old one, so that the two values
 //! read are equal although at no instant the queue was empty. What Go does keep: when `signal` returns, either it
 //! notified a ticket, or every ticket that was taken before it began has been notified. So `signal` begins by noting
-//! who is outstanding (`owed`), and returns without effect only once nobody of those is. The same holds for
-//! `broadcast`. It is enough for callers: whoever takes a ticket later has tested the predicate after it was changed.
+//! who is outstanding (`owed`); it notifies a ticket as long as there is one, and returns without effect only if nobody
+//! whom it noted is outstanding any more. The same holds for `broadcast`. It is enough for callers: whoever takes a
+//! ticket later has tested the predicate after it was changed.
 //!
 //! # Choices
 //!

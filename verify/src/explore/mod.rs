@@ -18,23 +18,31 @@
 //!
 //! # How it is fast
 //!
-//! States are compressed and steps looked up, see `system.rs`; visited states are compared exactly. With
-//! [`Reduction::Commuting`] interleavings are left out that differ only in the order of steps that commute: a thread
-//! whose next step is *independent* of all that others can do before it takes that step at once, alone, and the state
-//! before it is not kept. Independent are
+//! States are compressed and steps looked up, see `system.rs`; visited states are compared exactly, and visited breadth
+//! first, so that the depth means something. With [`Reduction::Commuting`] interleavings are left out that lead to the
+//! same ends as others. Two kinds of step allow that.
+//!
+//! *Independent* steps are taken at once, alone, and the state before them is not kept. Independent are
 //!
 //! 1. an access to a variable that no other thread touches, or that nobody writes;
 //! 2. an access to a plain variable by a thread that the spec says is alone with it ([`Exclusion`]): shared for a read,
 //!    exclusive for a write;
 //! 3. a step of an operation that the spec says is ([`Commutation::Independent`]).
 //!
+//! After a *right mover* ([`Commutation::RightMover`], for instance the taking of a lock) its thread goes on alone, through
+//! accesses of kinds 1 and 2 up to and including the first other step. It stops before a step that is not its only one,
+//! that it need not take, that ends the program, or that may be part of a data race.
+//!
 //! *Why no outcome is lost.* Let step `a` of thread `t` be independent in state `s`, and take any execution from `s`. If
-//! it contains a step of `t`, the first of these is `a` (it is `t`'s only one and nobody disables it), everything before
-//! it commutes with it, so moving `a` to the front gives an execution to the same end. If it contains none, `a` is still
-//! enabled at its end; `a` is a must step, so that is no end. Aborts stay: a step that commutes with `a` and ends the
-//! program does so after `a` too. Races stay: a racing access is never independent, so in the state where two threads
-//! are about to race, neither has been moved, and moving others' independent steps to the front leads to a state where the
-//! two still are. Chains of independent steps are cut at a fixed length, so nobody runs alone for ever.
+//! it contains a step of `t`, the first of these is `a` (it is `t`'s only one and nobody disables it), and moving it to the
+//! front gives an execution to the same end. If it contains none, `a` is still enabled at its end; `a` is a must step,
+//! so that is no end. Now let `t` have taken a right mover `r`, and others some steps before `t` goes on: each of these
+//! could have come before `r`, so that execution is found from the state before `r`, where everybody has his turn.
+//! Aborts stay, for a step that ends the program does so before or after `a`. Races stay: an access that may race is
+//! never taken with anything else, so in a state where two threads are about to race neither has been moved, and moving the
+//! independent steps of others to the front leads to a state where the two still are. And nobody runs alone for ever: a
+//! chain of steps is cut at a fixed length, and a state whose one independent step leads to a known state is explored in
+//! full.
 //!
 //! 1 is read off the program. 2 and 3 hold only where everybody keeps to a discipline (plain data under the lock,
 //! nobody unlocks what somebody else holds), and that is *checked on the way*: in every state visited, for every thread.
@@ -43,8 +51,9 @@
 //! it broke: in that one variable, or in the spec's promises. So the reduction needs no cooperation from the program, and
 //! costs nothing but a second run where there is none.
 //!
-//! What does change: fewer states are visited, so counts of states and transitions are smaller. Invariants are looked
-//! at in each spec state met, states in the middle of a chain included.
+//! What does change: fewer states are visited, so counts of states, and of transitions by each rule, differ. Invariants
+//! are looked at in each spec state met, states in the middle of a chain included; only the unreduced exploration meets
+//! them all.
 //!
 //! # What it costs
 //!
@@ -111,8 +120,7 @@ pub struct Exploration {
     pub states: usize,
     /// Steps taken, to new states or known ones.
     pub transitions: u64,
-    /// Distance of the farthest state from the initial one. A chain of independent steps counts as part of the step
-    /// before it.
+    /// Distance of the farthest state from the initial one. A chain of steps that one thread takes alone counts as one.
     pub depth: usize,
     /// How many of the transitions were by each rule of the spec; every rule is listed.
     pub rules: BTreeMap<&'static str, u64>,
@@ -257,26 +265,16 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
             at.extend_from_slice(self.store.get(index));
             index += 1;
             self.note_races(&at, &mut races);
-            self.moves(&at, &mut moves)?;
+            self.system_moves(&at, &mut moves)?;
             if !moves.iter().any(|step| step.obligation == Obligation::Must) {
                 self.note_rest(&at);
             }
-            for step in &moves {
-                self.count(step);
-                if let Some(outcome) = step.abort() {
-                    self.found.outcomes.entry(outcome).or_default().insert(Observed::new());
-                }
-                if !self.system.after(&at, step, &mut to) {
-                    continue;
-                }
-                if self.reduces {
-                    self.chase(&mut to, step)?;
-                }
-                if self.store.len() < self.limits.states {
-                    self.store.insert(&to);
-                } else if !self.store.contains(&to) {
-                    self.found.complete = false;
-                }
+            let is_alone = self.reduce(&mut moves);
+            let is_new = self.follow(&at, &moves, &mut to)?;
+            if is_alone && !is_new {
+                // Whoever goes alone in a circle must not keep the others out.
+                self.system_moves(&at, &mut moves)?;
+                self.follow(&at, &moves, &mut to)?;
             }
             if !self.found.complete {
                 break;
@@ -327,26 +325,45 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
         Ok(())
     }
 
-    /// The steps to explore from a state: the one of a thread that may go alone, if there is such a thread, else all.
-    fn moves(&mut self, at: &Tuple, moves: &mut Vec<Move>) -> Result<(), Breach> {
+    fn system_moves(&mut self, at: &Tuple, moves: &mut Vec<Move>) -> Result<(), Breach> {
         moves.clear();
-        self.system.moves(at, &self.trust, moves)?;
-        let is_only = |(index, step): (usize, &Move)| {
-            let neighbours = [index.checked_sub(1), index.checked_add(1)];
-            neighbours
-                .into_iter()
-                .flatten()
-                .filter_map(|index| moves.get(index))
-                .all(|other| other.thread != step.thread)
-        };
-        let alone = moves.iter().enumerate().position(|(index, step)| {
-            matches!(step.mobility, Mobility::Independent | Mobility::Both) && step.goes_on() && is_only((index, step))
+        self.system.moves(at, &self.trust, moves)
+    }
+
+    /// Keeps only the step of a thread that may go alone, if there is such a thread.
+    fn reduce(&self, moves: &mut Vec<Move>) -> bool {
+        let alone = moves.iter().position(|step| {
+            let is_free = matches!(step.mobility, Mobility::Independent | Mobility::Both);
+            is_free && step.goes_on() && moves.iter().filter(|other| other.thread == step.thread).count() == 1
         });
         if let Some(index) = alone {
             moves.swap(0, index);
             moves.truncate(1);
         }
-        Ok(())
+        alone.is_some()
+    }
+
+    /// Takes each of the steps. Returns whether one of them led to a new state.
+    fn follow(&mut self, at: &Tuple, moves: &[Move], to: &mut Tuple) -> Result<bool, Breach> {
+        let mut is_new = false;
+        for step in moves {
+            self.count(step);
+            if let Some(outcome) = step.abort() {
+                self.found.outcomes.entry(outcome).or_default().insert(Observed::new());
+            }
+            if !self.system.after(at, step, to) {
+                continue;
+            }
+            if self.reduces {
+                self.chase(to, step)?;
+            }
+            if self.store.len() < self.limits.states {
+                is_new |= self.store.insert(to).1;
+            } else if !self.store.contains(to) {
+                self.found.complete = false;
+            }
+        }
+        Ok(is_new)
     }
 
     fn count(&mut self, step: &Move) {
