@@ -775,7 +775,7 @@ mod tests {
            ·             ┬
            ·             ╰── no such thread
            ╰────
-         help: the threads are T
+         help: one of: T
         "##);
     }
 
@@ -1326,7 +1326,7 @@ mod tests {
           ·             ┬
           ·             ╰── no such thread
           ╰────
-         help: the threads are T and U
+         help: one of: T, U
         "##);
     }
 
