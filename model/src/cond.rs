@@ -684,16 +684,17 @@ impl Spec for CondSpec {
             (Op::Unlock, _) => releases(Side::OfLocker),
             (Op::WriteUnlock, _) => releases(Side::Write),
             (_, Phase::Queued { .. }) => releases(Side::OfLocker),
+            // With the lock taken the others can do less than before, and nothing that would notice.
+            (Op::Lock | Op::WriteLock, _) | (_, Phase::Relocking { .. }) => Commutation::RightMover,
             // Once notified, it stays so, and going on changes nothing that others see.
             (Op::Wait(Which::Original) | Op::WaitTimeout { .. }, Phase::Parked { .. })
                 if !state.is_outstanding(thread, Which::Original) =>
             {
                 Commutation::Independent
             }
-            // Once everybody it found is notified, it has only to return.
-            (Op::Signal(which) | Op::Broadcast(which), Phase::Begun) if state.owes_nobody(thread, *which) => {
-                Commutation::Independent
-            }
+            // To begin early loses nothing: the fewer it finds, the sooner it may return, and it may notify whoever is
+            // there in the end.
+            (Op::Signal(Which::Original) | Op::Broadcast(Which::Original), Phase::Start) => Commutation::Independent,
             _ => Commutation::Unknown,
         }
     }
@@ -877,7 +878,6 @@ impl CondSpec {
         }
         if state.owes_nobody(thread, which) {
             out.push(returns(SIGNAL_NONE, state.clone(), Ret::Ok));
-            return;
         }
         let (rule, candidates) = match self.order {
             Order::Fifo => (SIGNAL_WAKE, 1),
@@ -900,21 +900,19 @@ impl CondSpec {
         }
         if state.owes_nobody(thread, which) {
             out.push(returns(BROADCAST_NONE, state.clone(), Ret::Ok));
-            return;
         }
-        let after = state.with_waiters(which, |waiters| {
-            for owner in waiters.queue.iter() {
-                waiters.settle(owner, self.counts_tickets());
-            }
-        });
-        out.push(returns(BROADCAST_WAKE, after, Ret::Ok));
+        if state.waiters(which).is_some_and(|waiters| waiters.queue.len > 0) {
+            let after = state.with_waiters(which, |waiters| {
+                for owner in waiters.queue.iter() {
+                    waiters.settle(owner, self.counts_tickets());
+                }
+            });
+            out.push(returns(BROADCAST_WAKE, after, Ret::Ok));
+        }
     }
 }
 
 /// A signal or broadcast notes who is outstanding.
-///
-/// Whoever begins, sees the tickets found all notified by others, and then notifies a newer one, could as well have begun
-/// later. That is why a signal that owes nobody may only return.
 fn begins(rule: RuleId, state: &State, thread: Thread, which: Which) -> StepOf<CondSpec> {
     let after = state.with_waiters(which, |waiters| {
         waiters.used = true;

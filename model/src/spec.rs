@@ -124,16 +124,21 @@ pub struct Step<State, Phase, Ret> {
 /// The enabled steps of an operation of spec `S`.
 pub type StepOf<S> = Step<<S as Spec>::State, <S as Spec>::Phase, <S as Spec>::Ret>;
 
-/// How an operation's next step stands to what other threads may do before it. Explorers use it to leave out
+/// How an operation's next step stands to the steps of other threads. Explorers use it to leave out
 /// interleavings that differ only in the order of steps that commute.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Commutation {
     /// Nothing is promised.
     Unknown,
-    /// As long as this operation does not move, its enabled steps stay exactly what they are, and each commutes with
-    /// every step that other threads and daemons can take, now and later. The promise counts only where nobody ever
-    /// takes an `Undisciplined` step.
+    /// To take the step at once, alone, loses nothing. As long as this operation does not move, its enabled steps stay
+    /// exactly what they are; and whatever ends an execution can come to in which others move first, it can come to
+    /// as well when this step comes first. The usual reason is that the step commutes with everything that others can
+    /// do before it, as an unlock does with all that is possible while the lock is held. The promise counts only where
+    /// nobody ever takes an `Undisciplined` step.
     Independent,
+    /// A right mover in Lipton's sense: whatever step another thread or daemon can take right after one of these steps,
+    /// it could have taken right before it, to the same effect. Taking a lock is the classic one.
+    RightMover,
     /// The step breaks the discipline on which the other promises rest, for instance the unlocking of a lock that
     /// somebody else holds.
     Undisciplined,
@@ -300,8 +305,8 @@ pub trait Spec: Clone + Debug + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// How the next step of `op`, which `thread` is executing and which stands at `phase`, stands to what others may do
-    /// before it. A hint for explorers; the default promises nothing.
+    /// How the next step of `op`, which `thread` is executing and which stands at `phase`, stands to the steps of other
+    /// threads. A hint for explorers; the default promises nothing.
     fn commutation(&self, _state: &Self::State, _thread: Thread, _op: &Self::Op, _phase: &Self::Phase) -> Commutation {
         Commutation::Unknown
     }

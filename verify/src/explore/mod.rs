@@ -69,7 +69,7 @@ use crate::litmus::{
     Expectation, Observed, Outcome, Program, Quantifier, Statement, ThreadBody, ThreadEnd, VariableIndex,
 };
 use store::Store;
-use system::{Breach, Event, Move, System, Trust, Tuple};
+use system::{Breach, Event, Mobility, Move, System, Trust, Tuple};
 
 #[cfg(doc)]
 use selvedge_model::{Commutation, Exclusion};
@@ -180,9 +180,7 @@ pub fn explore<S: Spec>(spec: &S, program: &Program<S::Op>, limits: &Limits) -> 
     let (mut system, initial) = System::new(spec, program)?;
     let mut trust = system.trust();
     if limits.reduction == Reduction::None {
-        trust.spec = false;
-        trust.protected.fill(false);
-        trust.unshared.fill(false);
+        trust = Trust::none(program.variables.len());
     }
     let mut search = loop {
         let mut search = Search::new(&mut system, limits, trust.clone());
@@ -211,6 +209,8 @@ struct Search<'s, 'a, S: Spec> {
     store: Store,
     rules: Vec<u64>,
     found: Exploration,
+    /// The steps of the thread that runs alone.
+    chain: Vec<Move>,
     /// Clauses broken at rest, with the state.
     broken_at_rest: Vec<(Tuple, Broken)>,
 }
@@ -235,6 +235,7 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
                 bytes_per_state: 0,
                 violations: Vec::new(),
             },
+            chain: Vec::new(),
             broken_at_rest: Vec::new(),
         }
     }
@@ -244,8 +245,6 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
         let (mut at, mut to) = (Tuple::new(), initial.clone());
         let mut moves = Vec::new();
         let mut races = Vec::new();
-        self.check_all(&to)?;
-        self.chase(&mut to)?;
         self.store.insert(&to);
         let mut level_end = 1;
         let mut index = 0;
@@ -257,10 +256,8 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
             at.clear();
             at.extend_from_slice(self.store.get(index));
             index += 1;
-            self.check_all(&at)?;
             self.note_races(&at, &mut races);
-            moves.clear();
-            self.system.moves(&at, &mut moves);
+            self.moves(&at, &mut moves)?;
             if !moves.iter().any(|step| step.obligation == Obligation::Must) {
                 self.note_rest(&at);
             }
@@ -273,10 +270,7 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
                     continue;
                 }
                 if self.reduces {
-                    if let Some(thread) = step.thread {
-                        self.check(&to, thread)?;
-                    }
-                    self.chase(&mut to)?;
+                    self.chase(&mut to, step)?;
                 }
                 if self.store.len() < self.limits.states {
                     self.store.insert(&to);
@@ -291,37 +285,68 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
         Ok(())
     }
 
-    /// Takes independent steps as long as there are any.
-    fn chase(&mut self, at: &mut Tuple) -> Result<(), Breach> {
-        if !self.reduces {
-            return Ok(());
+    /// Takes the steps after `first` that may be taken at once, alone: those of the thread that moved, then those of
+    /// operations that its steps have let go on.
+    fn chase(&mut self, at: &mut Tuple, first: &Move) -> Result<(), Breach> {
+        let moved = first.thread;
+        if let Some(thread) = moved {
+            self.run_alone(at, thread, first.mobility == Mobility::Right)?;
         }
-        let mut to = Tuple::new();
-        for _ in 0..CHAIN_MAX {
-            let threads = 0..self.system.program.threads.len();
-            let mut independent =
-                threads.filter_map(|thread| Some((thread, self.system.independent(at, thread, &self.trust)?)));
-            let Some((thread, step)) = independent.next() else { return Ok(()) };
-            drop(independent);
-            self.count(&step);
-            self.system.after(at, &step, &mut to);
-            std::mem::swap(at, &mut to);
-            self.check(at, thread)?;
-        }
-        Ok(())
-    }
-
-    fn check_all(&mut self, at: &Tuple) -> Result<(), Breach> {
-        if self.reduces {
-            for thread in 0..self.system.program.threads.len() {
-                self.check(at, thread)?;
+        for thread in 0..self.system.program.threads.len() {
+            if moved != Some(thread) && self.system.is_inside(at, thread) {
+                self.run_alone(at, thread, false)?;
             }
         }
         Ok(())
     }
 
-    fn check(&mut self, at: &Tuple, thread: usize) -> Result<(), Breach> {
-        self.system.breach(at, thread, &self.trust).map_or(Ok(()), Err)
+    /// Takes the thread's steps as long as it is alone in having to.
+    fn run_alone(&mut self, at: &mut Tuple, thread: usize, mut after_right_mover: bool) -> Result<(), Breach> {
+        for _ in 0..CHAIN_MAX {
+            self.chain.clear();
+            self.system.moves_of(at, thread, &self.trust, &mut self.chain)?;
+            let [step] = &self.chain[..] else { break };
+            let may_go = match step.mobility {
+                Mobility::Independent | Mobility::Both => true,
+                Mobility::Right | Mobility::Unknown => after_right_mover,
+                // The state before it must be looked at for races.
+                Mobility::Racy => false,
+            };
+            if !may_go || !step.goes_on() {
+                break;
+            }
+            after_right_mover = match step.mobility {
+                Mobility::Right => true,
+                Mobility::Both => after_right_mover,
+                Mobility::Unknown | Mobility::Racy | Mobility::Independent => false,
+            };
+            self.system.apply(at, step);
+            let step = step.clone();
+            self.count(&step);
+        }
+        Ok(())
+    }
+
+    /// The steps to explore from a state: the one of a thread that may go alone, if there is such a thread, else all.
+    fn moves(&mut self, at: &Tuple, moves: &mut Vec<Move>) -> Result<(), Breach> {
+        moves.clear();
+        self.system.moves(at, &self.trust, moves)?;
+        let is_only = |(index, step): (usize, &Move)| {
+            let neighbours = [index.checked_sub(1), index.checked_add(1)];
+            neighbours
+                .into_iter()
+                .flatten()
+                .filter_map(|index| moves.get(index))
+                .all(|other| other.thread != step.thread)
+        };
+        let alone = moves.iter().enumerate().position(|(index, step)| {
+            matches!(step.mobility, Mobility::Independent | Mobility::Both) && step.goes_on() && is_only((index, step))
+        });
+        if let Some(index) = alone {
+            moves.swap(0, index);
+            moves.truncate(1);
+        }
+        Ok(())
     }
 
     fn count(&mut self, step: &Move) {

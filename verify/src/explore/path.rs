@@ -4,7 +4,7 @@ use selvedge_model::{Obligation, Spec, Unknown};
 
 use super::narrate;
 use super::store::Store;
-use super::system::{Move, System, Tuple};
+use super::system::{Move, System, Trust, Tuple};
 use crate::columns;
 use crate::evidence::Row;
 use crate::litmus::{Observed, Outcome, Program};
@@ -99,7 +99,7 @@ fn search<S: Spec>(
         at.clear();
         at.extend_from_slice(store.get(index));
         moves.clear();
-        system.moves(&at, &mut moves);
+        moves_anyhow(system, &at, &mut moves);
         if let Some(end) = is_end(system, &at, &moves) {
             return Some(trace(system, &store, &parents, index, end));
         }
@@ -111,6 +111,12 @@ fn search<S: Spec>(
         index += 1;
     }
     None
+}
+
+/// Every step that is enabled.
+fn moves_anyhow<S: Spec>(system: &mut System<'_, S>, at: &[u32], moves: &mut Vec<Move>) {
+    let trust = Trust::none(system.program.variables.len());
+    system.moves(at, &trust, moves).expect("where nothing is trusted nothing goes against it");
 }
 
 /// Reads the way back from a state, then finds the steps along it again.
@@ -125,7 +131,7 @@ fn trace<S: Spec>(system: &mut System<'_, S>, store: &Store, parents: &[usize], 
     for pair in way.windows(2) {
         let at = store.get(pair[0]);
         moves.clear();
-        system.moves(at, &mut moves);
+        moves_anyhow(system, at, &mut moves);
         let step = moves.iter().find(|step| system.after(at, step, &mut to) && to == store.get(pair[1]));
         steps.push((pair[0], step.expect("the states are neighbours").clone()));
     }

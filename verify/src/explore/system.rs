@@ -72,11 +72,27 @@ pub(super) struct Move {
     /// Whose step; `None` for a daemon.
     pub(super) thread: Option<ThreadIndex>,
     pub(super) obligation: Obligation,
+    pub(super) mobility: Mobility,
     pub(super) event: Event,
     /// The components after it. None if it ends the program.
     after: Option<After>,
     /// The edge that it is, if it belongs to an operation.
     edge: Option<usize>,
+}
+
+/// How a step stands to those of other threads, as far as that is trusted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Mobility {
+    /// Nothing is known.
+    Unknown,
+    /// An access with which another one may race.
+    Racy,
+    /// A right mover: what others do right after it they could have done before it.
+    Right,
+    /// It may be taken at once, alone.
+    Independent,
+    /// It may be taken at once, alone, and is a right mover as well: others cannot notice when it happens.
+    Both,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -138,6 +154,13 @@ pub(super) struct Trust {
     pub(super) unshared: Vec<bool>,
 }
 
+impl Trust {
+    /// No trust at all: every step is just a step.
+    pub(super) fn none(variables: usize) -> Self {
+        Self { spec: false, protected: vec![false; variables], unshared: vec![false; variables] }
+    }
+}
+
 pub(super) struct System<'a, S: Spec> {
     pub(super) spec: &'a S,
     pub(super) program: &'a Program<S::Op>,
@@ -147,6 +170,8 @@ pub(super) struct System<'a, S: Spec> {
     memories: Interned<Box<[i64]>>,
     standings: Interned<Standing<S::Phase>>,
     nexts: Vec<Option<Next>>,
+    /// For each standing, whether it is in the middle of an operation.
+    inside: Vec<bool>,
     loads: FxHashMap<(u32, i64), u32>,
     turns: FxHashMap<(u32, u32), Turn>,
     edges: Vec<Edge>,
@@ -177,6 +202,7 @@ impl<'a, S: Spec> System<'a, S> {
             memories: Interned::new(),
             standings: Interned::new(),
             nexts: Vec::new(),
+            inside: Vec::new(),
             loads: FxHashMap::default(),
             turns: FxHashMap::default(),
             edges: Vec::new(),
@@ -226,9 +252,9 @@ impl<'a, S: Spec> System<'a, S> {
     }
 
     /// Pushes every step that is enabled in the state.
-    pub(super) fn moves(&mut self, at: &[u32], out: &mut Vec<Move>) {
+    pub(super) fn moves(&mut self, at: &[u32], trust: &Trust, out: &mut Vec<Move>) -> Result<(), Breach> {
         for thread in 0..self.program.threads.len() {
-            self.moves_of(at, thread, out);
+            self.moves_of(at, thread, trust, out)?;
         }
         let (spec, memory) = (at[SPEC], at[MEMORY]);
         for index in self.daemon_steps(spec) {
@@ -236,49 +262,97 @@ impl<'a, S: Spec> System<'a, S> {
             out.push(Move {
                 thread: None,
                 obligation: rule::<S>(rule_id).obligation,
+                mobility: Mobility::Unknown,
                 event: Event::Rule(rule_id),
                 after: Some(After { spec: after, memory, standing: 0 }),
                 edge: None,
             });
         }
+        Ok(())
     }
 
-    /// The one step of a thread that commutes with everything that others may do before it, if it has such a one.
-    pub(super) fn independent(&mut self, at: &[u32], thread: ThreadIndex, trust: &Trust) -> Option<Move> {
-        let next = self.next(at[THREADS + thread]);
-        let trusted = match (next.touch(), next) {
-            (Some(touch), _) => trust.unshared[touch.variable] || trust.protected[touch.variable],
-            (None, Next::Perform) => {
-                trust.spec && {
-                    let turn = self.turn(at[THREADS + thread], at[SPEC]);
-                    turn.commutation == Commutation::Independent && turn.edges.len() == 1
+    /// Pushes every enabled step of one thread, or says what in them goes against what is trusted.
+    pub(super) fn moves_of(
+        &mut self,
+        at: &[u32],
+        thread: ThreadIndex,
+        trust: &Trust,
+        out: &mut Vec<Move>,
+    ) -> Result<(), Breach> {
+        let (spec, memory, number) = (at[SPEC], at[MEMORY], at[THREADS + thread]);
+        let must = |event, mobility, memory, standing| Move {
+            thread: Some(thread),
+            obligation: Obligation::Must,
+            mobility,
+            event,
+            after: Some(After { spec, memory, standing }),
+            edge: None,
+        };
+        match *self.next(number) {
+            Next::Done => {}
+            Next::Load { variable } => {
+                let mobility = self.access(spec, thread, Touch { variable, writes: false }, trust)?;
+                let value = self.memories.get(memory)[variable];
+                let standing = self.loaded(number, value);
+                out.push(must(Event::Read { variable, value }, mobility, memory, standing));
+            }
+            Next::Store { variable, value, standing } => {
+                let mobility = self.access(spec, thread, Touch { variable, writes: true }, trust)?;
+                let memory = self.written(memory, variable, value);
+                out.push(must(Event::Write { variable, value }, mobility, memory, standing));
+            }
+            Next::Add { variable, value, standing } => {
+                let mobility = self.access(spec, thread, Touch { variable, writes: true }, trust)?;
+                let value = self.memories.get(memory)[variable].wrapping_add(value);
+                let memory = self.written(memory, variable, value);
+                out.push(must(Event::Write { variable, value }, mobility, memory, standing));
+            }
+            Next::Await { standing } => {
+                let here = self.standings.get(number);
+                let Instruction::Await { condition } = &self.code[thread].instructions[here.instruction] else {
+                    unreachable!("the next step was worked out from the instruction");
+                };
+                if evaluate(condition, &here.registers, self.memories.get(memory)).is_true() {
+                    out.push(must(Event::Await, Mobility::Unknown, memory, standing));
                 }
             }
-            (None, _) => false,
-        };
-        if !trusted {
-            return None;
+            Next::Perform => {
+                let turn = self.turn(number, spec);
+                let mobility = match turn.commutation {
+                    _ if !trust.spec => Mobility::Unknown,
+                    Commutation::Undisciplined => return Err(Breach::Discipline),
+                    Commutation::Unknown => Mobility::Unknown,
+                    Commutation::RightMover => Mobility::Right,
+                    Commutation::Independent => Mobility::Independent,
+                };
+                for index in turn.edges {
+                    let Edge { obligation, event, after } = self.edges[index];
+                    let after = after.map(|(spec, standing)| After { spec, memory, standing });
+                    out.push(Move { thread: Some(thread), obligation, mobility, event, after, edge: Some(index) });
+                }
+            }
         }
-        let mut moves = Vec::with_capacity(1);
-        self.moves_of(at, thread, &mut moves);
-        moves.pop().filter(|step| step.obligation == Obligation::Must && step.after.is_some())
+        Ok(())
     }
 
-    /// What in the thread's next step goes against what is trusted.
-    pub(super) fn breach(&mut self, at: &[u32], thread: ThreadIndex, trust: &Trust) -> Option<Breach> {
-        let next = self.next(at[THREADS + thread]);
-        if let Some(touch) = next.touch() {
-            if !trust.protected[touch.variable] || trust.unshared[touch.variable] {
-                return None;
-            }
-            let Held { shared, exclusive } = self.held[at[SPEC] as usize];
-            let enough = if touch.writes { exclusive } else { exclusive | shared };
-            return (enough & (1 << thread) == 0).then_some(Breach::Variable(touch.variable));
+    /// Whether the thread is in the middle of an operation.
+    pub(super) fn is_inside(&self, at: &[u32], thread: ThreadIndex) -> bool {
+        self.inside[at[THREADS + thread] as usize]
+    }
+
+    /// How an access to a variable stands to those of others.
+    fn access(&self, spec: u32, thread: ThreadIndex, touch: Touch, trust: &Trust) -> Result<Mobility, Breach> {
+        let Touch { variable, writes } = touch;
+        if trust.unshared[variable] {
+            return Ok(Mobility::Both);
         }
-        let relies_on_discipline = trust.spec && *next == Next::Perform;
-        let undisciplined =
-            relies_on_discipline && self.turn(at[THREADS + thread], at[SPEC]).commutation == Commutation::Undisciplined;
-        undisciplined.then_some(Breach::Discipline)
+        if trust.protected[variable] {
+            let Held { shared, exclusive } = self.held[spec as usize];
+            let enough = if writes { exclusive } else { exclusive | shared };
+            let is_protected = enough & (1 << thread) != 0;
+            return if is_protected { Ok(Mobility::Both) } else { Err(Breach::Variable(variable)) };
+        }
+        Ok(if self.plain[variable] { Mobility::Racy } else { Mobility::Unknown })
     }
 
     /// The plain variables on which two threads race: their next steps are conflicting accesses.
@@ -298,17 +372,22 @@ impl<'a, S: Spec> System<'a, S> {
         }
     }
 
-    /// The state after a step. `None` if the step ends the program.
+    /// Makes `to` the state after a step. False if the step ends the program.
     pub(super) fn after(&self, at: &[u32], step: &Move, to: &mut Tuple) -> bool {
-        let Some(after) = step.after else { return false };
         to.clear();
         to.extend_from_slice(at);
-        to[SPEC] = after.spec;
-        to[MEMORY] = after.memory;
+        self.apply(to, step);
+        step.after.is_some()
+    }
+
+    /// Takes a step, unless it is one that ends the program.
+    pub(super) fn apply(&self, at: &mut [u32], step: &Move) {
+        let Some(after) = step.after else { return };
+        at[SPEC] = after.spec;
+        at[MEMORY] = after.memory;
         if let Some(thread) = step.thread {
-            to[THREADS + thread] = after.standing;
+            at[THREADS + thread] = after.standing;
         }
-        true
     }
 
     /// The outcome and the clauses broken if nothing moves any more from this state.
@@ -361,50 +440,6 @@ impl<'a, S: Spec> System<'a, S> {
             + self.turns.capacity() * size_of::<((u32, u32), Turn)>()
             + self.edges.capacity() * size_of::<Edge>()
             + self.loads.capacity() * size_of::<((u32, i64), u32)>()
-    }
-
-    fn moves_of(&mut self, at: &[u32], thread: ThreadIndex, out: &mut Vec<Move>) {
-        let (spec, memory, number) = (at[SPEC], at[MEMORY], at[THREADS + thread]);
-        let must = |event, memory, standing| Move {
-            thread: Some(thread),
-            obligation: Obligation::Must,
-            event,
-            after: Some(After { spec, memory, standing }),
-            edge: None,
-        };
-        match *self.next(number) {
-            Next::Done => {}
-            Next::Load { variable } => {
-                let value = self.memories.get(memory)[variable];
-                let standing = self.loaded(number, value);
-                out.push(must(Event::Read { variable, value }, memory, standing));
-            }
-            Next::Store { variable, value, standing } => {
-                let memory = self.written(memory, variable, value);
-                out.push(must(Event::Write { variable, value }, memory, standing));
-            }
-            Next::Add { variable, value, standing } => {
-                let value = self.memories.get(memory)[variable].wrapping_add(value);
-                let memory = self.written(memory, variable, value);
-                out.push(must(Event::Write { variable, value }, memory, standing));
-            }
-            Next::Await { standing } => {
-                let here = self.standings.get(number);
-                let Instruction::Await { condition } = &self.code[thread].instructions[here.instruction] else {
-                    unreachable!("the next step was worked out from the instruction");
-                };
-                if evaluate(condition, &here.registers, self.memories.get(memory)).is_true() {
-                    out.push(must(Event::Await, memory, standing));
-                }
-            }
-            Next::Perform => {
-                for index in self.turn(number, spec).edges {
-                    let Edge { obligation, event, after } = self.edges[index];
-                    let after = after.map(|(spec, standing)| After { spec, memory, standing });
-                    out.push(Move { thread: Some(thread), obligation, event, after, edge: Some(index) });
-                }
-            }
-        }
     }
 
     fn next(&self, standing: u32) -> &Next {
@@ -543,9 +578,11 @@ impl<'a, S: Spec> System<'a, S> {
             }
             standing.registers[own..].fill(Value::Int(0));
         }
+        let is_inside = standing.phase != S::Phase::default();
         let number = self.standings.number(standing);
         if number as usize == self.nexts.len() {
             self.nexts.push(None);
+            self.inside.push(is_inside);
             let next = self.work_out_next(number);
             self.nexts[number as usize] = Some(next);
         }
@@ -587,6 +624,11 @@ impl<'a, S: Spec> System<'a, S> {
 }
 
 impl Move {
+    /// Whether the step must be taken in the end, and something comes after it.
+    pub(super) fn goes_on(&self) -> bool {
+        self.obligation == Obligation::Must && self.after.is_some()
+    }
+
     /// The outcome, if the step ends the program.
     pub(super) fn abort(&self) -> Option<Outcome> {
         match self.event {

@@ -2,9 +2,7 @@
 //! statement the way that language does.
 
 use selvedge_model::{Spec, Unreadable};
-use selvedge_verify::litmus::{
-    Access, Binary, Condition, Expectation, Expr, Program, Quantifier, Statement, ThreadBody, Value, Variable,
-};
+use selvedge_verify::litmus::{Access, Binary, Expr, Program, Statement, ThreadBody, Value, Variable};
 
 /// A program under construction, its operations still text.
 #[derive(Clone, Debug)]
@@ -14,13 +12,13 @@ pub struct Sketch {
 
 impl Sketch {
     /// A program for a spec of this name.
-    pub fn new(spec: &str, parameters: &[(&str, &str)]) -> Self {
+    pub fn new(spec: &str) -> Self {
         Self {
             program: Program {
                 name: "sketch".to_owned(),
                 about: Vec::new(),
                 spec: spec.to_owned(),
-                parameters: parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+                parameters: Vec::new(),
                 initial: Vec::new(),
                 clauses: Vec::new(),
                 variables: Vec::new(),
@@ -31,8 +29,8 @@ impl Sketch {
     }
 
     /// A program for the condition variable.
-    pub fn cond(parameters: &[(&str, &str)]) -> Self {
-        Self::new("cond", parameters)
+    pub fn cond() -> Self {
+        Self::new("cond")
     }
 
     /// Sets an observable of the initial state.
@@ -149,9 +147,4 @@ fn operator_named(text: &str) -> Binary {
         "&&" => Binary::And,
         _ => panic!("not an operator: {text}"),
     }
-}
-
-/// An expectation.
-pub fn expect(quantifier: Quantifier, condition: Condition) -> Expectation {
-    Expectation { quantifier, condition }
 }
