@@ -22,7 +22,8 @@ fn read(file: &CorpusFile) -> Source {
 fn outcomes<S: Spec>(source: &Source) -> Exploration {
     let program = source.program::<S>().unwrap_or_else(|problems| panic!("{problems:?}"));
     let spec = S::configure(&program.parameters).expect("reading the program has checked the parameters");
-    let found = explore(&spec, &program, &Limits::default()).expect("reading the program has checked the initial values");
+    let found =
+        explore(&spec, &program, &Limits::default()).expect("reading the program has checked the initial values");
     assert!(found.complete, "{}: {} states were not enough", source.name(), found.states);
     assert!(found.violations.is_empty(), "{}: {:?}", source.name(), found.violations);
     found
@@ -81,7 +82,9 @@ fn every_kind_of_outcome_is_asked_for() {
         let program = source.untyped();
         let found = outcomes::<CondSpec>(&source);
         let kind = |outcome: &Outcome| match outcome {
-            Outcome::Final(end) => format!("{:?}", end.threads.iter().map(|end| *end == ThreadEnd::Done).collect::<Vec<_>>()),
+            Outcome::Final(end) => {
+                format!("{:?}", end.threads.iter().map(|end| *end == ThreadEnd::Done).collect::<Vec<_>>())
+            }
             other => format!("{other:?}"),
         };
         let is_race = |outcome: &&Outcome| matches!(outcome, Outcome::Race { .. });
@@ -97,7 +100,8 @@ fn every_kind_of_outcome_is_asked_for() {
             .filter(|expectation| expectation.quantifier == Quantifier::Exists)
             .flat_map(|expectation| {
                 let nothing = Observed::new();
-                let meets = move |outcome: &&Outcome| expectation.condition.holds(outcome, Some(&nothing)) == Some(true);
+                let meets =
+                    move |outcome: &&Outcome| expectation.condition.holds(outcome, Some(&nothing)) == Some(true);
                 found.outcomes.keys().filter(meets).map(kind)
             })
             .collect();
@@ -148,7 +152,8 @@ fn the_seeds_outcome_is_among_those_of_its_program() {
     let find = |name: &str| corpus::COND.iter().find(|file| file.name == name).expect("the corpus has the seed");
     let printed = |outcome: &Outcome| match outcome {
         Outcome::Final(end) => {
-            matches!(end.threads[..], [ThreadEnd::Blocked(_), ThreadEnd::Done, ThreadEnd::Done]) && end.variables[0] == 2
+            matches!(end.threads[..], [ThreadEnd::Blocked(_), ThreadEnd::Done, ThreadEnd::Done])
+                && end.variables[0] == 2
         }
         _ => false,
     };
@@ -173,7 +178,8 @@ fn the_corpus_is_the_folder() {
         let on_disk: Vec<(&str, &str)> =
             on_disk.iter().map(|source| (source.untyped().name.as_str(), source.text())).collect();
         let embedded: Vec<(&str, &str)> = files.iter().map(|file| (file.name, file.text)).collect();
-        let names = |files: &[(&str, &str)]| files.iter().map(|(name, _)| format!("    {name:?}\n")).collect::<String>();
+        let names =
+            |files: &[(&str, &str)]| files.iter().map(|(name, _)| format!("    {name:?}\n")).collect::<String>();
         assert_eq!(names(&embedded), names(&on_disk), "corpus.rs lists other files than the folder `{name}` has");
         assert!(embedded == on_disk, "the texts of `{name}` differ: build again");
     }
@@ -191,17 +197,17 @@ fn the_corpus_is_written_canonically() {
 }
 
 /// Every ```` ```litmus ```` block of the reference is a program of the condition variable that expects what is so;
-/// every ```` ```litmus-error ```` block is refused.
+/// every ```` ```litmus-error ```` block is refused in the words of the block that follows it.
 #[test]
 fn the_examples_of_the_reference_are_litmus_tests() {
     let reference = std::fs::read_to_string(repository("docs/litmus.md")).expect("there is a language reference");
-    let mut good = 0;
-    let mut bad = 0;
-    let mut blocks = reference.split("\n```");
-    blocks.next();
-    while let (Some(block), Some(_)) = (blocks.next(), blocks.next()) {
-        let (language, text) = block.split_once('\n').unwrap_or((block, ""));
-        match language {
+    // Every other part between fences is the inside of a block, its language on the first line.
+    let parts: Vec<&str> = reference.split("\n```").collect();
+    let blocks: Vec<(&str, &str)> =
+        parts.iter().skip(1).step_by(2).map(|block| block.split_once('\n').unwrap_or((block, ""))).collect();
+    let (mut good, mut bad) = (0, 0);
+    for (index, (language, text)) in blocks.iter().enumerate() {
+        match *language {
             "litmus" => {
                 good += 1;
                 let source = parse(&format!("example-{good}"), text).unwrap_or_else(|problems| panic!("{problems:?}"));
@@ -209,14 +215,14 @@ fn the_examples_of_the_reference_are_litmus_tests() {
             }
             "litmus-error" => {
                 bad += 1;
-                let read = parse("example", text).and_then(|source| source.program::<CondSpec>());
-                assert!(read.is_err(), "this is no error:\n{text}");
+                let read = parse("mistakes.litmus", text).and_then(|source| source.program::<CondSpec>());
+                let problems = read.expect_err("the reference says that this is wrong");
+                assert_eq!(problems.to_string(), blocks[index + 1].1);
             }
             _ => {}
         }
     }
-    assert!(good >= 3, "the reference has only {good} examples");
-    assert!(bad >= 1, "the reference shows no error");
+    assert_eq!((good, bad), (4, 1));
 }
 
 #[test]

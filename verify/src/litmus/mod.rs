@@ -36,6 +36,6 @@ pub mod program;
 mod resolve;
 mod source;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Span};
+pub use diagnostic::{Diagnostic, Diagnostics, PROBLEMS_MAX, Span};
 pub use program::*;
-pub use source::{Source, parse};
+pub use source::{ITEMS_MAX, STATEMENTS_MAX, Source, THREADS_MAX, parse};

@@ -6,7 +6,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use super::grammar::{ATOMS, KEYWORDS, is_identifier};
+use super::grammar::is_identifier;
 use super::program::{Access, Binary, Condition, Expr, Program, Statement, ThreadBody};
 
 impl<Op: Display> Display for Program<Op> {
@@ -131,9 +131,7 @@ impl<Op> Names<'_, Op> {
     /// A word, in quotes if it would read as something else.
     fn word(&self, word: &str) -> String {
         let taken = self.program.variables.iter().any(|variable| variable.name == word)
-            || self.thread.is_some_and(|thread| thread.registers.iter().any(|register| register == word))
-            || KEYWORDS.contains(&word)
-            || ATOMS.contains(&word);
+            || self.thread.is_some_and(|thread| thread.registers.iter().any(|register| register == word));
         if is_identifier(word) && !taken && !self.quote_words {
             return word.to_owned();
         }

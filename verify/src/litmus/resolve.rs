@@ -3,7 +3,7 @@
 use selvedge_model::spec;
 
 use super::diagnostic::{Diagnostic, Span};
-use super::grammar::{Node, OpText, Tree, Word, is_identifier, list};
+use super::grammar::{Node, OpText, Tree, Word, is_identifier};
 use super::program::{
     Access, Binary, Condition, Expectation, Expr, Outcome, Program, RegisterIndex, ThreadBody, ThreadIndex, Value,
     VariableIndex,
@@ -130,7 +130,7 @@ impl<'a> Scope<'a> {
             let threads: Vec<&str> = self.program.threads.iter().map(|thread| thread.name.as_str()).collect();
             let help = match nearest(&name.text, threads.iter().copied()) {
                 Some(near) => Some(format!("did you mean `{near}`?")),
-                None => (!threads.is_empty()).then(|| format!("the threads are {}", list(&threads, "and"))),
+                None => (!threads.is_empty()).then(|| format!("one of: {}", threads.join(", "))),
             };
             vec![
                 Diagnostic::new(format!("unknown thread `{}`", name.text), name.span.clone(), "no such thread")

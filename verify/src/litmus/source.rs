@@ -800,7 +800,7 @@ mod tests {
            ·             ┬
            ·             ╰── no such thread
            ╰────
-         help: the threads are T
+         help: one of: T
         "##);
     }
 
@@ -1351,7 +1351,7 @@ mod tests {
           ·             ┬
           ·             ╰── no such thread
           ╰────
-         help: the threads are T and U
+         help: one of: T, U
         "##);
     }
 
