@@ -584,7 +584,7 @@ fn a_lost_wakeup_is_seen_at_rest_and_only_there() {
     allowed(judged::<CondSpec>(&format!("{text}cut")));
     // Without order between the threads the signal may have come first.
     allowed(judged_unordered::<CondSpec>(&format!("{text}at rest")));
-    // A wakeup that is lost in any order: the broadcast cannot come before the wait that it must follow.
+    // In no order is a free lock left to nobody.
     let found = violation(judged_unordered::<LockSpec>("T1 lock\nT1 = ok\nT1 unlock\nT1 = ok\nT2 lock\nat rest"));
     assert_eq!((found.at, found.clause), (At::End, Some("LOCK-01")));
 }

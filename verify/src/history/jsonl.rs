@@ -16,7 +16,7 @@
 //! assert_eq!(recording.history.close, Close::AtRest);
 //!
 //! let broken = jsonl::read::<CondSpec>("signal.jsonl", &text.replace("signal\"", "signl\"")).unwrap_err();
-//! assert!(broken.to_string().starts_with("signal.jsonl:2:26: unknown operation `signl`; did you mean `signal`?"));
+//! assert!(broken.to_string().starts_with("signal.jsonl:2:27: unknown operation `signl`; did you mean `signal`?"));
 //! # Ok::<(), selvedge_verify::litmus::Diagnostics>(())
 //! ```
 
