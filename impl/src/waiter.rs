@@ -21,12 +21,13 @@
 //!
 //! # Tokens
 //!
-//! Parking uses the thread's one token, which the thread's other code may use as well. Two facts keep them apart.
-//! A waker unparks only a waiter that had declared itself parked, so a waiter that is notified before it parks leaves
-//! no token behind. And a waiter that took a token without having been woken keeps sleeping and puts that token back at
-//! the end. What remains is inherent in a token that counts only to one: a token left while ours is pending is one
-//! token, and a timed wait that is notified in the instant of its timeout may leave ours behind. Both are within what
-//! `std::thread::park` promises its callers, who must test a condition of their own around it.
+//! Parking uses the thread's one token, which the thread's other code may use as well. Three rules keep them apart.
+//! A waker unparks only a waiter that had committed to park, so a waiter that is notified before leaves no token behind.
+//! A waiter that had committed, and was woken, takes a token before it goes on, even if its deadline came first. And a
+//! waiter that took a token without having been woken sleeps on, and puts a token back at the end. So a wait leaves a
+//! token behind only in the place of one that somebody else had left. What remains is inherent in a token that counts to
+//! one: if somebody leaves one while ours is pending, the two are one, and the wait takes it. `std::thread::park` asks its
+//! callers to test a condition of their own around it, who then lose nothing.
 
 use std::marker::PhantomData;
 use std::ptr;
@@ -99,24 +100,30 @@ impl<P: Platform> Waiter<P> {
     ///
     /// After `false` it may be woken still: take the waiter out of its queue or [`oversleep`](Self::oversleep).
     pub(crate) fn sleep_until(&self, deadline: Duration) -> bool {
-        if self.commit() {
-            let mut strangers = 0;
-            loop {
-                if !P::park_until(deadline) || self.is_woken() {
-                    break;
-                }
-                strangers += 1;
-            }
-            Self::put_back(strangers);
+        if !self.commit() {
+            return true;
         }
-        self.is_woken()
+        let mut strangers = 0;
+        let woken = loop {
+            let token = P::park_until(deadline);
+            if self.is_woken() {
+                if !token {
+                    self.park();
+                }
+                break true;
+            }
+            if !token {
+                break false;
+            }
+            strangers += 1;
+        };
+        Self::put_back(strangers);
+        woken
     }
 
     /// Sleeps on after the deadline, for a waiter that was found to be notified.
     pub(crate) fn oversleep(&self) {
-        if !self.is_woken() {
-            self.park();
-        }
+        self.park();
     }
 
     /// Commits the thread to park, unless the waiter is woken already.
