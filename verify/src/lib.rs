@@ -2,5 +2,6 @@
 
 pub mod evidence;
 pub mod history;
+pub mod info;
 pub mod litmus;
 pub mod subject;
