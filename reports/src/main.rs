@@ -1,2 +1,3 @@
-//! selvedge
+//! The `selvedge` command.
+
 fn main() {}

@@ -1,0 +1,1327 @@
+//! The report as one HTML page.
+//!
+//! It must open from a mail attachment in ten years: one file, nothing fetched, no script. Folding is `<details>`, a code
+//! block is copied by one click because it selects as a whole, and what colour says is always said in words too.
+//!
+//! Every number that stands in `report.json` is written as `<data value="N" data-at="/json/pointer">`, and every text
+//! that does as an element of class `t`. A reader does not see that; the tests read it and hold the page to the JSON.
+
+use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
+use selvedge_verify::evidence::{Counterexample, Evidence, Kind, Relation, Verdict};
+use selvedge_verify::info::ObligationInfo;
+
+use crate::exit::Exit;
+use crate::report::{
+    Alarm, Clause, Coverage, Failure, FailureKind, Fate, Finding, KINDS, Mutant, OutcomeRow, Report, Run, RunPlan,
+    SurveyCell, System, Tally, kind_word, mode_word, verdict_word,
+};
+
+mod lanes;
+
+/// Rows of a counterexample that are drawn and tabulated. A longer one says how many are left out.
+const ROWS_SHOWN: usize = 400;
+
+/// The page.
+pub fn render(report: &Report) -> String {
+    Page { report }.page().into_string()
+}
+
+/// The fragment by which the page's address points at a check. Two ids never share one.
+pub fn anchor(check: &str) -> String {
+    let mut anchor = String::from("check-");
+    for byte in check.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => anchor.push(char::from(byte)),
+            b'/' => anchor.push('.'),
+            _ => anchor.push_str(&format!("_{byte:02x}")),
+        }
+    }
+    anchor
+}
+
+struct Page<'a> {
+    report: &'a Report,
+}
+
+/// A number of the JSON, with the pointer to it.
+struct Number<'a> {
+    at: &'a str,
+    value: u64,
+}
+
+/// A time in milliseconds of the JSON, with the pointer to it.
+struct Milliseconds<'a> {
+    at: &'a str,
+    value: u64,
+}
+
+/// A text of the JSON: `code` between backticks is set as such, and a web address becomes a link.
+struct Text<'a>(&'a str);
+
+/// A text of the JSON that is code as a whole.
+struct Code<'a>(&'a str);
+
+/// A command of the JSON, on a line of its own, selected whole by one click.
+struct Command<'a>(&'a str);
+
+impl Render for Number<'_> {
+    fn render(&self) -> Markup {
+        html! { data value=(self.value) data-at=(self.at) { (grouped(self.value)) } }
+    }
+}
+
+impl Render for Milliseconds<'_> {
+    fn render(&self) -> Markup {
+        html! { data.ms value=(self.value) data-at=(self.at) { (duration(self.value)) } }
+    }
+}
+
+impl Render for Text<'_> {
+    fn render(&self) -> Markup {
+        html! {
+            span.t {
+                @for (position, piece) in self.0.split('`').enumerate() {
+                    @if position % 2 == 1 { code { (piece) } } @else { (linked(piece)) }
+                }
+            }
+        }
+    }
+}
+
+impl Render for Code<'_> {
+    fn render(&self) -> Markup {
+        html! { code.t { (self.0) } }
+    }
+}
+
+impl Render for Command<'_> {
+    fn render(&self) -> Markup {
+        html! { pre.command tabindex="0" { code.t { (self.0) } } }
+    }
+}
+
+impl Page<'_> {
+    fn page(&self) -> Markup {
+        let report = self.report;
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    meta name="generator" content=(report.generated_by);
+                    title { (capitalised(report.conclusion.outcome.words())) " · conformance report" }
+                    style { (PreEscaped(include_str!("html/page.css"))) }
+                }
+                body {
+                    a.skip href="#verdict" { "Skip to the verdict" }
+                    header {
+                        p.brand { "Selvedge" }
+                        h1 {
+                            "Conformance report"
+                            @if !report.systems.is_empty() { ": " (self.system_names()) }
+                        }
+                        p.when { "Made " (Text(&report.generated_at)) " by " (Text(&report.generated_by)) }
+                    }
+                    main {
+                        (self.verdict())
+                        (self.notices())
+                        (self.contents())
+                        (self.failures())
+                        @for (position, system) in report.systems.iter().enumerate() { (self.system(position, system)) }
+                        (self.checks())
+                        (self.not_run())
+                        (words())
+                    }
+                    footer {
+                        p {
+                            "This page is a rendering of " code { "report.json" } " (format "
+                            (Number { at: "/schema_version", value: u64::from(report.schema_version) })
+                            "), which lies beside it together with " code { "junit.xml" }
+                            " and one record a check in " code { "evidence/" } "."
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn system_names(&self) -> Markup {
+        html! {
+            @for (position, system) in self.report.systems.iter().enumerate() {
+                @if position > 0 { ", " }
+                (Text(&system.name))
+            }
+        }
+    }
+
+    // The first screen.
+
+    fn verdict(&self) -> Markup {
+        let conclusion = &self.report.conclusion;
+        html! {
+            section #verdict aria-labelledby="verdict-words" {
+                div class={ "banner " (tone_of_exit(conclusion.outcome)) } {
+                    p #verdict-words .verdict-words {
+                        span aria-hidden="true" { (sign_of_exit(conclusion.outcome)) " " }
+                        (capitalised(conclusion.outcome.words()))
+                    }
+                    p.verdict-sentence { (Text(&conclusion.sentence)) }
+                    p.exit { "Exit code " (Number { at: "/conclusion/exit_code", value: conclusion.exit_code.into() }) }
+                }
+                (self.tiles())
+                div.pair {
+                    (self.tallies())
+                    (self.what_ran())
+                }
+            }
+        }
+    }
+
+    fn tiles(&self) -> Markup {
+        html! {
+            dl.tiles aria-label="Checks that decide, by verdict" {
+                @for (name, value) in cells_of(&self.report.counts.deciding) {
+                    div class={ "tile " (name) @if value == 0 { " none" } } {
+                        dt { span aria-hidden="true" { (sign_of_name(name)) " " } (name.replace('_', " ")) }
+                        dd { (Number { at: &format!("/counts/deciding/{name}"), value }) }
+                    }
+                }
+            }
+        }
+    }
+
+    fn tallies(&self) -> Markup {
+        let counts = &self.report.counts;
+        html! {
+            div.scroll tabindex="0" role="region" aria-label="Checks by kind and verdict" {
+                table.tally {
+                    caption {
+                        "Checks by kind. The unit is one check: one program, one subject, one engine. "
+                        "Checks of peers are a survey and do not decide the verdict."
+                    }
+                    thead {
+                        tr {
+                            th scope="col" { "Kind" }
+                            @for (name, _) in cells_of(&counts.deciding) {
+                                th.number scope="col" { (name.replace('_', " ")) }
+                            }
+                            th.number scope="col" { "all" }
+                        }
+                    }
+                    tbody {
+                        @for (position, known) in counts.by_kind.iter().enumerate() {
+                            tr {
+                                th scope="row" {
+                                    (kind_word(known.kind))
+                                    @if known.kind == Kind::Peer { " (survey)" }
+                                }
+                                (tally_cells(&format!("/counts/by_kind/{position}/tally"), &known.tally))
+                            }
+                        }
+                    }
+                    tfoot {
+                        tr {
+                            th scope="row" { "all that decide" }
+                            (tally_cells("/counts/deciding", &counts.deciding))
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn what_ran(&self) -> Markup {
+        let report = self.report;
+        html! {
+            div.ran {
+                h2.small { "What was run" }
+                dl.facts {
+                    @for (position, known) in report.makers.iter().enumerate() {
+                        dt { "Suite" }
+                        dd {
+                            "version " (Text(&known.maker.suite)) ", commit " (Code(&known.maker.commit))
+                            @if report.makers.len() > 1 {
+                                " (" (Number { at: &format!("/makers/{position}/records"), value: wide(known.records) })
+                                " records)"
+                            }
+                        }
+                        dt { "Compiler" }
+                        dd { (Text(&known.maker.rustc)) }
+                        dt { "System" }
+                        dd { (Text(&known.maker.target)) ", kernel " (Text(&known.maker.kernel)) }
+                    }
+                    dt { "Work" }
+                    dd {
+                        (Number { at: "/counts/executions", value: report.counts.executions }) " executions in "
+                        (Milliseconds { at: "/counts/checking_ms", value: report.counts.checking_ms })
+                        " of checking"
+                    }
+                    @for (position, run) in report.runs.iter().enumerate() { (run_facts(position, run)) }
+                }
+                (self.reproduce_all())
+            }
+        }
+    }
+
+    fn reproduce_all(&self) -> Markup {
+        let plans: Vec<&RunPlan> = self.report.runs.iter().filter_map(|run| run.plan.as_ref()).collect();
+        html! {
+            @if let (Some(known), false) = (self.report.makers.first(), plans.is_empty()) {
+                h2.small { "How to reproduce" }
+                p { "In a checkout at commit " (Code(&known.maker.commit)) ":" }
+                @for plan in plans { (Command(&plan.command)) }
+            }
+        }
+    }
+
+    fn notices(&self) -> Markup {
+        html! {
+            @if !self.report.notices.is_empty() {
+                section #notices aria-labelledby="notices-title" {
+                    h2 #notices-title { "Know before you read on" }
+                    ul.notices { @for notice in &self.report.notices { li { (Text(&notice.text)) } } }
+                }
+            }
+        }
+    }
+
+    fn contents(&self) -> Markup {
+        let report = self.report;
+        html! {
+            nav aria-label="Contents" {
+                ul {
+                    @if !report.failures.is_empty() { li { a href="#failures" { "What failed" } } }
+                    @for (position, system) in report.systems.iter().enumerate() {
+                        @for (part, title, present) in parts_of(system) {
+                            @if present {
+                                li {
+                                    a href={ "#" (part) "-" (position) } {
+                                        (title)
+                                        @if report.systems.len() > 1 { " of " (Text(&system.name)) }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    li { a href="#checks" { "Every check" } }
+                    @if !report.not_run.is_empty() { li { a href="#not-run" { "Not run" } } }
+                    li { a href="#words" { "What the words mean" } }
+                }
+            }
+        }
+    }
+
+    // What failed.
+
+    fn failures(&self) -> Markup {
+        let failures = &self.report.failures;
+        html! {
+            @if !failures.is_empty() {
+                section #failures aria-labelledby="failures-title" {
+                    h2 #failures-title { "What failed" }
+                    @for failure in failures { (self.failure(failure)) }
+                }
+            }
+        }
+    }
+
+    fn failure(&self, failure: &Failure) -> Markup {
+        let record = &self.report.evidence[failure.evidence];
+        let sentence = record.counterexample.as_ref().map_or(&record.reason, |found| &found.sentence);
+        html! {
+            article.failure id=(anchor(&record.check)) {
+                h3 {
+                    span.chip.fail { span aria-hidden="true" { "✗ " } (words_of_failure(failure.what)) }
+                    " " (Code(&record.check))
+                    " " a.self href={ "#" (anchor(&record.check)) } { "link" span.unseen { " to this check" } }
+                }
+                p.sentence { (Text(sentence)) }
+                (self.record(failure.evidence, record))
+            }
+        }
+    }
+
+    // One system.
+
+    fn system(&self, position: usize, system: &System) -> Markup {
+        html! {
+            @if !system.clauses.is_empty() { (self.clauses(position, system)) }
+            @if !system.outcomes.is_empty() {
+                section aria-labelledby={ "outcomes-" (position) } {
+                    h2 id={ "outcomes-" (position) } { "Outcomes witnessed of those allowed: " (Text(&system.name)) }
+                    p {
+                        "What the spec allows of each program, and how much of it each engine made the subject do. "
+                        "Fewer than allowed is legal; one that is not allowed is a violation."
+                    }
+                    (self.outcome_table(
+                        &format!("/systems/{position}/outcomes"),
+                        &system.outcomes,
+                        "Outcomes, by program and engine",
+                        relation_of_subject,
+                    ))
+                }
+            }
+            @if !system.mutants.is_empty() { (self.mutants(position, system)) }
+            @if !system.canaries.is_empty() { (self.canaries(position, system)) }
+            @if !system.survey.is_empty() { (self.survey(position, system)) }
+            @if !system.reference.is_empty() {
+                section aria-labelledby={ "reference-" (position) } {
+                    h2 id={ "reference-" (position) } { "How far each engine sees: " (Text(&system.name)) }
+                    p {
+                        "The reference subject performs the spec rule by rule. What an engine does not reach here, it "
+                        "cannot find in an implementation either: that is the engine’s gap, not a fault of the spec."
+                    }
+                    (self.outcome_table(
+                        &format!("/systems/{position}/reference"),
+                        &system.reference,
+                        "Outcomes of the reference subject, by program and engine",
+                        relation_of_reference,
+                    ))
+                }
+            }
+        }
+    }
+
+    fn clauses(&self, position: usize, system: &System) -> Markup {
+        html! {
+            section aria-labelledby={ "clauses-" (position) } {
+                h2 id={ "clauses-" (position) } { "Clauses: " (Text(&system.name)) }
+                p {
+                    "A clause is covered if an implementation took a rule that names it, or if a check of one that bears "
+                    "on it came to a verdict. Mutants, canaries, peers and the reference subject cover nothing. "
+                    "Uncovered clauses come first."
+                }
+                (scrolled("Clauses", html! {
+                    table.clauses {
+                        caption { "Requirements and what touched them" }
+                        thead {
+                            tr {
+                                th scope="col" { "Clause" }
+                                th scope="col" { "Coverage" }
+                                th scope="col" { "Requirement" }
+                                th scope="col" { "Steps taken, by engine" }
+                                th scope="col" { "Checks" }
+                            }
+                        }
+                        tbody {
+                            @for (row, clause) in system.clauses.iter().enumerate() {
+                                (self.clause(&format!("/systems/{position}/clauses/{row}"), system, clause))
+                            }
+                        }
+                    }
+                }))
+                @if !system.parameters.is_empty() {
+                    details {
+                        summary { "Choices of semantics that the spec offers" }
+                        dl.facts {
+                            @for parameter in &system.parameters {
+                                dt { (Code(&parameter.name)) }
+                                dd {
+                                    (Text(&parameter.text)) " "
+                                    @for (position, value) in parameter.values.iter().enumerate() {
+                                        @if position > 0 { " · " }
+                                        (Code(value))
+                                        @if position == 0 { " (default)" }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn clause(&self, at: &str, system: &System, clause: &Clause) -> Markup {
+        let (sign, words, tone) = match (clause.violations.is_empty(), clause.coverage) {
+            (false, _) => ("✗", "violated", "fail"),
+            (true, Coverage::Uncovered) => ("○", "uncovered", "inconclusive"),
+            (true, Coverage::SpecOnly) => ("◐", "spec only", "skipped"),
+            (true, Coverage::Covered) => ("●", "covered", "pass"),
+        };
+        html! {
+            tr id=(clause_anchor(&system.name, &clause.id)) {
+                th scope="row" { (Code(&clause.id)) }
+                td {
+                    span class={ "chip " (tone) } { span aria-hidden="true" { (sign) " " } (words) }
+                    @for &index in &clause.violations { br; (self.check_link(index, "the violation")) }
+                }
+                td {
+                    p.requirement { (Text(&clause.text)) }
+                    p.source {
+                        @if clause.extension { strong { "Extension. " } }
+                        "From: " (Text(&clause.source))
+                    }
+                    @if !clause.rules.is_empty() {
+                        details {
+                            summary { "Rules" }
+                            ul {
+                                @for (row, rule) in clause.rules.iter().enumerate() {
+                                    li {
+                                        (Code(&rule.name)) " ("
+                                        (match rule.obligation { ObligationInfo::Must => "must", ObligationInfo::May => "may" })
+                                        "): " (Text(&rule.text)) " "
+                                        (by_engine(&format!("{at}/rules/{row}/exercised"), &rule.exercised))
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+                td {
+                    @if clause.rules.is_empty() { span.quiet { "no rule names it" } }
+                    @else { (by_engine(&format!("{at}/exercised"), &clause.exercised)) }
+                }
+                td {
+                    @if clause.checks.is_empty() { span.quiet { "none" } }
+                    @else {
+                        details {
+                            summary { "list" }
+                            ul.plain { @for &index in &clause.checks { li { (self.check_link_by_id(index)) } } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn outcome_table(&self, at: &str, rows: &[OutcomeRow], caption: &str, relation: RelationWords) -> Markup {
+        let mut engines: Vec<&str> = rows.iter().flat_map(|row| &row.cells).map(|cell| cell.engine.as_str()).collect();
+        engines.sort_unstable();
+        engines.dedup();
+        scrolled(
+            caption,
+            html! {
+                table {
+                    caption { (caption) }
+                    thead {
+                        tr {
+                            th scope="col" { "Program" }
+                            th scope="col" { "Subject" }
+                            @for engine in &engines { th scope="col" { (Text(engine)) } }
+                        }
+                    }
+                    tbody {
+                        @for (row, outcomes) in rows.iter().enumerate() {
+                            tr {
+                                th scope="row" { (Code(&outcomes.program)) }
+                                td { (Code(&outcomes.subject)) }
+                                @for engine in &engines {
+                                    td {
+                                        @for (column, cell) in outcomes.cells.iter().enumerate() {
+                                            @if cell.engine == *engine {
+                                                (self.outcome_cell(
+                                                    &format!("{at}/{row}/cells/{column}"), cell, relation
+                                                ))
+                                            }
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            },
+        )
+    }
+
+    fn outcome_cell(&self, at: &str, cell: &crate::report::OutcomeCell, relation: RelationWords) -> Markup {
+        let record = &self.report.evidence[cell.evidence];
+        html! {
+            a href={ "#" (anchor(&record.check)) } {
+                (Number { at: &format!("{at}/witnessed"), value: wide(cell.witnessed) }) " of "
+                (Number { at: &format!("{at}/allowed"), value: wide(cell.allowed) })
+            }
+            @if cell.not_allowed > 0 {
+                " " span.chip.fail {
+                    span aria-hidden="true" { "✗ " }
+                    (Number { at: &format!("{at}/not_allowed"), value: wide(cell.not_allowed) }) " not allowed"
+                }
+            } @else if let Some(found) = cell.relation {
+                " " span.quiet { (relation(found, cell.allowed - cell.witnessed, record.complete)) }
+            }
+            br;
+        }
+    }
+
+    fn mutants(&self, position: usize, system: &System) -> Markup {
+        html! {
+            section aria-labelledby={ "mutants-" (position) } {
+                h2 id={ "mutants-" (position) } { "Planted bugs: " (Text(&system.name)) }
+                p { "What the suite would miss, it must be shown not to miss. Survivors come first." }
+                (scrolled("Planted bugs", html! {
+                    table {
+                        caption { "Each planted bug and who found it" }
+                        thead {
+                            tr {
+                                th scope="col" { "Fate" }
+                                th scope="col" { "Mutant" }
+                                th scope="col" { "What is planted" }
+                                th scope="col" { "Breaks" }
+                                th scope="col" { "Found by" }
+                                th.number scope="col" { "After executions" }
+                            }
+                        }
+                        tbody {
+                            @for (row, mutant) in system.mutants.iter().enumerate() {
+                                (self.mutant(&format!("/systems/{position}/mutants/{row}"), system, mutant))
+                            }
+                        }
+                    }
+                }))
+            }
+        }
+    }
+
+    fn mutant(&self, at: &str, system: &System, mutant: &Mutant) -> Markup {
+        let (sign, words, tone) = match mutant.fate {
+            Fate::Killed => ("†", "killed", "pass"),
+            Fate::Undecided => ("?", "undecided", "inconclusive"),
+            Fate::Survived => ("✗", "survived", "fail"),
+        };
+        html! {
+            tr {
+                td { span class={ "chip " (tone) } { span aria-hidden="true" { (sign) " " } (words) } }
+                th scope="row" { (Code(&mutant.name)) }
+                td { (Text(&mutant.planted)) }
+                td { @for id in &mutant.clauses { (self.clause_link(&system.name, id)) " " } }
+                td {
+                    @if let Some(kill) = mutant.kills.first() {
+                        @if let Some(program) = &kill.program { (Code(program)) " under " }
+                        (Text(&kill.engine)) ", " (self.check_link(kill.evidence, "the kill"))
+                    }
+                    @if mutant.kills.len() > 1 {
+                        details {
+                            summary { "also by" }
+                            ul.plain {
+                                @for (row, kill) in mutant.kills.iter().enumerate().skip(1) {
+                                    li {
+                                        (self.check_link_by_id(kill.evidence))
+                                        @if let Some(value) = kill.executions {
+                                            " after " (Number { at: &format!("{at}/kills/{row}/executions"), value })
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    @if !mutant.misses.is_empty() {
+                        details open[mutant.kills.is_empty()] {
+                            summary { "not by" }
+                            ul.plain {
+                                @for &index in &mutant.misses {
+                                    li { (self.check_link_by_id(index)) ": " (Text(&self.report.evidence[index].reason)) }
+                                }
+                            }
+                        }
+                    }
+                }
+                td.number {
+                    @if let Some(value) = mutant.kills.first().and_then(|kill| kill.executions) {
+                        (Number { at: &format!("{at}/kills/0/executions"), value })
+                    } @else { "–" }
+                }
+            }
+        }
+    }
+
+    fn canaries(&self, position: usize, system: &System) -> Markup {
+        html! {
+            section aria-labelledby={ "canaries-" (position) } {
+                h2 id={ "canaries-" (position) } { "Canaries: " (Text(&system.name)) }
+                p {
+                    "Each must make the alarm go off. One that stays silent makes the whole run worthless: "
+                    "nothing that its engine passes can be relied on."
+                }
+                (scrolled("Canaries", html! {
+                    table {
+                        caption { "The alarm of each engine and mode" }
+                        thead {
+                            tr {
+                                th scope="col" { "Alarm" }
+                                th scope="col" { "Engine" }
+                                th scope="col" { "Mode" }
+                                th scope="col" { "What is planted" }
+                                th.number scope="col" { "After executions" }
+                                th scope="col" { "Check" }
+                            }
+                        }
+                        tbody {
+                            @for (row, canary) in system.canaries.iter().enumerate() {
+                                @let record = &self.report.evidence[canary.evidence];
+                                @let (sign, words, tone) = match canary.alarm {
+                                    Alarm::WentOff => ("♪", "went off", "pass"),
+                                    Alarm::Undecided => ("?", "undecided", "inconclusive"),
+                                    Alarm::Silent => ("✗", "silent", "fail"),
+                                };
+                                tr {
+                                    td { span class={ "chip " (tone) } { span aria-hidden="true" { (sign) " " } (words) } }
+                                    th scope="row" { (Text(&canary.engine)) }
+                                    td { (canary.mode.map_or("–", mode_word)) }
+                                    td { (Text(record.note.as_ref().unwrap_or(&record.reason))) }
+                                    td.number {
+                                        @if let Some(value) = canary.executions {
+                                            (Number {
+                                                at: &format!("/systems/{position}/canaries/{row}/executions"), value
+                                            })
+                                        } @else { "–" }
+                                    }
+                                    td { (self.check_link_by_id(canary.evidence)) }
+                                }
+                            }
+                        }
+                    }
+                }))
+            }
+        }
+    }
+
+    fn survey(&self, position: usize, system: &System) -> Markup {
+        html! {
+            section aria-labelledby={ "survey-" (position) } {
+                h2 id={ "survey-" (position) } { "Peers: " (Text(&system.name)) }
+                p {
+                    "Other people’s primitives, asked the same questions. That a peer differs is not a fault of the peer: "
+                    "each cell says what its documentation promises, where that is known. "
+                    "“Not seen” is as strong as the number of executions behind it, and no stronger."
+                }
+                (scrolled("Peers", html! {
+                    table.survey {
+                        caption { "Questions by row, peers by column" }
+                        thead {
+                            tr {
+                                th scope="col" { "Question" }
+                                @for peer in &system.peers { th scope="col" { (Code(peer)) } }
+                            }
+                        }
+                        tbody {
+                            @for (row, question) in system.survey.iter().enumerate() {
+                                tr {
+                                    th scope="row" {
+                                        (self.clause_link(&system.name, &question.question))
+                                        @if let Some(text) = &question.text { p.requirement { (Text(text)) } }
+                                    }
+                                    @for (column, cell) in question.cells.iter().enumerate() {
+                                        td {
+                                            (self.survey_cell(
+                                                &format!("/systems/{position}/survey/{row}/cells/{column}/executions"), cell
+                                            ))
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }))
+            }
+        }
+    }
+
+    fn survey_cell(&self, at: &str, cell: &SurveyCell) -> Markup {
+        let executions = html! { (Number { at, value: cell.executions }) " executions" };
+        html! {
+            p.finding {
+                @match cell.finding {
+                    Finding::Violated => {
+                        strong { span aria-hidden="true" { "≠ " } "violated" } " "
+                        @if let Some(&witness) = cell.evidence.first() { "(" (self.check_link(witness, "witness")) ")" }
+                    }
+                    Finding::NotSeen => { "violation not seen in " (executions) }
+                    Finding::Undecided => {
+                        "undecided"
+                        @if let Some(&index) = cell.evidence.first() { ": " (Text(&self.report.evidence[index].reason)) }
+                    }
+                    Finding::NotAsked => { span.quiet { "not asked" } }
+                }
+            }
+            @if cell.promised == Some(false) { p.promise { "not promised by its documentation" } }
+            @for note in &cell.documentation { p.source { (Text(note)) } }
+            @if cell.finding == Finding::NotSeen {
+                @for &index in &cell.evidence { p.source { (self.check_link_by_id(index)) } }
+            }
+        }
+    }
+
+    // Every check.
+
+    fn checks(&self) -> Markup {
+        let evidence = &self.report.evidence;
+        let of_kind = |kind: Kind| evidence.iter().enumerate().filter(move |(_, record)| record.kind == kind);
+        html! {
+            section #checks aria-labelledby="checks-title" {
+                h2 #checks-title { "Every check" }
+                p {
+                    "A pass is worth what its technique and bound are worth: both stand beside each verdict. "
+                    "Open a line for the reason, the outcomes and the command that runs it again."
+                }
+                @for kind in KINDS {
+                    @if of_kind(kind).next().is_some() {
+                        h3 id={ "checks-" (kind_word(kind)) } { (capitalised(kind_word(kind))) }
+                        p.quiet { (about_kind(kind)) }
+                        @for (index, record) in of_kind(kind) { (self.check(index, record)) }
+                    }
+                }
+            }
+        }
+    }
+
+    fn check(&self, index: usize, record: &Evidence) -> Markup {
+        let failed = self.report.failures.iter().any(|failure| failure.evidence == index);
+        let line = html! {
+            (verdict_chip(record))
+            " " span.id { (Code(&record.check)) }
+            " " span.technique {
+                (Text(&record.technique))
+                @if let Some(mode) = record.mode { span.unseen { ", " } span.tag { (mode_word(mode)) } }
+            }
+            " " span.effort {
+                (Number { at: &format!("/evidence/{index}/executions"), value: record.executions }) " executions, "
+                (if record.complete { "complete" } else { "not complete" })
+            }
+        };
+        html! {
+            @if failed {
+                p.check.elsewhere { a href={ "#" (anchor(&record.check)) } { (line) } }
+            } @else {
+                details.check {
+                    summary { (line) }
+                    // The fragment is inside, so that following a link to it opens the fold.
+                    div.inside id=(anchor(&record.check)) { (self.record(index, record)) }
+                }
+            }
+        }
+    }
+
+    /// Everything that a record says, below its headline.
+    fn record(&self, index: usize, record: &Evidence) -> Markup {
+        let at = |field: &str| format!("/evidence/{index}/{field}");
+        html! {
+            p { (verdict_chip(record)) " " (Text(&record.reason)) }
+            @if record.kind != Kind::Canary && record.kind != Kind::Mutant {
+                @if let Some(note) = &record.note { p { (Text(note)) } }
+            } @else if let Some(note) = &record.note {
+                p { "Planted: " (Text(note)) }
+            }
+            @if let Some(found) = &record.counterexample { (self.counterexample(record, found)) }
+            dl.facts {
+                dt { "Technique" }
+                dd {
+                    (Text(&record.technique)) "; "
+                    (if record.complete { "complete within its bound" } else { "not complete" })
+                }
+                @if let Some(mode) = record.mode { dt { "Judged" } dd { (mode_word(mode)) } }
+                dt { "Effort" }
+                dd {
+                    (Number { at: &at("executions"), value: record.executions }) " executions, "
+                    (Number { at: &at("histories"), value: record.histories }) " distinct histories, "
+                    (Number { at: &at("states"), value: record.states }) " spec states, "
+                    (Milliseconds { at: &at("duration_ms"), value: record.duration_ms })
+                }
+                @if let Some(value) = record.killed_after {
+                    dt { "Found after" }
+                    dd { (Number { at: &at("killed_after"), value }) " executions" }
+                }
+                @if let Some(value) = record.seed { dt { "Seed" } dd { (Number { at: &at("seed"), value }) } }
+                @if let Some(subject) = &record.subject { dt { "Subject" } dd { (Code(subject)) } }
+                @if let Some(program) = &record.program { dt { "Program" } dd { (Code(program)) } }
+                @if !record.clauses.is_empty() {
+                    dt { "Bears on" }
+                    dd { @for id in &record.clauses { (self.clause_link(&record.system, id)) " " } }
+                }
+            }
+            @if !record.expectations.is_empty() {
+                h4 { "Expectations" }
+                ul.plain {
+                    @for expected in &record.expectations {
+                        li {
+                            (match expected.held {
+                                Some(true) => "held: ",
+                                Some(false) => "did not hold: ",
+                                None => "could not be told: ",
+                            })
+                            (Code(&expected.text))
+                        }
+                    }
+                }
+            }
+            @if !record.outcomes.is_empty() { (outcome_list(index, record)) }
+            @if !record.rules.is_empty() {
+                details {
+                    summary { "Rules of the spec that were taken" }
+                    ul.plain {
+                        @for (name, count) in &record.rules {
+                            li {
+                                (Code(name)) " "
+                                (Number { at: &format!("/evidence/{index}/rules/{}", pointer_part(name)), value: *count })
+                            }
+                        }
+                    }
+                }
+            }
+            h4 { "Run it again" }
+            (Command(&record.reproduce))
+        }
+    }
+
+    fn counterexample(&self, record: &Evidence, found: &Counterexample) -> Markup {
+        let shown = &found.rows[..found.rows.len().min(ROWS_SHOWN)];
+        let left_out = found.rows.len() - shown.len();
+        let name = anchor(&record.check);
+        html! {
+            @if record.kind == Kind::Mutant || record.kind == Kind::Canary || record.kind == Kind::Peer {
+                p { (Text(&found.sentence)) }
+            }
+            @if let Some(id) = &found.clause {
+                p {
+                    "Broken clause: " (self.clause_link(&record.system, id))
+                    @if let Some(clause) = self.clause_of(&record.system, id) { ", " q { (Text(&clause.text)) } }
+                }
+            }
+            @if !shown.is_empty() {
+                (lanes::figure(&name, &found.threads, shown))
+                (scrolled("The execution, a column a thread", columns(&name, &found.threads, shown)))
+                @if left_out > 0 {
+                    p.quiet data-left-out=(left_out) {
+                        "The record in " code { "report.json" } " has further events that are not shown here."
+                    }
+                }
+            }
+            dl.facts {
+                dt { "The spec allowed" }
+                dd {
+                    @if found.allowed.is_empty() { "nothing more" }
+                    @else { ul.plain { @for allowed in &found.allowed { li { (Text(allowed)) } } } }
+                }
+                dt { "Seen" }
+                dd { (Text(&found.seen)) }
+            }
+            @if !found.program.is_empty() {
+                details {
+                    summary { "The program" }
+                    pre.program tabindex="0" { code.t { (found.program) } }
+                }
+            }
+            @if let Some(token) = &found.token {
+                details { summary { "The schedule’s token, for replay" } (Command(token)) }
+            }
+        }
+    }
+
+    // Links.
+
+    fn check_link(&self, index: usize, words: &str) -> Markup {
+        html! { a href={ "#" (anchor(&self.report.evidence[index].check)) } { (words) } }
+    }
+
+    fn check_link_by_id(&self, index: usize) -> Markup {
+        let record = &self.report.evidence[index];
+        html! { a href={ "#" (anchor(&record.check)) } { (Code(&record.check)) } }
+    }
+
+    fn clause_link(&self, system: &str, id: &str) -> Markup {
+        match self.clause_of(system, id) {
+            Some(clause) => html! {
+                a href={ "#" (clause_anchor(system, id)) } title=(clause.text) { (Code(id)) }
+            },
+            None => html! { (Code(id)) },
+        }
+    }
+
+    fn clause_of(&self, system: &str, id: &str) -> Option<&Clause> {
+        let system = self.report.systems.iter().find(|known| known.name == system)?;
+        system.clauses.iter().find(|clause| clause.id == id)
+    }
+
+    fn not_run(&self) -> Markup {
+        html! {
+            @if !self.report.not_run.is_empty() {
+                section #not-run aria-labelledby="not-run-title" {
+                    h2 #not-run-title { "Not run" }
+                    (scrolled("Not run", html! {
+                        table {
+                            caption { "Checks that were planned and have no record" }
+                            thead {
+                                tr {
+                                    th scope="col" { "Check" }
+                                    th scope="col" { "Kind" }
+                                    th scope="col" { "Why" }
+                                }
+                            }
+                            tbody {
+                                @for missing in &self.report.not_run {
+                                    tr id=(anchor(&missing.check.id)) {
+                                        th scope="row" { (Code(&missing.check.id)) }
+                                        td { (kind_word(missing.check.kind)) }
+                                        td { (Text(&missing.reason)) }
+                                    }
+                                }
+                            }
+                        }
+                    }))
+                }
+            }
+        }
+    }
+}
+
+/// How a table says what was reached: the relation, how many outcomes are missing, whether the engine was done.
+type RelationWords = fn(Relation, usize, bool) -> &'static str;
+
+fn relation_of_subject(relation: Relation, _missing: usize, complete: bool) -> &'static str {
+    match (relation, complete) {
+        (Relation::Equal, _) => "equal",
+        (Relation::Narrower, true) => "narrower, complete",
+        (Relation::Narrower, false) => "narrower so far",
+        (Relation::Wider, _) => "wider",
+    }
+}
+
+fn relation_of_reference(relation: Relation, missing: usize, complete: bool) -> &'static str {
+    match (relation, missing, complete) {
+        (Relation::Equal, _, _) | (_, 0, _) => "equal",
+        (Relation::Narrower, _, true) => "engine misses the rest",
+        (Relation::Narrower, _, false) => "engine misses the rest so far",
+        (Relation::Wider, _, _) => "wider",
+    }
+}
+
+fn columns(name: &str, threads: &[String], rows: &[selvedge_verify::evidence::Row]) -> Markup {
+    html! {
+        table.columns {
+            caption { "The execution, step by step, a column a thread" }
+            thead {
+                tr {
+                    th scope="col" { "Step" }
+                    @for thread in threads { th scope="col" { (Text(thread)) } }
+                }
+            }
+            tbody {
+                @for (step, row) in rows.iter().enumerate() {
+                    tr.here[row.here] id={ (name) "-step-" (step + 1) } {
+                        th.ordinal scope="row" { (step + 1) }
+                        @for column in 0..threads.len() {
+                            td {
+                                @if column == row.thread {
+                                    @if row.here { span.mark aria-hidden="true" { "✗ " } }
+                                    (Code(&row.text))
+                                    @if row.here { " " span.mark { "← here" } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn outcome_list(index: usize, record: &Evidence) -> Markup {
+    html! {
+        details open[record.outcomes.iter().any(|outcome| !outcome.allowed)] {
+            summary { "Outcomes" }
+            (scrolled("Outcomes", html! {
+                table {
+                    caption { "Outcomes, allowed and seen" }
+                    thead {
+                        tr {
+                            th scope="col" { "Outcome" }
+                            th scope="col" { "The spec" }
+                            th.number scope="col" { "Seen in executions" }
+                        }
+                    }
+                    tbody {
+                        @for (row, witness) in record.outcomes.iter().enumerate() {
+                            tr.here[!witness.allowed] {
+                                th scope="row" { (Code(&witness.outcome)) }
+                                td { (if witness.allowed { "allows it" } else { "✗ does not allow it" }) }
+                                td.number {
+                                    (Number { at: &format!("/evidence/{index}/outcomes/{row}/seen"), value: witness.seen })
+                                    @if witness.seen == 0 { span.quiet { " never" } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }))
+        }
+    }
+}
+
+fn run_facts(position: usize, run: &Run) -> Markup {
+    let at = |field: &str| format!("/runs/{position}/plan/{field}");
+    html! {
+        dt { "Run" }
+        dd {
+            (Code(&run.directory)) ": "
+            (Number { at: &format!("/runs/{position}/records"), value: wide(run.records) }) " records"
+            @if let Some(plan) = &run.plan {
+                " of " (Number { at: &at("planned"), value: wide(plan.planned) }) " checks, profile "
+                (match plan.profile { crate::suite::Profile::Quick => "quick", crate::suite::Profile::Full => "full" })
+                @if let Some(partition) = plan.partition {
+                    ", part " (Number { at: &at("partition/index"), value: partition.index })
+                    " of " (Number { at: &at("partition/count"), value: partition.count })
+                }
+                @if let Some(value) = plan.seed { ", seed " (Number { at: &at("seed"), value }) }
+                ". Began " (Text(&plan.started_at))
+                @if let Some(value) = plan.duration_ms {
+                    ", took " (Milliseconds { at: &at("duration_ms"), value })
+                } @else { ", never came to its end" }
+                " with " (Number { at: &at("jobs"), value: wide(plan.jobs) }) " at a time on "
+                (Number { at: &at("processors"), value: wide(plan.processors) }) " processors"
+                @if let Some(processor) = &plan.processor { " (" (Text(processor)) ")" }
+                "."
+            }
+        }
+    }
+}
+
+fn words() -> Markup {
+    let entries = [
+        (
+            "pass",
+            "What the technique could see, within its bound, is what the spec allows. Not a proof beyond the bound.",
+        ),
+        ("fail", "The spec is violated, or a planted bug survived."),
+        ("inconclusive", "A budget ran out before there was anything to say."),
+        ("skipped", "The check cannot run with this engine or on this machine; the reason says why."),
+        ("error", "The harness itself failed. Nothing is known of the subject."),
+        ("not run", "Planned, and there is no record: stopped, lost, or in a part that is missing."),
+        ("outcomes", "Judged: the values returned, the final state, and who is blocked for ever."),
+        ("histories", "Judged: the real-time order of calls and returns as well."),
+        (
+            "complete",
+            "The engine finished everything within its bound; otherwise a budget or the number of draws ended it.",
+        ),
+        (
+            "equal, narrower, wider",
+            "The subject reached the same outcomes as the spec allows, fewer, or one that is not allowed.",
+        ),
+        (
+            "mutant",
+            "A subject or program with a planted bug. The suite must find it: that is what makes a pass mean something.",
+        ),
+        ("canary", "A check that must fail, one for each engine and mode, to prove that the alarm works."),
+        ("clause", "One requirement with a stable name. Evidence is counted per clause."),
+        ("at rest", "Nothing can move any more. Who is blocked then must be someone whom the spec allows to be."),
+    ];
+    html! {
+        section #words aria-labelledby="words-title" {
+            h2 #words-title { "What the words mean" }
+            dl.facts.words { @for (word, meaning) in entries { dt { (word) } dd { (meaning) } } }
+        }
+    }
+}
+
+fn parts_of(system: &System) -> [(&'static str, &'static str, bool); 6] {
+    [
+        ("clauses", "Clauses", !system.clauses.is_empty()),
+        ("outcomes", "Outcomes", !system.outcomes.is_empty()),
+        ("mutants", "Planted bugs", !system.mutants.is_empty()),
+        ("canaries", "Canaries", !system.canaries.is_empty()),
+        ("survey", "Peers", !system.survey.is_empty()),
+        ("reference", "How far engines see", !system.reference.is_empty()),
+    ]
+}
+
+fn about_kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Spec => "The spec alone: do the program’s expectations hold of everything that it allows?",
+        Kind::Conformance => "Implementations of ours against the spec.",
+        Kind::Generated => "Generated programs against the spec.",
+        Kind::Reference => "The reference subject under an engine: how much of the spec can the engine reach?",
+        Kind::Mutant => "Planted bugs. A check passes by finding the bug.",
+        Kind::Canary => "Checks that must raise the alarm. One passes by failing as planned.",
+        Kind::Peer => "Other people’s primitives against the spec. “Differs” is a finding, not a failure.",
+    }
+}
+
+fn verdict_chip(record: &Evidence) -> Markup {
+    // A peer's failure is a finding about the peer: it must not read like a failure of ours.
+    let (word, tone) = match (record.kind, record.verdict) {
+        (Kind::Peer, Verdict::Fail) => ("differs", "skipped"),
+        (Kind::Mutant, Verdict::Pass) => ("killed", "pass"),
+        (Kind::Mutant, Verdict::Fail) => ("survived", "fail"),
+        (Kind::Canary, Verdict::Pass) => ("went off", "pass"),
+        (Kind::Canary, Verdict::Fail) => ("silent", "fail"),
+        (_, verdict) => (verdict_word(verdict), verdict_word(verdict)),
+    };
+    let sign = if word == "differs" { "≠" } else { sign_of_name(verdict_word(record.verdict)) };
+    html! { span class={ "chip " (tone) } { span aria-hidden="true" { (sign) " " } (word) } }
+}
+
+fn words_of_failure(what: FailureKind) -> &'static str {
+    match what {
+        FailureKind::SilentCanary => "canary silent",
+        FailureKind::Violation => "violation",
+        FailureKind::SurvivingMutant => "planted bug survived",
+        FailureKind::HarnessError => "harness error",
+    }
+}
+
+fn cells_of(tally: &Tally) -> [(&'static str, u64); 6] {
+    [
+        ("pass", tally.pass),
+        ("fail", tally.fail),
+        ("error", tally.error),
+        ("inconclusive", tally.inconclusive),
+        ("skipped", tally.skipped),
+        ("not_run", tally.not_run),
+    ]
+}
+
+fn tally_cells(at: &str, tally: &Tally) -> Markup {
+    html! {
+        @for (name, value) in cells_of(tally) {
+            td.number.zero[value == 0] { (Number { at: &format!("{at}/{name}"), value }) }
+        }
+        td.number { (Number { at: &format!("{at}/checks"), value: tally.checks }) }
+    }
+}
+
+fn by_engine(at: &str, counts: &std::collections::BTreeMap<String, u64>) -> Markup {
+    html! {
+        @if counts.is_empty() { strong { "never taken" } }
+        @else {
+            ul.counts {
+                @for (engine, &value) in counts {
+                    li { (Text(engine)) " " (Number { at: &format!("{at}/{}", pointer_part(engine)), value }) }
+                }
+            }
+        }
+    }
+}
+
+/// A wide table scrolls in its own box, which the keyboard can reach.
+fn scrolled(label: &str, table: Markup) -> Markup {
+    html! { div.scroll tabindex="0" role="region" aria-label=(label) { (table) } }
+}
+
+fn clause_anchor(system: &str, id: &str) -> String {
+    anchor(&format!("{system}/{id}")).replacen("check-", "clause-", 1)
+}
+
+/// A name as a part of a JSON pointer.
+fn pointer_part(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn linked(text: &str) -> Markup {
+    let mut rest = text;
+    let mut out = String::new();
+    while let Some(start) = ["https://", "http://"].iter().filter_map(|scheme| rest.find(scheme)).min() {
+        let length = rest[start..]
+            .find(|next: char| next.is_whitespace() || matches!(next, '<' | '>' | '"' | ')' | ','))
+            .unwrap_or(rest.len() - start);
+        // A full stop behind an address ends the sentence.
+        let address = rest[start..start + length].trim_end_matches(['.', ';', ':']);
+        out.push_str(&html! { (&rest[..start]) a href=(address) rel="noreferrer" { (address) } }.into_string());
+        rest = &rest[start + address.len()..];
+    }
+    out.push_str(&html! { (rest) }.into_string());
+    PreEscaped(out)
+}
+
+fn tone_of_exit(outcome: Exit) -> &'static str {
+    match outcome {
+        Exit::Pass => "pass",
+        Exit::Violation => "fail",
+        Exit::HarnessFailed | Exit::BadInput => "error",
+        Exit::Inconclusive => "inconclusive",
+        Exit::NothingRan => "skipped",
+    }
+}
+
+fn sign_of_exit(outcome: Exit) -> &'static str {
+    sign_of_name(tone_of_exit(outcome))
+}
+
+fn sign_of_name(name: &str) -> &'static str {
+    match name {
+        "pass" => "●",
+        "fail" => "✗",
+        "error" => "!",
+        "inconclusive" => "?",
+        "skipped" => "–",
+        _ => "○",
+    }
+}
+
+fn capitalised(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A time for people: `870 ms`, `12.4 s`, `3 min 05 s`.
+pub fn duration(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1_000 => format!("{milliseconds} ms"),
+        1_000..60_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
+        _ => format!("{} min {:02} s", grouped(milliseconds / 60_000), milliseconds % 60_000 / 1_000),
+    }
+}
+
+/// `usize` is at most 64 bits wide on every platform that Rust supports.
+fn wide(number: usize) -> u64 {
+    number as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let cases =
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (511_647, "511,647"), (u64::MAX, "18,446,744,073,709,551,615")];
+        for (value, text) in cases {
+            assert_eq!(grouped(value), text);
+        }
+    }
+
+    #[test]
+    fn durations_read_well() {
+        let cases = [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1_000, "1.0 s"),
+            (59_999, "59.9 s"),
+            (60_000, "1 min 00 s"),
+            (185_400, "3 min 05 s"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(duration(value), text);
+        }
+    }
+
+    #[test]
+    fn addresses_become_links_and_nothing_else_does() {
+        let text = "see https://a.example/x?y=1&z=2. And <b>(http://b.example), not ftp://c";
+        assert_eq!(
+            linked(text).into_string(),
+            "see <a href=\"https://a.example/x?y=1&amp;z=2\" rel=\"noreferrer\">https://a.example/x?y=1&amp;z=2</a>. And \
+             &lt;b&gt;(<a href=\"http://b.example\" rel=\"noreferrer\">http://b.example</a>), not ftp://c"
+        );
+    }
+
+    #[test]
+    fn no_two_checks_share_an_anchor() {
+        let ids = ["a/b", "a.b", "a_2eb", "a b", "a%b", "a-b", "ä"];
+        for (position, id) in ids.iter().enumerate() {
+            assert!(ids[..position].iter().all(|other| anchor(other) != anchor(id)), "{id}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The `selvedge` command: runs the suite, explores litmus tests, renders conformance reports.
+//!
+//! A library, so that rendering and the command's behaviour can be tested in process; the binary is one call into it.
+//! Data flows one way: the suite makes records ([`store`]), records make the [`report`], and the report is laid out as
+//! one HTML page ([`html`]), as JUnit ([`junit`]) and as the terminal's table ([`table`]).
+
+pub mod exit;
+pub mod html;
+pub mod report;
+pub mod store;
+pub mod suite;

@@ -1,0 +1,1126 @@
+//! The report: everything that the page, the JUnit file and the terminal's table show, as plain data.
+//!
+//! It is assembled from records alone, so that it can be made anywhere, later, from the records of several machines. The
+//! renderers only lay it out: a number that a reader meets in any of them stands in `report.json` too, which is what the
+//! tests hold them to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use selvedge_verify::evidence::{Evidence, Kind, Maker, Mode, Relation, Verdict};
+use selvedge_verify::info::{ObligationInfo, ParameterInfo, RuleInfo, SystemInfo};
+use serde::{Deserialize, Serialize};
+
+use crate::exit::Exit;
+use crate::store::{RunRecord, Source};
+use crate::suite::{Partition, Planned, Profile};
+
+/// The version of the report's format.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A conformance report.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// When it was made, RFC 3339, UTC.
+    pub generated_at: String,
+    /// The version of the command that made it.
+    pub generated_by: String,
+    /// What came out.
+    pub conclusion: Conclusion,
+    /// How many checks ended how.
+    pub counts: Counts,
+    /// The runs that the records come from.
+    pub runs: Vec<Run>,
+    /// Which suite, compiler and machine made how many of the records.
+    pub makers: Vec<MakerCount>,
+    /// What a reader should know about the records before believing them.
+    pub notices: Vec<Notice>,
+    /// The checks that failed, the gravest first.
+    pub failures: Vec<Failure>,
+    /// What the records say of each system.
+    pub systems: Vec<System>,
+    /// The checks that were planned and have no record.
+    pub not_run: Vec<NotRun>,
+    /// The checks of which several records were found.
+    pub duplicates: Vec<Duplicate>,
+    /// The records, by check id. Indices elsewhere in the report point here.
+    pub evidence: Vec<Evidence>,
+}
+
+/// What came out, over all checks that decide: all but those of peers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Conclusion {
+    /// What came out.
+    pub outcome: Exit,
+    /// The exit code that goes with it.
+    pub exit_code: u8,
+    /// The same in a sentence or two, with numbers.
+    pub sentence: String,
+}
+
+/// How many checks ended how. The unit is the check: one program, one subject, one engine.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// The checks that decide: all but those of peers.
+    pub deciding: Tally,
+    /// Every kind of check.
+    pub by_kind: Vec<KindTally>,
+    /// Executions, over all checks.
+    pub executions: u64,
+    /// The checks' own wall times added up. Checks run side by side, so that a run takes less.
+    pub checking_ms: u64,
+}
+
+/// Checks by the way they ended.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Tally {
+    /// All of them, those that were not run included.
+    pub checks: u64,
+    /// [`Verdict::Pass`].
+    pub pass: u64,
+    /// [`Verdict::Fail`].
+    pub fail: u64,
+    /// [`Verdict::Error`].
+    pub error: u64,
+    /// [`Verdict::Inconclusive`].
+    pub inconclusive: u64,
+    /// [`Verdict::Skipped`].
+    pub skipped: u64,
+    /// Planned, without a record.
+    pub not_run: u64,
+}
+
+/// The checks of one kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct KindTally {
+    /// The kind.
+    pub kind: Kind,
+    /// How they ended. For a peer, `fail` says that it differs from the spec, which is a finding and decides nothing.
+    pub tally: Tally,
+}
+
+/// A run that records come from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// Its directory, as the user named it.
+    pub directory: String,
+    /// How many records were found there.
+    pub records: usize,
+    /// What it set out to do; absent where only loose records were found.
+    pub plan: Option<RunPlan>,
+}
+
+/// What a run set out to do.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RunPlan {
+    /// The command line.
+    pub command: String,
+    /// How much work a check may do.
+    pub profile: Profile,
+    /// The filters that were given.
+    pub filters: Vec<String>,
+    /// The engine that was asked for, if only one was.
+    pub engine: Option<String>,
+    /// The seed that was given.
+    pub seed: Option<u64>,
+    /// How many checks ran at a time.
+    pub jobs: usize,
+    /// The part that was run, if only a part was.
+    pub partition: Option<Partition>,
+    /// How many checks there are under the profile.
+    pub known: usize,
+    /// How many of them the filters selected.
+    pub selected: usize,
+    /// How many of those belong to the part that was run.
+    pub planned: usize,
+    /// When it began, RFC 3339, UTC.
+    pub started_at: String,
+    /// When it ended; absent if it never came to its end.
+    pub finished_at: Option<String>,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+    /// Wall time from begin to end; absent if it never came to its end.
+    pub duration_ms: Option<u64>,
+    /// Processors that it could use.
+    pub processors: usize,
+    /// The processor's name, where the system tells.
+    pub processor: Option<String>,
+}
+
+/// A maker and how many records it made.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct MakerCount {
+    /// The maker.
+    pub maker: Maker,
+    /// How many records it made.
+    pub records: usize,
+}
+
+/// Something to know before believing the records.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Notice {
+    /// What it is about.
+    pub about: About,
+    /// A sentence.
+    pub text: String,
+}
+
+/// What a notice is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// Parts of a partitioned run are not there.
+    MissingPartition,
+    /// A run was stopped, or never came to its end.
+    Unfinished,
+    /// Several records of one check.
+    Duplicate,
+    /// Records of several versions or commits of the suite.
+    MixedMakers,
+    /// Records without a plan: what is missing cannot be known.
+    NoPlan,
+    /// Filters selected only some of the checks.
+    Filtered,
+    /// A record names a system, a rule or a clause that this suite does not know.
+    Unknown,
+}
+
+/// A check that failed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// Index into [`Report::evidence`].
+    pub evidence: usize,
+    /// In what way.
+    pub what: FailureKind,
+}
+
+/// In what way a check failed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// A canary did not make the alarm go off.
+    SilentCanary,
+    /// The spec is violated.
+    Violation,
+    /// A planted bug was not found.
+    SurvivingMutant,
+    /// The harness itself failed.
+    HarnessError,
+}
+
+/// What the records say of one system.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct System {
+    /// Its name.
+    pub name: String,
+    /// The choices of semantics that its spec offers.
+    pub parameters: Vec<ParameterInfo>,
+    /// Its clauses: uncovered ones first, then violated ones, then by strength of coverage.
+    pub clauses: Vec<Clause>,
+    /// The outcomes that subjects of ours reached.
+    pub outcomes: Vec<OutcomeRow>,
+    /// The outcomes that the reference subject reached: how far each engine sees.
+    pub reference: Vec<OutcomeRow>,
+    /// The planted bugs: survivors first.
+    pub mutants: Vec<Mutant>,
+    /// The canaries: silent ones first.
+    pub canaries: Vec<Canary>,
+    /// The peers' names, in the order of [`SurveyRow::cells`].
+    pub peers: Vec<String>,
+    /// What the peers do: a row a clause, or a program where a record names no clause.
+    pub survey: Vec<SurveyRow>,
+}
+
+/// A clause and what touched it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Clause {
+    /// Stable id.
+    pub id: String,
+    /// The requirement.
+    pub text: String,
+    /// Where it comes from.
+    pub source: String,
+    /// An extension of ours.
+    pub extension: bool,
+    /// How far it is covered.
+    pub coverage: Coverage,
+    /// The rules that name it, with how often each engine took it.
+    pub rules: Vec<RuleCount>,
+    /// How often its rules were taken, by engine.
+    pub exercised: BTreeMap<String, u64>,
+    /// The checks that bear on it and came to a verdict: indices into [`Report::evidence`].
+    pub checks: Vec<usize>,
+    /// The checks that found it broken: indices into [`Report::evidence`].
+    pub violations: Vec<usize>,
+}
+
+/// How far a clause is covered. Mutants, canaries, peers and the reference subject cover nothing: they say something of
+/// the suite, or of somebody else's code.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Coverage {
+    /// No rule that names it was taken, and no check that bears on it came to a verdict.
+    Uncovered,
+    /// Explored in the spec; no implementation was held against it.
+    SpecOnly,
+    /// A rule that names it was taken by an implementation, or a check of one bears on it and came to a verdict.
+    Covered,
+}
+
+/// A rule and how often it was taken.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RuleCount {
+    /// Name.
+    pub name: String,
+    /// What the step does.
+    pub text: String,
+    /// Must or may.
+    pub obligation: ObligationInfo,
+    /// How often it was taken, by engine.
+    pub exercised: BTreeMap<String, u64>,
+}
+
+/// The outcomes of one program on one subject.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct OutcomeRow {
+    /// The program.
+    pub program: String,
+    /// The subject.
+    pub subject: String,
+    /// Each engine's, by name.
+    pub cells: Vec<OutcomeCell>,
+}
+
+/// The outcomes that one engine saw.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct OutcomeCell {
+    /// The engine.
+    pub engine: String,
+    /// Index into [`Report::evidence`].
+    pub evidence: usize,
+    /// How many outcomes the spec allows.
+    pub allowed: usize,
+    /// How many of those were seen.
+    pub witnessed: usize,
+    /// How many were seen that the spec does not allow.
+    pub not_allowed: usize,
+    /// What was reached compared with the spec.
+    pub relation: Option<Relation>,
+}
+
+/// A planted bug.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Mutant {
+    /// The subject that carries it, or the program, where the bug is in the program.
+    pub name: String,
+    /// What is planted.
+    pub planted: String,
+    /// The clauses that it breaks.
+    pub clauses: Vec<String>,
+    /// What became of it.
+    pub fate: Fate,
+    /// Who killed it, the fastest first.
+    pub kills: Vec<Kill>,
+    /// The checks that did not kill it: indices into [`Report::evidence`].
+    pub misses: Vec<usize>,
+}
+
+/// What became of a planted bug.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// No check found it.
+    Survived,
+    /// No check came to a verdict.
+    Undecided,
+    /// A check found it.
+    Killed,
+}
+
+/// A check that found a planted bug.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Kill {
+    /// Index into [`Report::evidence`].
+    pub evidence: usize,
+    /// The program.
+    pub program: Option<String>,
+    /// The engine.
+    pub engine: String,
+    /// The executions until then, where they were counted.
+    pub executions: Option<u64>,
+}
+
+/// A check that must fail.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Canary {
+    /// Index into [`Report::evidence`].
+    pub evidence: usize,
+    /// The engine whose alarm it tests.
+    pub engine: String,
+    /// The mode that it tests.
+    pub mode: Option<Mode>,
+    /// What the alarm did.
+    pub alarm: Alarm,
+    /// The executions until the alarm went off, where they were counted.
+    pub executions: Option<u64>,
+}
+
+/// What the alarm did.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alarm {
+    /// It stayed silent: nothing that this engine passes can be relied on.
+    Silent,
+    /// The check came to no verdict.
+    Undecided,
+    /// It went off, as it must.
+    WentOff,
+}
+
+/// One question to all peers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SurveyRow {
+    /// The clause's id, or the program's name where the records name no clause.
+    pub question: String,
+    /// The clause's text; absent where the question is a program.
+    pub text: Option<String>,
+    /// The answers, in the order of [`System::peers`].
+    pub cells: Vec<SurveyCell>,
+}
+
+/// One peer's answer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SurveyCell {
+    /// What was found.
+    pub finding: Finding,
+    /// The executions behind it.
+    pub executions: u64,
+    /// The checks behind it: indices into [`Report::evidence`], a witness of a violation first.
+    pub evidence: Vec<usize>,
+    /// What the peer's documentation says, where the records say it. By convention it begins with `promised` or
+    /// `not promised`, and names version and link.
+    pub documentation: Vec<String>,
+    /// Whether the documentation promises it, where the records say.
+    pub promised: Option<bool>,
+}
+
+/// What was found of a peer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finding {
+    /// An execution breaks the clause.
+    Violated,
+    /// No execution broke it.
+    NotSeen,
+    /// No check came to a verdict.
+    Undecided,
+    /// No check asked.
+    NotAsked,
+}
+
+/// A planned check without a record.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct NotRun {
+    /// The check.
+    pub check: Planned,
+    /// Why there is no record.
+    pub reason: String,
+}
+
+/// Several records of one check.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Duplicate {
+    /// The check's id.
+    pub check: String,
+    /// The verdict of the record that was kept: the worst.
+    pub kept: Verdict,
+    /// Every record, the kept one first.
+    pub records: Vec<Sighting>,
+}
+
+/// One of several records of a check.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Sighting {
+    /// Where it was found.
+    pub directory: String,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// Its reason.
+    pub reason: String,
+}
+
+impl Report {
+    /// Puts the records of all sources together.
+    ///
+    /// Grows with the number of records, and with clauses times records for the clause tables.
+    pub fn assemble(sources: Vec<Source>, systems: &[SystemInfo], generated_at: String) -> Self {
+        let mut notices = Vec::new();
+        let runs: Vec<Run> = sources.iter().map(run_summary).collect();
+        let plans: Vec<RunRecord> = sources.iter().filter_map(|source| source.run.clone()).collect();
+        notices_about_runs(&runs, &mut notices);
+        let (evidence, duplicates) = merge(sources);
+        notices.extend(duplicates.iter().map(notice_about_duplicate));
+        let makers = count_makers(&evidence);
+        notices.extend(notice_about_makers(&makers));
+        let not_run = find_not_run(&plans, &evidence);
+        let counts = count(&evidence, &not_run);
+        let failures = find_failures(&evidence);
+        notices_about_unknown_names(&evidence, systems, &mut notices);
+        Report {
+            schema_version: SCHEMA_VERSION,
+            generated_at,
+            generated_by: concat!("selvedge ", env!("CARGO_PKG_VERSION")).to_owned(),
+            conclusion: conclude(&counts, &failures),
+            counts,
+            runs,
+            makers,
+            notices,
+            failures,
+            systems: describe_systems(&evidence, systems),
+            not_run,
+            duplicates,
+            evidence,
+        }
+    }
+}
+
+impl Tally {
+    /// Checks that came to say something: passed, failed, or ran out of budget.
+    pub fn ran(&self) -> u64 {
+        self.pass + self.fail + self.error + self.inconclusive
+    }
+
+    fn add(&mut self, verdict: Verdict) {
+        self.checks += 1;
+        *match verdict {
+            Verdict::Pass => &mut self.pass,
+            Verdict::Fail => &mut self.fail,
+            Verdict::Error => &mut self.error,
+            Verdict::Inconclusive => &mut self.inconclusive,
+            Verdict::Skipped => &mut self.skipped,
+        } += 1;
+    }
+
+    fn add_not_run(&mut self) {
+        self.checks += 1;
+        self.not_run += 1;
+    }
+}
+
+/// The kinds in the order in which reports list them.
+pub const KINDS: [Kind; 7] =
+    [Kind::Spec, Kind::Conformance, Kind::Generated, Kind::Reference, Kind::Mutant, Kind::Canary, Kind::Peer];
+
+/// A number with its noun: `1 check`, `2 checks`.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn run_summary(source: &Source) -> Run {
+    let plan = source.run.as_ref().map(|run| RunPlan {
+        command: run.command.clone(),
+        profile: run.profile,
+        filters: run.filters.clone(),
+        engine: run.engine.clone(),
+        seed: run.seed,
+        jobs: run.jobs,
+        partition: run.partition,
+        known: run.known,
+        selected: run.selected.len(),
+        planned: run.selected.iter().filter(|check| belongs(run, &check.id)).count(),
+        started_at: run.started_at.clone(),
+        finished_at: run.finished_at.clone(),
+        interrupted: run.interrupted,
+        duration_ms: run.finished_at.as_deref().and_then(|end| milliseconds_between(&run.started_at, end)),
+        processors: run.processors,
+        processor: run.processor.clone(),
+    });
+    Run { directory: source.directory.clone(), records: source.evidence.len(), plan }
+}
+
+fn milliseconds_between(start: &str, end: &str) -> Option<u64> {
+    let start = chrono::DateTime::parse_from_rfc3339(start).ok()?;
+    let end = chrono::DateTime::parse_from_rfc3339(end).ok()?;
+    u64::try_from((end - start).num_milliseconds()).ok()
+}
+
+fn belongs(run: &RunRecord, id: &str) -> bool {
+    run.partition.is_none_or(|partition| partition.holds(id))
+}
+
+fn notices_about_runs(runs: &[Run], notices: &mut Vec<Notice>) {
+    for run in runs {
+        let Some(plan) = &run.plan else {
+            let text = format!("{} has records and no plan: which checks are missing cannot be known.", run.directory);
+            notices.push(Notice { about: About::NoPlan, text });
+            continue;
+        };
+        let missing = plan.planned.saturating_sub(run.records);
+        if plan.interrupted || plan.finished_at.is_none() {
+            let how = if plan.interrupted { "was stopped by its user" } else { "never came to its end" };
+            let text =
+                format!("The run in {} {how}: {missing} of {} checks have no record.", run.directory, plan.planned);
+            notices.push(Notice { about: About::Unfinished, text });
+        }
+        if plan.selected < plan.known {
+            let mut by: Vec<String> = plan.filters.iter().map(|filter| format!("filter `{filter}`")).collect();
+            by.extend(plan.engine.iter().map(|engine| format!("engine {engine}")));
+            let text = format!(
+                "The run in {} selected {} of {} checks ({}); the others are not part of this report.",
+                run.directory,
+                plan.selected,
+                plan.known,
+                by.join(", ")
+            );
+            notices.push(Notice { about: About::Filtered, text });
+        }
+    }
+    for partition in missing_partitions(runs.iter().filter_map(|run| run.plan.as_ref()?.partition)) {
+        let text = format!("Part {} of {} is missing: its run left no records here.", partition.index, partition.count);
+        notices.push(Notice { about: About::MissingPartition, text });
+    }
+}
+
+fn missing_partitions(present: impl Iterator<Item = Partition>) -> Vec<Partition> {
+    let present: BTreeSet<Partition> = present.collect();
+    let counts: BTreeSet<u64> = present.iter().map(|partition| partition.count).collect();
+    let all = counts.into_iter().flat_map(|count| (1..=count).map(move |index| Partition { index, count }));
+    all.filter(|partition| !present.contains(partition)).collect()
+}
+
+/// One record a check, by id. Of several, the worst verdict is kept, and of equally bad ones the one with the most
+/// executions: what one machine found, no other machine's luck takes away.
+fn merge(sources: Vec<Source>) -> (Vec<Evidence>, Vec<Duplicate>) {
+    let mut by_check: BTreeMap<String, Vec<(String, Evidence)>> = BTreeMap::new();
+    for source in sources {
+        for evidence in source.evidence {
+            by_check.entry(evidence.check.clone()).or_default().push((source.directory.clone(), evidence));
+        }
+    }
+    let mut kept = Vec::new();
+    let mut duplicates = Vec::new();
+    for (check, mut records) in by_check {
+        // A stable sort: the order of the command line decides between equals.
+        records.sort_by(|(_, a), (_, b)| (b.verdict, b.executions).cmp(&(a.verdict, a.executions)));
+        if records.len() > 1 {
+            duplicates.push(Duplicate {
+                check,
+                kept: records[0].1.verdict,
+                records: records
+                    .iter()
+                    .map(|(directory, evidence)| Sighting {
+                        directory: directory.clone(),
+                        verdict: evidence.verdict,
+                        reason: evidence.reason.clone(),
+                    })
+                    .collect(),
+            });
+        }
+        kept.extend(records.into_iter().next().map(|(_, evidence)| evidence));
+    }
+    (kept, duplicates)
+}
+
+fn notice_about_duplicate(duplicate: &Duplicate) -> Notice {
+    let verdicts: BTreeSet<Verdict> = duplicate.records.iter().map(|record| record.verdict).collect();
+    let found = counted(duplicate.records.len() as u64, "record", "records");
+    let text = if verdicts.len() == 1 {
+        format!("{} has {found}, all {}: one was kept.", duplicate.check, verdict_word(duplicate.kept))
+    } else {
+        let words: Vec<&str> = verdicts.into_iter().map(verdict_word).collect();
+        let kept = verdict_word(duplicate.kept);
+        format!("{} has {found} that disagree ({}): the worst was kept, {kept}.", duplicate.check, words.join(", "))
+    };
+    Notice { about: About::Duplicate, text }
+}
+
+/// A verdict as the reports write it.
+pub fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Skipped => "skipped",
+        Verdict::Inconclusive => "inconclusive",
+        Verdict::Fail => "fail",
+        Verdict::Error => "error",
+    }
+}
+
+/// A kind as the reports write it.
+pub fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Spec => "spec",
+        Kind::Conformance => "conformance",
+        Kind::Reference => "reference",
+        Kind::Mutant => "mutant",
+        Kind::Canary => "canary",
+        Kind::Peer => "peer",
+        Kind::Generated => "generated",
+    }
+}
+
+/// A mode as the reports write it.
+pub fn mode_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Outcomes => "outcomes",
+        Mode::Histories => "histories",
+    }
+}
+
+fn count_makers(evidence: &[Evidence]) -> Vec<MakerCount> {
+    let mut makers: Vec<MakerCount> = Vec::new();
+    for record in evidence {
+        match makers.iter_mut().find(|known| known.maker == record.maker) {
+            Some(known) => known.records += 1,
+            None => makers.push(MakerCount { maker: record.maker.clone(), records: 1 }),
+        }
+    }
+    makers.sort_by(|a, b| b.records.cmp(&a.records));
+    makers
+}
+
+fn notice_about_makers(makers: &[MakerCount]) -> Option<Notice> {
+    let versions: BTreeSet<(&str, &str)> =
+        makers.iter().map(|known| (known.maker.suite.as_str(), known.maker.commit.as_str())).collect();
+    if versions.len() < 2 {
+        return None;
+    }
+    let named: Vec<String> = versions.iter().map(|(suite, commit)| format!("{suite} at {commit}")).collect();
+    let text = format!(
+        "The records come from {} versions of the suite ({}): they do not describe one state of the code.",
+        versions.len(),
+        named.join("; ")
+    );
+    Some(Notice { about: About::MixedMakers, text })
+}
+
+fn notices_about_unknown_names(evidence: &[Evidence], systems: &[SystemInfo], notices: &mut Vec<Notice>) {
+    let mut unknown: BTreeSet<String> = BTreeSet::new();
+    for record in evidence {
+        let Some(system) = systems.iter().find(|system| system.name == record.system) else {
+            unknown.insert(format!("This command knows no spec of `{}`: its clauses cannot be listed.", record.system));
+            continue;
+        };
+        let broken = record.counterexample.iter().filter_map(|found| found.clause.as_ref());
+        for id in record.clauses.iter().chain(broken) {
+            if !system.clauses.iter().any(|clause| clause.id == *id) {
+                unknown.insert(format!("Records name clause {id}, which the spec of `{}` does not have.", system.name));
+            }
+        }
+        for name in record.rules.keys() {
+            if !system.rules.iter().any(|rule| rule.name == *name) {
+                unknown
+                    .insert(format!("Records name rule `{name}`, which the spec of `{}` does not have.", system.name));
+            }
+        }
+    }
+    notices.extend(unknown.into_iter().map(|text| Notice { about: About::Unknown, text }));
+}
+
+fn find_not_run(plans: &[RunRecord], evidence: &[Evidence]) -> Vec<NotRun> {
+    let recorded: BTreeSet<&str> = evidence.iter().map(|record| record.check.as_str()).collect();
+    let mut missing: BTreeMap<&str, NotRun> = BTreeMap::new();
+    for check in plans.iter().flat_map(|plan| &plan.selected) {
+        if !recorded.contains(check.id.as_str()) {
+            missing
+                .entry(&check.id)
+                .or_insert_with(|| NotRun { check: check.clone(), reason: why_not_run(plans, &check.id) });
+        }
+    }
+    missing.into_values().collect()
+}
+
+fn why_not_run(plans: &[RunRecord], id: &str) -> String {
+    let selecting = || plans.iter().filter(|plan| plan.selected.iter().any(|check| check.id == id));
+    if let Some(plan) = selecting().find(|plan| belongs(plan, id)) {
+        return match (plan.interrupted, &plan.finished_at) {
+            (true, _) => "the run was stopped before the check ended".to_owned(),
+            (false, None) => "the run never came to its end".to_owned(),
+            (false, Some(_)) => "the run ended and left no record of it: its file was lost".to_owned(),
+        };
+    }
+    let parts: BTreeSet<String> = selecting()
+        .filter_map(|plan| plan.partition)
+        .map(|partition| Partition::of(id, partition.count))
+        .map(|partition| format!("part {} of {}", partition.index, partition.count))
+        .collect();
+    format!("it belongs to {}, which is missing", parts.into_iter().collect::<Vec<_>>().join(" and to "))
+}
+
+fn count(evidence: &[Evidence], not_run: &[NotRun]) -> Counts {
+    let mut by_kind: BTreeMap<Kind, Tally> = BTreeMap::new();
+    for record in evidence {
+        by_kind.entry(record.kind).or_default().add(record.verdict);
+    }
+    for missing in not_run {
+        by_kind.entry(missing.check.kind).or_default().add_not_run();
+    }
+    let mut deciding = Tally::default();
+    for tally in by_kind.iter().filter(|(kind, _)| **kind != Kind::Peer).map(|(_, tally)| tally) {
+        deciding.checks += tally.checks;
+        deciding.pass += tally.pass;
+        deciding.fail += tally.fail;
+        deciding.error += tally.error;
+        deciding.inconclusive += tally.inconclusive;
+        deciding.skipped += tally.skipped;
+        deciding.not_run += tally.not_run;
+    }
+    Counts {
+        deciding,
+        by_kind: KINDS
+            .into_iter()
+            .filter_map(|kind| by_kind.get(&kind).map(|tally| KindTally { kind, tally: *tally }))
+            .collect(),
+        executions: evidence.iter().map(|record| record.executions).sum(),
+        checking_ms: evidence.iter().map(|record| record.duration_ms).sum(),
+    }
+}
+
+fn find_failures(evidence: &[Evidence]) -> Vec<Failure> {
+    let mut failures: Vec<Failure> = evidence
+        .iter()
+        .enumerate()
+        .filter_map(|(index, record)| {
+            let what = match (record.verdict, record.kind) {
+                (Verdict::Error, _) => FailureKind::HarnessError,
+                (Verdict::Fail, Kind::Canary) => FailureKind::SilentCanary,
+                (Verdict::Fail, Kind::Mutant) => FailureKind::SurvivingMutant,
+                (Verdict::Fail, Kind::Peer) => return None,
+                (Verdict::Fail, _) => FailureKind::Violation,
+                _ => return None,
+            };
+            Some(Failure { evidence: index, what })
+        })
+        .collect();
+    failures.sort_by_key(|failure| failure.what);
+    failures
+}
+
+fn conclude(counts: &Counts, failures: &[Failure]) -> Conclusion {
+    let of_kind = |what| failures.iter().filter(|failure| failure.what == what).count() as u64;
+    let (canaries, violations) = (of_kind(FailureKind::SilentCanary), of_kind(FailureKind::Violation));
+    let (mutants, errors) = (of_kind(FailureKind::SurvivingMutant), of_kind(FailureKind::HarnessError));
+    let tally = &counts.deciding;
+    let surveyed: u64 =
+        counts.by_kind.iter().filter(|known| known.kind == Kind::Peer).map(|known| known.tally.ran()).sum();
+    let outcome = if canaries + errors > 0 {
+        Exit::HarnessFailed
+    } else if violations + mutants > 0 {
+        Exit::Violation
+    } else if tally.inconclusive + tally.not_run > 0 {
+        Exit::Inconclusive
+    } else if tally.ran() + surveyed == 0 {
+        Exit::NothingRan
+    } else {
+        Exit::Pass
+    };
+
+    let mut found = Vec::new();
+    let mut say = |count: u64, one: &str, many: &str| {
+        if count > 0 {
+            found.push(counted(count, one, many));
+        }
+    };
+    say(canaries, "canary stayed silent", "canaries stayed silent");
+    say(errors, "check broke down in the harness", "checks broke down in the harness");
+    say(violations, "check found a violation of the spec", "checks found a violation of the spec");
+    say(mutants, "planted bug survived", "planted bugs survived");
+    let found = found.join(", ");
+
+    let mut open = Vec::new();
+    let mut leave = |count: u64, words: &str| {
+        if count > 0 {
+            open.push(format!("{count} {words}"));
+        }
+    };
+    leave(tally.inconclusive, "inconclusive");
+    leave(tally.skipped, "skipped");
+    leave(tally.not_run, "not run");
+    let open = if open.is_empty() { String::new() } else { format!("; {}", open.join(", ")) };
+    let passed = format!("{} of {} passed", tally.pass, counted(tally.checks, "check", "checks"));
+
+    let sentence = match outcome {
+        Exit::HarnessFailed => {
+            format!("The harness failed, so that nothing here can be relied on: {found}. {passed}{open}.")
+        }
+        Exit::Violation => format!("{found}. {passed}{open}."),
+        Exit::Inconclusive => format!("No violation found, but not everything was looked at: {passed}{open}."),
+        Exit::NothingRan => format!("Nothing ran{open}."),
+        _ if tally.ran() == 0 => {
+            let peers = counted(surveyed, "check", "checks");
+            format!("Only peers were surveyed ({peers}): nothing of ours was judged{open}.")
+        }
+        _ => format!("No violation found: {passed}, each within the bound that it states{open}."),
+    };
+    Conclusion { outcome, exit_code: outcome.code(), sentence }
+}
+
+fn describe_systems(evidence: &[Evidence], infos: &[SystemInfo]) -> Vec<System> {
+    let named: BTreeSet<&str> = evidence.iter().map(|record| record.system.as_str()).collect();
+    let known = infos.iter().cloned();
+    let unknown = named.iter().filter(|name| !infos.iter().any(|info| info.name == **name)).map(|name| SystemInfo {
+        name: (*name).to_owned(),
+        clauses: vec![],
+        rules: vec![],
+        parameters: vec![],
+    });
+    known.chain(unknown).map(|info| describe_system(evidence, info)).collect()
+}
+
+fn describe_system(evidence: &[Evidence], info: SystemInfo) -> System {
+    let records: Vec<(usize, &Evidence)> =
+        evidence.iter().enumerate().filter(|(_, record)| record.system == info.name).collect();
+    let (peers, survey) = survey(&records, &info);
+    let of_ours =
+        |record: &Evidence| matches!(record.kind, Kind::Conformance | Kind::Generated) && record.subject.is_some();
+    System {
+        clauses: clauses(&records, &info),
+        outcomes: outcome_rows(&records, of_ours),
+        reference: outcome_rows(&records, |record| record.kind == Kind::Reference),
+        mutants: mutants(&records),
+        canaries: canaries(&records),
+        peers,
+        survey,
+        name: info.name,
+        parameters: info.parameters,
+    }
+}
+
+fn clauses(records: &[(usize, &Evidence)], info: &SystemInfo) -> Vec<Clause> {
+    let covering: Vec<(usize, &Evidence)> = records
+        .iter()
+        .copied()
+        .filter(|(_, record)| matches!(record.kind, Kind::Spec | Kind::Conformance | Kind::Generated))
+        .collect();
+    let exercised = |rule: &RuleInfo| {
+        let mut by_engine: BTreeMap<String, u64> = BTreeMap::new();
+        for (_, record) in &covering {
+            match record.rules.get(&rule.name) {
+                Some(&count) if count > 0 => *by_engine.entry(record.engine.clone()).or_default() += count,
+                _ => {}
+            }
+        }
+        by_engine
+    };
+    let by_an_implementation = |rule: &RuleInfo| {
+        covering
+            .iter()
+            .any(|(_, record)| record.subject.is_some() && record.rules.get(&rule.name).is_some_and(|&count| count > 0))
+    };
+    let mut clauses: Vec<Clause> = info
+        .clauses
+        .iter()
+        .map(|clause| {
+            let named: Vec<&RuleInfo> = info.rules.iter().filter(|rule| rule.clause == clause.id).collect();
+            let rules: Vec<RuleCount> = named
+                .iter()
+                .map(|rule| RuleCount {
+                    name: rule.name.clone(),
+                    text: rule.text.clone(),
+                    obligation: rule.obligation,
+                    exercised: exercised(rule),
+                })
+                .collect();
+            let mut total: BTreeMap<String, u64> = BTreeMap::new();
+            for (engine, count) in rules.iter().flat_map(|rule| &rule.exercised) {
+                *total.entry(engine.clone()).or_default() += count;
+            }
+            let bearing: Vec<(usize, &Evidence)> = covering
+                .iter()
+                .copied()
+                .filter(|(_, record)| record.clauses.contains(&clause.id))
+                .filter(|(_, record)| matches!(record.verdict, Verdict::Pass | Verdict::Fail))
+                .collect();
+            let held_against_code = bearing.iter().any(|(_, record)| record.subject.is_some())
+                || named.iter().any(|rule| by_an_implementation(rule));
+            let coverage = if held_against_code {
+                Coverage::Covered
+            } else if bearing.is_empty() && total.is_empty() {
+                Coverage::Uncovered
+            } else {
+                Coverage::SpecOnly
+            };
+            let broken = |record: &Evidence| {
+                let blamed = record.counterexample.as_ref().and_then(|found| found.clause.as_ref());
+                record.verdict == Verdict::Fail && blamed == Some(&clause.id)
+            };
+            Clause {
+                id: clause.id.clone(),
+                text: clause.text.clone(),
+                source: clause.source.clone(),
+                extension: clause.extension,
+                coverage,
+                rules,
+                exercised: total,
+                checks: bearing.iter().map(|(index, _)| *index).collect(),
+                violations: covering.iter().filter(|(_, record)| broken(record)).map(|(index, _)| *index).collect(),
+            }
+        })
+        .collect();
+    // A stable sort: within a group the spec's own order stays.
+    clauses
+        .sort_by_key(|clause| (clause.coverage != Coverage::Uncovered, clause.violations.is_empty(), clause.coverage));
+    clauses
+}
+
+fn outcome_rows(records: &[(usize, &Evidence)], wanted: impl Fn(&Evidence) -> bool) -> Vec<OutcomeRow> {
+    let mut rows: BTreeMap<(String, String), Vec<OutcomeCell>> = BTreeMap::new();
+    for (index, record) in records {
+        let Some(program) = record.program.as_ref().filter(|_| wanted(record) && !record.outcomes.is_empty()) else {
+            continue;
+        };
+        let counting = |allowed: bool, seen: bool| {
+            record.outcomes.iter().filter(|outcome| outcome.allowed == allowed && (!seen || outcome.seen > 0)).count()
+        };
+        let subject = record.subject.clone().unwrap_or_else(|| "reference".to_owned());
+        rows.entry((program.clone(), subject)).or_default().push(OutcomeCell {
+            engine: record.engine.clone(),
+            evidence: *index,
+            allowed: counting(true, false),
+            witnessed: counting(true, true),
+            not_allowed: counting(false, true),
+            relation: record.relation,
+        });
+    }
+    rows.into_iter()
+        .map(|((program, subject), mut cells)| {
+            cells.sort_by(|a, b| (&a.engine, a.evidence).cmp(&(&b.engine, b.evidence)));
+            OutcomeRow { program, subject, cells }
+        })
+        .collect()
+}
+
+fn mutants(records: &[(usize, &Evidence)]) -> Vec<Mutant> {
+    // What is planted is the mutant's identity: several programs and engines may hunt the same one.
+    let mut hunts: BTreeMap<String, Vec<(usize, &Evidence)>> = BTreeMap::new();
+    for &(index, record) in records.iter().filter(|(_, record)| record.kind == Kind::Mutant) {
+        let planted = record.note.clone().unwrap_or_else(|| record.check.clone());
+        hunts.entry(planted).or_default().push((index, record));
+    }
+    let mut mutants: Vec<Mutant> = hunts
+        .into_iter()
+        .map(|(planted, hunt)| {
+            // A check of a mutant passes by killing it.
+            let killed = |record: &Evidence| record.verdict == Verdict::Pass;
+            let mut kills: Vec<Kill> = hunt
+                .iter()
+                .filter(|(_, record)| killed(record))
+                .map(|(index, record)| Kill {
+                    evidence: *index,
+                    program: record.program.clone(),
+                    engine: record.engine.clone(),
+                    executions: record.killed_after,
+                })
+                .collect();
+            kills.sort_by_key(|kill| (kill.executions.unwrap_or(u64::MAX), kill.evidence));
+            let fate = if !kills.is_empty() {
+                Fate::Killed
+            } else if hunt.iter().any(|(_, record)| record.verdict == Verdict::Fail) {
+                Fate::Survived
+            } else {
+                Fate::Undecided
+            };
+            let blamed = |record: &Evidence| record.counterexample.as_ref().and_then(|found| found.clause.clone());
+            let mut clauses: BTreeSet<String> = hunt.iter().filter_map(|(_, record)| blamed(record)).collect();
+            if clauses.is_empty() {
+                clauses = hunt.iter().flat_map(|(_, record)| record.clauses.clone()).collect();
+            }
+            let names = |record: &Evidence| record.subject.clone().or_else(|| record.program.clone());
+            let first = hunt[0].1;
+            Mutant {
+                name: names(first).unwrap_or_else(|| first.check.clone()),
+                planted,
+                clauses: clauses.into_iter().collect(),
+                fate,
+                kills,
+                misses: hunt.iter().filter(|(_, record)| !killed(record)).map(|(index, _)| *index).collect(),
+            }
+        })
+        .collect();
+    mutants.sort_by(|a, b| (a.fate, &a.name).cmp(&(b.fate, &b.name)));
+    mutants
+}
+
+fn canaries(records: &[(usize, &Evidence)]) -> Vec<Canary> {
+    let mut canaries: Vec<Canary> = records
+        .iter()
+        .filter(|(_, record)| record.kind == Kind::Canary)
+        .map(|(index, record)| Canary {
+            evidence: *index,
+            engine: record.engine.clone(),
+            mode: record.mode,
+            alarm: match record.verdict {
+                Verdict::Pass => Alarm::WentOff,
+                Verdict::Fail => Alarm::Silent,
+                Verdict::Error | Verdict::Inconclusive | Verdict::Skipped => Alarm::Undecided,
+            },
+            executions: record.killed_after,
+        })
+        .collect();
+    canaries.sort_by(|a, b| (a.alarm, &a.engine, a.mode).cmp(&(b.alarm, &b.engine, b.mode)));
+    canaries
+}
+
+fn survey(records: &[(usize, &Evidence)], info: &SystemInfo) -> (Vec<String>, Vec<SurveyRow>) {
+    let asked: Vec<(usize, &Evidence)> =
+        records.iter().copied().filter(|(_, record)| record.kind == Kind::Peer && record.subject.is_some()).collect();
+    let peers: BTreeSet<String> = asked.iter().filter_map(|(_, record)| record.subject.clone()).collect();
+    let questions_of = |record: &Evidence| -> Vec<String> {
+        match (record.clauses.is_empty(), &record.program) {
+            (false, _) => record.clauses.clone(),
+            (true, Some(program)) => vec![program.clone()],
+            (true, None) => vec![record.check.clone()],
+        }
+    };
+    let questions: BTreeSet<String> = asked.iter().flat_map(|(_, record)| questions_of(record)).collect();
+    let rows = questions
+        .into_iter()
+        .map(|question| SurveyRow {
+            text: info.clauses.iter().find(|clause| clause.id == question).map(|clause| clause.text.clone()),
+            cells: peers
+                .iter()
+                .map(|peer| {
+                    let here = asked.iter().copied().filter(|(_, record)| {
+                        record.subject.as_ref() == Some(peer) && questions_of(record).contains(&question)
+                    });
+                    survey_cell(&here.collect::<Vec<_>>(), &question)
+                })
+                .collect(),
+            question,
+        })
+        .collect();
+    (peers.into_iter().collect(), rows)
+}
+
+fn survey_cell(asked: &[(usize, &Evidence)], question: &str) -> SurveyCell {
+    let breaks = |record: &Evidence| {
+        let blamed = record.counterexample.as_ref().and_then(|found| found.clause.as_deref());
+        record.verdict == Verdict::Fail && blamed.is_none_or(|clause| clause == question)
+    };
+    // A record that broke another clause stopped there: of this one it says nothing.
+    let telling = |record: &Evidence| record.verdict == Verdict::Pass || breaks(record);
+    let finding = if asked.iter().any(|(_, record)| breaks(record)) {
+        Finding::Violated
+    } else if asked.iter().any(|(_, record)| telling(record)) {
+        Finding::NotSeen
+    } else if asked.is_empty() {
+        Finding::NotAsked
+    } else {
+        Finding::Undecided
+    };
+    let mut behind: Vec<(usize, &Evidence)> = asked.to_vec();
+    behind.sort_by_key(|(index, record)| (!breaks(record), !telling(record), *index));
+    let documentation: BTreeSet<String> = asked.iter().filter_map(|(_, record)| record.note.clone()).collect();
+    let promised = documentation.iter().find_map(|note| {
+        let note = note.to_lowercase();
+        if note.starts_with("not promised") { Some(false) } else { note.starts_with("promised").then_some(true) }
+    });
+    SurveyCell {
+        finding,
+        executions: asked.iter().filter(|(_, record)| telling(record)).map(|(_, record)| record.executions).sum(),
+        evidence: behind.into_iter().map(|(index, _)| index).collect(),
+        documentation: documentation.into_iter().collect(),
+        promised,
+    }
+}

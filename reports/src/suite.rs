@@ -1,0 +1,184 @@
+//! What the command needs of the suite: a seam thin enough that tests put a fake behind it.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use selvedge::platform::Arc;
+use selvedge::platform::host::atomic::AtomicBool;
+use selvedge_verify::evidence::{Evidence, Kind, Maker, Verdict};
+use selvedge_verify::info::SystemInfo;
+use serde::{Deserialize, Serialize};
+
+/// The suite behind the command.
+pub trait Suite: Send + Sync + 'static {
+    /// Who makes the records: the suite's version and commit, the compiler, the machine.
+    fn maker(&self) -> Maker;
+
+    /// Every system that the suite holds a spec of.
+    fn systems(&self) -> Vec<SystemInfo>;
+
+    /// Every check there is under the profile, in a stable order. Filters and partitions are the command's business.
+    fn plan(&self, options: &Options) -> miette::Result<Vec<Planned>>;
+
+    /// Runs one check. Whatever goes wrong is part of the record.
+    fn run(&self, planned: &Planned, options: &Options) -> Evidence;
+
+    /// What the spec allows of a litmus program.
+    fn outcomes(&self, file: &Path, options: &Options) -> miette::Result<Answer>;
+
+    /// One litmus program on one subject under one engine.
+    fn check(&self, file: &Path, subject: &str, engine: &str, options: &Options) -> miette::Result<Answer>;
+
+    /// Runs the recorded counterexample again.
+    fn replay(&self, evidence: &Evidence, options: &Options) -> miette::Result<Answer>;
+
+    /// Judges a history that some other program recorded.
+    fn history(&self, file: &Path, options: &Options) -> miette::Result<Answer>;
+}
+
+/// A check that could run.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Planned {
+    /// The check's stable id: [`Evidence::check`] of the record it makes.
+    pub id: String,
+    /// What the check is for.
+    pub kind: Kind,
+    /// The system.
+    pub system: String,
+    /// The program's name, if the check is about one program.
+    pub program: Option<String>,
+    /// The subject's name, if one runs.
+    pub subject: Option<String>,
+    /// The engine's name.
+    pub engine: String,
+}
+
+/// What a user may choose about how checks run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How much work a check may do.
+    pub profile: Profile,
+    /// The seed for engines that draw; the profile's own where absent.
+    pub seed: Option<u64>,
+    /// Set once the user has asked to stop: a check that runs long may look at it and end early.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// How much work a check may do.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// For every change: ends within a minute on two cores.
+    #[default]
+    Quick,
+    /// For the night: wider bounds, more schedules.
+    Full,
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Profile::Quick => "quick",
+            Profile::Full => "full",
+        })
+    }
+}
+
+/// What the commands that ask one question answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// For people.
+    pub text: String,
+    /// For machines.
+    pub json: serde_json::Value,
+    /// Decides the exit code.
+    pub verdict: Verdict,
+}
+
+/// Part `index` of `count`, by a hash of the check's id: every check belongs to exactly one part, and to the same one on
+/// every machine and in every version.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Partition {
+    /// From 1 to `count`.
+    pub index: u64,
+    /// How many parts there are.
+    pub count: u64,
+}
+
+impl Partition {
+    /// The part of `count` that a check belongs to.
+    pub fn of(id: &str, count: u64) -> Self {
+        Partition { index: stable_hash(id) % count + 1, count }
+    }
+
+    /// Whether a check belongs to this part.
+    pub fn holds(self, id: &str) -> bool {
+        Partition::of(id, self.count) == self
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "hash:{}/{}", self.index, self.count)
+    }
+}
+
+impl FromStr for Partition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.strip_prefix("hash:").and_then(|rest| rest.split_once('/'));
+        let parsed = numbers.and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+        match parsed {
+            Some((index, count)) if 1 <= index && index <= count => Ok(Partition { index, count }),
+            _ => Err("expected hash:M/N with 1 <= M <= N, for instance hash:1/3".to_owned()),
+        }
+    }
+}
+
+/// FNV-1a, then a finalizer that spreads its weak low bits. Frozen: machines of one night must agree.
+fn stable_hash(text: &str) -> u64 {
+    let mut hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    hash ^= hash >> 32;
+    hash = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    hash ^ (hash >> 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_check_belongs_to_exactly_one_part_and_parts_are_of_like_size() {
+        let ids: Vec<String> = (0..3000).map(|number| format!("cond/conformance/P{number}/cond/loom")).collect();
+        for count in [1, 2, 3, 7] {
+            let mut sizes = vec![0_u64; usize::try_from(count).unwrap()];
+            for id in &ids {
+                let holding = (1..=count).filter(|&index| Partition { index, count }.holds(id)).collect::<Vec<_>>();
+                assert_eq!(holding.len(), 1, "{id} of {count}");
+                sizes[usize::try_from(holding[0] - 1).unwrap()] += 1;
+            }
+            let fair = 3000 / count;
+            assert!(sizes.iter().all(|size| size.abs_diff(fair) < fair / 5 + 1), "{count}: {sizes:?}");
+        }
+    }
+
+    #[test]
+    fn the_hash_never_changes() {
+        assert_eq!(stable_hash(""), 0xc17b_87c2_4e4d_5e4c_u64 ^ 0);
+    }
+
+    #[test]
+    fn partitions_read_as_they_print() {
+        let part: Partition = "hash:2/3".parse().unwrap();
+        assert_eq!(part, Partition { index: 2, count: 3 });
+        assert_eq!(part.to_string(), "hash:2/3");
+        for wrong in ["", "2/3", "hash:0/3", "hash:4/3", "hash:1", "slice:1/2", "hash:-1/2"] {
+            assert!(wrong.parse::<Partition>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The reports against the records that they are made from.
+
+mod support;
+
+mod html;
