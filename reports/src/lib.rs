@@ -4,8 +4,12 @@
 //! Data flows one way: the suite makes records ([`store`]), records make the [`report`], and the report is laid out as
 //! one HTML page ([`html`]), as JUnit ([`junit`]) and as the terminal's table ([`table`]).
 
+pub mod cli;
 pub mod exit;
 pub mod html;
+pub mod junit;
 pub mod report;
+mod standard;
 pub mod store;
 pub mod suite;
+pub mod table;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use selvedge_model::Spec;
 use serde::{Deserialize, Serialize};
 
+pub use record::maker;
 pub use replay::{Replay, Token};
 pub use crate::litmus::corpus::CorpusFile;
 pub use system::{Drivers, NotPromised, Rewrite, System};

@@ -72,6 +72,11 @@ impl Found {
         Found::new(Verdict::Skipped, reason.to_owned())
     }
 
+    /// An alarm that did not go off.
+    pub fn silent(reason: String) -> Self {
+        Found::new(Verdict::Fail, reason)
+    }
+
     /// The harness failed.
     pub fn error(reason: String) -> Self {
         Found::new(Verdict::Error, reason)

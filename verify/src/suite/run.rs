@@ -253,18 +253,14 @@ impl<S: Spec> System<S> {
         };
         let clauses = program.clauses.clone();
         let mut found = self.conform(program, &entry.drivers, engine, options, false)?;
-        found.note = Some(version.clone());
-        if found.verdict == Verdict::Fail {
-            let broken = found.counterexample.as_ref().and_then(|counterexample| counterexample.clause.clone());
-            let excuse = does_not_promise
-                .iter()
-                .find(|clause| broken.as_deref() == Some(clause.clause) || clauses.iter().any(|id| id == clause.clause));
-            if let Some(excuse) = excuse {
-                found.verdict = Verdict::Pass;
-                found.reason = format!("violated, and not promised: {}", found.reason);
-                found.note = Some(format!("{version}; {}: {}", excuse.clause, excuse.source));
-            }
-        }
+        let broken = found.counterexample.as_ref().and_then(|counterexample| counterexample.clause.as_deref());
+        let not_promised = does_not_promise
+            .iter()
+            .find(|clause| broken == Some(clause.clause) || clauses.iter().any(|id| id == clause.clause));
+        found.note = Some(match not_promised {
+            Some(clause) => format!("not promised: {}; {version}; {}", clause.clause, clause.source),
+            None => version.clone(),
+        });
         Ok(found)
     }
 
@@ -281,7 +277,7 @@ impl<S: Spec> System<S> {
                 return Ok(record::killed(&target, engine, &run, entry));
             }
         }
-        Ok(Found::error(format!("no program makes {engine} notice that {}", entry.planted())))
+        Ok(Found::silent(format!("no program makes {engine} notice that {}", entry.planted())))
     }
 
     /// A mutant must die of some program under some engine.

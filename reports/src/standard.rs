@@ -1,0 +1,204 @@
+//! The real suite behind the command.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use miette::{IntoDiagnostic, Report as Problem, miette};
+use selvedge_model::cond::CondSpec;
+use selvedge_model::toy::RegisterSpec;
+use selvedge_model::{Spec, spec};
+use selvedge_verify::check::{Budget, Checker, Judgement};
+use selvedge_verify::engine;
+use selvedge_verify::evidence::{Evidence, Kind, Maker, Verdict};
+use selvedge_verify::history::jsonl;
+use selvedge_verify::info::SystemInfo;
+use selvedge_verify::suite;
+use serde_json::json;
+
+use crate::suite::{Answer, Options, Planned, Profile, Suite};
+use crate::table;
+
+impl Suite for suite::Suite {
+    fn maker(&self) -> Maker {
+        suite::maker()
+    }
+
+    fn systems(&self) -> Vec<SystemInfo> {
+        suite::Suite::systems(self)
+    }
+
+    fn plan(&self, options: &Options) -> miette::Result<Vec<Planned>> {
+        Ok(suite::Suite::plan(self, &options.into()).into_iter().map(Planned::from).collect())
+    }
+
+    fn run(&self, planned: &Planned, options: &Options) -> Evidence {
+        suite::Suite::run(self, &planned.into(), &options.into())
+    }
+
+    fn outcomes(&self, file: &Path, _: &Options) -> miette::Result<Answer> {
+        let (name, text) = read(file)?;
+        let found = suite::Suite::outcomes(self, &name, &text)?;
+        let mut out = format!("{} under {}\n\n", found.program, found.spec);
+        for allowed in &found.outcomes {
+            writeln!(out, "{}\n", allowed.outcome).expect("a string takes everything");
+            for line in allowed.path.lines() {
+                writeln!(out, "    {line}").expect("a string takes everything");
+            }
+            out.push('\n');
+        }
+        let held = |held: Option<bool>| match held {
+            Some(true) => "holds",
+            Some(false) => "DOES NOT HOLD",
+            None => "unknown",
+        };
+        for expected in &found.expectations {
+            writeln!(out, "{:14} {}", held(expected.held), expected.text).expect("a string takes everything");
+        }
+        let taken: Vec<String> =
+            found.rules.iter().filter(|(_, count)| **count > 0).map(|(rule, count)| format!("{rule} {count}")).collect();
+        writeln!(
+            out,
+            "\n{} outcomes; {} states, {} transitions, depth {}{}\nrules taken: {}",
+            found.outcomes.len(),
+            found.states,
+            found.transitions,
+            found.depth,
+            if found.complete { "" } else { "; NOT COMPLETE: the limit of states was reached" },
+            taken.join(", "),
+        )
+        .expect("a string takes everything");
+        let verdict = if found.expectations.iter().any(|expected| expected.held == Some(false)) {
+            Verdict::Fail
+        } else if !found.complete || found.expectations.iter().any(|expected| expected.held.is_none()) {
+            Verdict::Inconclusive
+        } else {
+            Verdict::Pass
+        };
+        Ok(Answer { text: out, json: serde_json::to_value(&found).into_diagnostic()?, verdict })
+    }
+
+    fn check(&self, file: &Path, subject: &str, engine: &str, options: &Options) -> miette::Result<Answer> {
+        let (name, text) = read(file)?;
+        let engine: engine::Engine = engine.parse().map_err(|message: String| miette!("{message}"))?;
+        let source = selvedge_verify::litmus::parse(&name, &text)?;
+        let subjects = self.subjects(&source.untyped().spec);
+        if !subjects.is_empty() && !subjects.contains(&subject) {
+            let help = match spec::nearest(subject, subjects.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are: {}", subjects.join(", ")),
+            };
+            return Err(miette!(help = help, "{} has no subject `{subject}`", source.untyped().spec));
+        }
+        let evidence = suite::Suite::check(self, &name, &text, subject, engine, &options.into())?;
+        Ok(Answer {
+            text: answer_in_words(&evidence),
+            json: serde_json::to_value(&evidence).into_diagnostic()?,
+            verdict: evidence.verdict,
+        })
+    }
+
+    fn replay(&self, evidence: &Evidence, _: &Options) -> miette::Result<Answer> {
+        let replay = suite::Suite::replay(self, evidence).map_err(|message| miette!("{message}"))?;
+        Ok(Answer {
+            json: json!({ "check": evidence.check, "verdict": replay.verdict, "text": replay.text }),
+            text: format!("{}\n{}\n", evidence.check, replay.text),
+            verdict: replay.verdict,
+        })
+    }
+
+    fn history(&self, file: &Path, _: &Options) -> miette::Result<Answer> {
+        let (name, text) = read(file)?;
+        let header = jsonl::header(&name, &text)?;
+        match header.spec.as_str() {
+            "cond" => judge_history::<CondSpec>(&name, &text),
+            "register" => judge_history::<RegisterSpec>(&name, &text),
+            other => {
+                let known = ["cond", "register"];
+                let help = match spec::nearest(other, known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("there are: {}", known.join(", ")),
+                };
+                Err(miette!(help = help, "{name}:1: there is no spec `{other}`"))
+            }
+        }
+    }
+}
+
+fn judge_history<S: Spec>(name: &str, text: &str) -> miette::Result<Answer> {
+    let recording = jsonl::read::<S>(name, text)?;
+    let threads = recording.header.threads.clone();
+    let checker = Checker::new(recording.spec, recording.initial).budget(Budget::default()).thread_names(threads);
+    let (verdict, clause, sentence) = match checker.check(&recording.history) {
+        Judgement::Allowed(allowed) => (
+            Verdict::Pass,
+            None,
+            format!(
+                "the spec allows this history: {} events, at most {} configurations at one time",
+                recording.history.events.len(),
+                allowed.configurations_max
+            ),
+        ),
+        Judgement::Violation(violation) => (Verdict::Fail, violation.clause, violation.sentence),
+        Judgement::Inconclusive { reason } => (Verdict::Inconclusive, None, reason),
+        Judgement::Malformed(disordered) => return Err(miette!("{name}: {disordered}")),
+    };
+    Ok(Answer {
+        json: json!({ "history": name, "verdict": verdict, "clause": clause, "sentence": sentence }),
+        text: format!("{sentence}\n"),
+        verdict,
+    })
+}
+
+fn answer_in_words(evidence: &Evidence) -> String {
+    let mut out = String::new();
+    if matches!(evidence.verdict, Verdict::Fail | Verdict::Error) {
+        out.push_str(&table::failure_in_words(evidence));
+    } else {
+        writeln!(out, "{}: {}", crate::report::verdict_word(evidence.verdict), evidence.reason)
+            .expect("a string takes everything");
+    }
+    if !evidence.technique.is_empty() {
+        writeln!(out, "{}", evidence.technique).expect("a string takes everything");
+    }
+    for witness in &evidence.outcomes {
+        let allowed = if witness.allowed { "" } else { "  NOT ALLOWED" };
+        writeln!(out, "{:>8}  {}{allowed}", witness.seen, witness.outcome).expect("a string takes everything");
+    }
+    if evidence.kind == Kind::Reference && evidence.verdict == Verdict::Pass {
+        out.push_str("(the reference subject is the spec itself: outcomes never seen are the engine's gap)\n");
+    }
+    out
+}
+
+/// A file's name as diagnostics give it, and its text.
+fn read(file: &Path) -> miette::Result<(String, String)> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Problem::msg(format!("cannot read {}: {error}", file.display())))?;
+    Ok((file.display().to_string(), text))
+}
+
+impl From<&Options> for suite::Options {
+    fn from(options: &Options) -> Self {
+        suite::Options {
+            profile: match options.profile {
+                Profile::Quick => engine::Profile::Quick,
+                Profile::Full => engine::Profile::Full,
+            },
+            seed: options.seed.unwrap_or(suite::Options::SEED),
+        }
+    }
+}
+
+impl From<suite::Planned> for Planned {
+    fn from(planned: suite::Planned) -> Self {
+        let suite::Planned { id, kind, system, program, subject, engine } = planned;
+        Planned { id, kind, system, program, subject, engine }
+    }
+}
+
+impl From<&Planned> for suite::Planned {
+    fn from(planned: &Planned) -> Self {
+        let Planned { id, kind, system, program, subject, engine } = planned.clone();
+        suite::Planned { id, kind, system, program, subject, engine }
+    }
+}
