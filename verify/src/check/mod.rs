@@ -25,7 +25,10 @@
 //!
 //! **Cost.** One event costs at most the number of configurations that the operations overlapping it can reach: it grows
 //! exponentially with the number of operations that overlap (blocked ones overlap everything after them), and not with
-//! the length of the history. [`Budget`] bounds it. Measured: `cargo bench -p selvedge-verify --bench check`.
+//! the length of the history. [`Budget`] bounds it. Measured with `cargo bench -p selvedge-verify --bench check` on two
+//! shared cores: four rounds of a condition variable take 31 µs with 2 threads, 123 µs with 3, 0.38 ms with 4, 1.8 ms with
+//! 6; three threads take 34 µs a round at 16 rounds and 28 µs at 64. Without order between the threads the whole history
+//! overlaps: three rounds of three threads take 2.5 ms. A history that was judged before costs 0.6 µs.
 //!
 //! ```
 //! use selvedge_verify::check::{Budget, Judgement, check};
