@@ -3,7 +3,10 @@
 use selvedge_model::cond::CondSpec;
 
 use super::diagnostic::{Diagnostics, PROBLEMS_MAX};
-use super::source::parse;
+use super::source::{Source, parse};
+
+/// How often bad lines are taken out of a text before it is given up.
+const SALVAGES_MAX: usize = 6;
 
 /// Reads any text and panics if the reader breaks a promise:
 ///
@@ -13,14 +16,33 @@ use super::source::parse;
 /// - a problem points at bytes of the text, on character boundaries, and can be shown;
 /// - statements and expectations have lines, in the order of the program.
 ///
+/// Of a text that is refused, the lines that have a problem are taken out and the rest is tried again: one bad byte
+/// must not keep a fuzzer from the printer.
+///
 /// # Panics
 ///
 /// If one of these does not hold.
 pub fn check_text(text: &str) {
-    let source = match parse("fuzz", text) {
-        Ok(source) => source,
-        Err(problems) => return check_problems(text, &problems),
-    };
+    let mut text = text.to_owned();
+    for _ in 0..SALVAGES_MAX {
+        match parse("fuzz", &text) {
+            Ok(source) => return check_program(&text, &source),
+            Err(problems) => {
+                check_problems(&text, &problems);
+                text = without_bad_lines(&text, &problems);
+            }
+        }
+    }
+}
+
+fn without_bad_lines(text: &str, problems: &Diagnostics) -> String {
+    let bad: Vec<usize> =
+        problems.problems().iter().map(|problem| problems.line_and_column(problem.span.start).0).collect();
+    let kept = text.split_inclusive('\n').zip(1..).filter(|(_, line)| !bad.contains(line));
+    kept.map(|(line, _)| line).collect()
+}
+
+fn check_program(text: &str, source: &Source) {
     let program = source.untyped();
     let printed = program.to_string();
     let again = parse("fuzz", &printed).unwrap_or_else(|problems| panic!("{printed}does not read back:\n{problems:?}"));
