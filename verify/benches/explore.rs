@@ -276,7 +276,7 @@ fn four_by_four(criterion: &mut Criterion) {
     group.bench_function("explorer", |bencher| bencher.iter(|| outcomes(black_box(&program), Reduction::Commuting)));
     group.bench_function("stateright-by-hand", |bencher| bencher.iter(|| states(black_box(by_hand.clone()))));
     group.bench_function("explorer-unreduced", |bencher| {
-        bencher.iter(|| outcomes(black_box(&program), Reduction::None))
+        bencher.iter(|| outcomes(black_box(&program), Reduction::None));
     });
     group.bench_function("stateright-spec", |bencher| bencher.iter(|| states(black_box(by_spec.clone()))));
     group.finish();
