@@ -53,6 +53,7 @@ pub struct Loom;
 ///
 /// Loom's stack for the body itself is 32 KiB: keep what runs there small, or start it as a thread.
 pub fn explore(bounds: &Bounds, body: impl Fn() + Send + Sync + 'static) -> Run {
+    assert!(Execution::<Loom>::try_current().is_none(), "a search cannot be part of an execution of another");
     let _quiet = Quiet::new();
     let run = Arc::new(Mutex::new(Run {
         executions: 0,

@@ -102,6 +102,7 @@ pub fn explore_with(
     bounds: &Bounds,
     body: impl Fn() + Send + Sync + 'static,
 ) -> Run {
+    assert!(Execution::<Shuttle>::try_current().is_none(), "a search cannot be part of an execution of another");
     let _quiet = Quiet::new();
     let run = Arc::new(Mutex::new(Run {
         executions: 0,

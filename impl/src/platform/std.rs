@@ -578,3 +578,94 @@ mod rest {
         Some(path.file_name()?.to_str()?.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timed_park_says_whether_it_took_a_token() {
+        assert!(!Std::park_timeout(Duration::from_millis(1)));
+        let me = Std::current();
+        let waker = thread::spawn(move || me.unpark());
+        assert!(Std::park_timeout(Duration::from_secs(600)));
+        waker.join().unwrap();
+        assert!(!Std::park_timeout(Duration::ZERO), "it took it");
+    }
+
+    #[test]
+    fn a_park_is_not_ended_by_a_token_of_the_thread_underneath() {
+        let me = Std::current();
+        thread::current().unpark();
+        let waker = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(5));
+            me.unpark();
+        });
+        let start = Instant::now();
+        Std::park();
+        assert!(start.elapsed() >= Duration::from_millis(4));
+        waker.join().unwrap();
+    }
+
+    /// Two threads that unpark each other in turn: here, and with std's own tokens. Best of several, interleaved.
+    ///
+    /// Run with `cargo test -p selvedge --release --lib -- --ignored --nocapture std`.
+    #[test]
+    #[ignore = "measures; its result depends on the machine"]
+    fn speed_of_a_park_against_the_standard_library() {
+        const TURNS: u32 = 20_000;
+        let ping_pong = |start_other: &dyn Fn() -> Box<dyn Fn()>, park: &dyn Fn()| {
+            let wake_other = start_other();
+            let start = Instant::now();
+            for _ in 0..TURNS {
+                wake_other();
+                park();
+            }
+            start.elapsed().as_nanos() as f64 / f64::from(TURNS)
+        };
+        let with_ours = || -> Box<dyn Fn()> {
+            let main = Std::current();
+            let (say, told) = mpsc::channel();
+            thread::spawn(move || {
+                say.send(Std::current()).unwrap();
+                for _ in 0..TURNS {
+                    Std::park();
+                    main.unpark();
+                }
+            });
+            let other = told.recv().unwrap();
+            Box::new(move || other.unpark())
+        };
+        let with_std = || -> Box<dyn Fn()> {
+            let main = thread::current();
+            let other = thread::spawn(move || {
+                for _ in 0..TURNS {
+                    thread::park();
+                    main.unpark();
+                }
+            });
+            let other = other.thread().clone();
+            Box::new(move || other.unpark())
+        };
+        let (mut best_ours, mut best_std) = (f64::MAX, f64::MAX);
+        for _ in 0..15 {
+            best_ours = best_ours.min(ping_pong(&with_ours, &Std::park));
+            best_std = best_std.min(ping_pong(&with_std, &thread::park));
+        }
+        let token = |unpark: &dyn Fn(), park: &dyn Fn()| {
+            let start = Instant::now();
+            for _ in 0..1_000_000 {
+                unpark();
+                park();
+            }
+            start.elapsed().as_nanos() as f64 / 1e6
+        };
+        let (me, std_me) = (Std::current(), thread::current());
+        let token_ours = token(&|| me.unpark(), &Std::park);
+        let token_std = token(&|| std_me.unpark(), &thread::park);
+        println!(
+            "a round trip: {best_ours:.0} ns here, {best_std:.0} ns with std; \
+             a token left and taken: {token_ours:.1} ns here, {token_std:.1} ns with std"
+        );
+    }
+}
