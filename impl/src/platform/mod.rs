@@ -109,13 +109,9 @@ pub trait Platform: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + 'sta
     /// platforms. Callers loop all the same.
     #[track_caller]
     fn park();
-    /// Like [`Platform::park`], but may also return once [`Platform::now`] has reached `deadline`. Returns whether a
-    /// token was taken.
-    ///
-    /// A point in time and not a span: between computing a span and sleeping for it the clock may move, and on the
-    /// virtual one nobody may ever move it again.
+    /// Like [`Platform::park`], but may also return when `timeout` has passed. Returns whether a token was taken.
     #[track_caller]
-    fn park_until(deadline: Duration) -> bool;
+    fn park_timeout(timeout: Duration) -> bool;
     /// Lets others run first.
     #[track_caller]
     fn yield_now();

@@ -61,9 +61,9 @@ impl Platform for Std {
         PARKER.with(|parker| parker.park());
     }
 
-    fn park_until(deadline: Duration) -> bool {
+    fn park_timeout(timeout: Duration) -> bool {
         let _timed = Timed::begin();
-        PARKER.with(|parker| parker.park_until(deadline))
+        PARKER.with(|parker| parker.park_timeout(timeout))
     }
 
     #[inline]
@@ -436,12 +436,13 @@ impl Parker {
         }
     }
 
-    fn park_until(&self, deadline: Duration) -> bool {
+    fn park_timeout(&self, timeout: Duration) -> bool {
         if self.take_or_lie_down() {
             return true;
         }
+        let start = Instant::now();
         while self.state.load(Ordering::Relaxed) == ASLEEP {
-            let Some(left) = deadline.checked_sub(Std::now()).filter(|left| !left.is_zero()) else {
+            let Some(left) = timeout.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) else {
                 break;
             };
             thread::park_timeout(left);

@@ -306,7 +306,7 @@ pub fn token_before_park<P: Platform>() -> String {
         P::current().unpark();
         P::current().unpark();
         P::park();
-        assert!(!P::park_until(P::now() + Duration::ZERO), "one token only");
+        assert!(!P::park_timeout(Duration::ZERO), "one token only");
     })]);
     letters(&ends)
 }
@@ -485,7 +485,7 @@ pub fn two_accesses<P: Platform>(order: Order) -> String {
                 body(&(handle.clone(), cell.clone()), move |(handle, cell)| {
                     handle.with(|slot| *slot = Some(P::current()));
                     if timed {
-                        if P::park_until(P::now() + Duration::from_secs(1)) {
+                        if P::park_timeout(Duration::from_secs(1)) {
                             write::<P>(&cell, 4);
                         }
                     } else {
@@ -552,7 +552,7 @@ pub fn timed_park<P: Platform>(timeout_ms: u64, passes_ms: u64) -> String {
     let seen = Seen::default();
     let ends = P::run_to_rest(vec![
         body(&seen, move |seen| {
-            seen.note(0, P::park_until(P::now() + Duration::from_millis(timeout_ms)));
+            seen.note(0, P::park_timeout(Duration::from_millis(timeout_ms)));
         }),
         Box::new(move || P::advance(Duration::from_millis(passes_ms))),
     ]);

@@ -288,8 +288,8 @@ impl<E: Engine> Platform for E {
     }
 
     #[track_caller]
-    fn park_until(deadline: Duration) -> bool {
-        thread::park::<E>(Location::caller(), Some(deadline))
+    fn park_timeout(timeout: Duration) -> bool {
+        thread::park::<E>(Location::caller(), Some(timeout))
     }
 
     #[track_caller]
