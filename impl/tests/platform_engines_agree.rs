@@ -53,8 +53,8 @@ impl Draw {
     }
 
     fn op(&mut self, threads: usize) -> Op {
-        match self.below(16) {
-            0 => Op::Locked(self.below(2)),
+        match self.below(24) {
+            0 | 16 => Op::Locked(self.below(2)),
             1 => {
                 let first = self.below(2);
                 Op::Nested(first, 1 - first)
@@ -62,16 +62,16 @@ impl Draw {
             2 => Op::TryLock(self.below(2)),
             3 => Op::Wait,
             4 => Op::WaitTimeout,
-            5 => Op::NotifyOne,
+            5 | 17 => Op::NotifyOne,
             6 => Op::NotifyAll,
             7 => Op::Park,
             8 => Op::ParkTimeout,
-            9 => Op::Unpark(self.below(threads)),
-            10 => Op::Advance,
+            9 | 18 | 19 => Op::Unpark(self.below(threads)),
+            10 | 20 => Op::Advance,
             11 => Op::Take,
-            12 => Op::Put,
+            12 | 21 => Op::Put,
             13 => Op::Read,
-            14 => Op::Write,
+            14 | 22 => Op::Write,
             _ => Op::Add,
         }
     }
@@ -203,7 +203,11 @@ fn collect(search: impl FnOnce(Box<dyn Fn(String) + Send + Sync>) -> Run) -> (Ru
 
 #[test]
 fn loom_finds_what_depth_first_search_finds() {
-    let programs: u64 = std::env::var("PROGRAMS").ok().and_then(|count| count.parse().ok()).unwrap_or(150);
+    let number =
+        |name: &str, default: u64| std::env::var(name).ok().and_then(|count| count.parse().ok()).unwrap_or(default);
+    // More and larger programs, for the nightly run: PROGRAMS=2000 EXECUTIONS=100000.
+    let programs = number("PROGRAMS", 100);
+    let executions = number("EXECUTIONS", 1_500);
     let mut draw = Draw(42);
     let (mut compared, mut outcomes, mut blocked) = (0, 0, 0);
     let (mut loom_executions, mut dfs_executions) = (0, 0);
@@ -212,8 +216,12 @@ fn loom_finds_what_depth_first_search_finds() {
         let free = draw.below(4) == 0;
         let spurious = u32::from(draw.below(5) == 0);
         let bounds = Bounds {
-            max_executions: Some(30_000),
-            choice_bits: if program.len() == 2 { 6 } else { 4 },
+            max_executions: Some(executions),
+            choice_bits: if spurious == 0 && !program.iter().flatten().any(|op| matches!(op, Op::NotifyOne)) {
+                0
+            } else {
+                4
+            },
             profile: Profile {
                 timeouts: if free { Timeouts::Free } else { Timeouts::Clocked },
                 spurious_budget: spurious,

@@ -127,11 +127,15 @@ fn every_order_that_is_promised_is_kept() {
         Order::WriteThenRead,
         Order::ReadThenWrite,
         Order::Region,
+        Order::Park,
+        Order::ParkTimeout,
         Order::Join,
         Order::Rest,
         Order::Spawn,
     ] {
         let ends = all(move || programs::two_accesses::<Loom>(order));
+        // Nobody lets the time of the timed park pass.
+        assert_eq!(ends.len(), 1, "{order:?}: {ends:?}");
         assert!(ends.iter().all(|ends| ends.chars().all(|end| end == 'R')), "{order:?}: {ends:?}");
     }
 }
@@ -285,7 +289,7 @@ fn more_threads_than_loom_has_are_refused() {
 
 #[test]
 fn outside_of_a_search_there_is_nothing() {
-    let outside = std::panic::catch_unwind(|| Loom::current());
+    let outside = std::panic::catch_unwind(Loom::current);
     let message = *outside.unwrap_err().downcast::<String>().unwrap();
     assert_eq!(message, "the platform `loom` works only inside its `explore`");
 }

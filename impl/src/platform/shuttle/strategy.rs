@@ -12,8 +12,8 @@ use super::schedule::{Decision, Schedule};
 pub struct Moment<'a> {
     /// The threads that can go on, in ascending order; never empty.
     pub enabled: &'a [usize],
-    /// The thread that took the last step.
-    pub current: usize,
+    /// The thread that took the last step, if any has.
+    pub current: Option<usize>,
     /// Whether that thread asks to let others go first.
     pub yields: bool,
 }
@@ -142,8 +142,8 @@ impl Strategy for Pct {
         if let [only] = moment.enabled {
             return Ok(Some(*only));
         }
-        if moment.yields {
-            self.fall(moment.current);
+        if let (true, Some(current)) = (moment.yields, moment.current) {
+            self.fall(current);
         }
         let highest = |pct: &mut Self| {
             let mut best = moment.enabled[0];
@@ -290,19 +290,17 @@ impl Strategy for Dfs {
     }
 
     fn next_thread(&mut self, moment: &Moment<'_>) -> Result<Option<usize>, Divergence> {
-        let could_go_on = moment.enabled.contains(&moment.current) && !moment.yields;
-        let must_go_on = could_go_on && self.preemptions_max.is_some_and(|max| self.preemptions >= max);
-        let thread = match moment.enabled {
-            [only] => *only,
-            _ if must_go_on => moment.current,
+        let could_go_on = moment.current.filter(|current| moment.enabled.contains(current) && !moment.yields);
+        let must_go_on = could_go_on.filter(|_| self.preemptions_max.is_some_and(|max| self.preemptions >= max));
+        let thread = match (moment.enabled, must_go_on) {
+            ([only], _) => *only,
+            (_, Some(current)) => current,
             // The running thread first: executions with few switches are the easiest to read.
-            several => {
-                let current = moment.current;
-                self.decide(false, || {
-                    let first = several.iter().copied().filter(|&thread| thread == current);
-                    first.chain(several.iter().copied().filter(|&thread| thread != current)).collect()
-                })?
-            }
+            (several, None) => self.decide(false, || {
+                let is_current = |thread: &usize| Some(*thread) == moment.current;
+                let first = several.iter().copied().filter(is_current);
+                first.chain(several.iter().copied().filter(|thread| !is_current(thread))).collect()
+            })?,
         };
         if !moment.enabled.contains(&thread) {
             return Err(format!(
@@ -310,7 +308,7 @@ impl Strategy for Dfs {
                 self.depth
             ));
         }
-        if could_go_on && thread != moment.current {
+        if could_go_on.is_some_and(|current| thread != current) {
             self.preemptions += 1;
         }
         Ok(Some(thread))
@@ -394,7 +392,7 @@ mod tests {
                 break;
             }
             let mut left = steps.to_vec();
-            let mut current = usize::MAX;
+            let mut current = None;
             let mut taken = Vec::new();
             loop {
                 let enabled: Vec<usize> = (0..left.len()).filter(|&thread| left[thread] > 0).collect();
@@ -402,9 +400,10 @@ mod tests {
                     break;
                 }
                 let moment = Moment { enabled: &enabled, current, yields: false };
-                current = strategy.next_thread(&moment).unwrap().unwrap();
-                left[current] -= 1;
-                taken.push(current);
+                let thread = strategy.next_thread(&moment).unwrap().unwrap();
+                left[thread] -= 1;
+                taken.push(thread);
+                current = Some(thread);
             }
             *seen.entry(taken).or_insert(0) += 1;
         }
@@ -470,7 +469,7 @@ mod tests {
     #[test]
     fn replay_names_the_first_decision_that_does_not_fit() {
         let mut replay = Replay::new("s0.1.c0/2.0".parse().unwrap());
-        let moment = |enabled| Moment { enabled, current: 0, yields: false };
+        let moment = |enabled| Moment { enabled, current: Some(0), yields: false };
         assert!(replay.begin());
         assert_eq!(replay.next_thread(&moment(&[0, 1])), Ok(Some(0)));
         assert!(replay.next_thread(&moment(&[0, 2])).unwrap_err().starts_with("decision 1: recorded `1`"));

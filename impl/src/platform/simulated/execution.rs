@@ -432,7 +432,10 @@ impl<E: Engine> Execution<E> {
     pub(in crate::platform) fn abandon(&self) {
         let (all, inner): (Vec<usize>, Vec<usize>) = {
             let threads = self.threads.borrow();
-            let live = |index: &usize| threads[*index].state != State::Ended && threads[*index].doom.is_none();
+            let live = |index: &usize| {
+                let over = *index == 0 && self.settling.get();
+                !over && threads[*index].state != State::Ended && threads[*index].doom.is_none()
+            };
             (
                 (0..threads.len()).filter(live).collect(),
                 (0..threads.len()).filter(|index| live(index) && threads[*index].scope != 0).collect(),
@@ -489,6 +492,11 @@ impl<E: Engine> Execution<E> {
         if failed {
             self.doom(&others.collect::<Vec<_>>(), Doom::Abandoned);
         }
+    }
+
+    /// Whether the body is over.
+    pub(in crate::platform) fn is_settling(&self) -> bool {
+        self.settling.get()
     }
 
     pub(in crate::platform) fn fail(&self, failure: Failure) {

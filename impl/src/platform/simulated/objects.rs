@@ -350,7 +350,7 @@ impl<E: Engine> PlatformCondvar<E> for Condvar<E> {
         timeout: Duration,
     ) -> (MutexGuard<'a, E, T>, bool) {
         let (guard, woken) = self.wait_until(Location::caller(), guard, Some(timeout));
-        (guard, woken == Woken::ByEvent)
+        (guard, woken == Woken::Event)
     }
 
     #[track_caller]

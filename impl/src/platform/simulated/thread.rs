@@ -60,12 +60,12 @@ impl<E: Engine> Unpark for Handle<E> {
     }
 }
 
-/// How a wait ended.
+/// What ended a wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Woken {
-    ByEvent,
-    ByTime,
-    ByLuck,
+    Event,
+    Time,
+    Luck,
 }
 
 /// A wait for an event of the objects that `touches` names, the clock's excepted, with an end in time if there is a
@@ -94,10 +94,10 @@ pub(super) fn wait_for<E: Engine>(
     if execution.has_spurious(me) && E::choose(&execution, 2) == 1 {
         execution.spend_spurious(me);
         step(location, touches, Some(may_act));
-        return if happened() { Woken::ByEvent } else { Woken::ByLuck };
+        return if happened() { Woken::Event } else { Woken::Luck };
     }
     step(location, touches, Some(&|| may_act() && (happened() || time_is_over())));
-    if happened() { Woken::ByEvent } else { Woken::ByTime }
+    if happened() { Woken::Event } else { Woken::Time }
 }
 
 /// When a timed wait that begins now is over, in one step that reads the clock.
@@ -117,11 +117,11 @@ pub(super) fn park<E: Engine>(location: &'static Location<'static>, timeout: Opt
     });
     let has_token = || me.has_token.with(|token| *token);
     let woken = wait_for::<E>(location, [&me.token, &me.token], &|| true, &has_token, deadline);
-    if woken == Woken::ByEvent {
+    if woken == Woken::Event {
         me.has_token.with(|token| *token = false);
         E::acquire(&me.token, 0);
     }
-    woken == Woken::ByEvent
+    woken == Woken::Event
 }
 
 /// A handle by which a thread is joined.
