@@ -344,3 +344,39 @@ unsafe fn with_link<P: Platform, R>(waiter: *const Waiter<P>, access: impl FnOnc
     // SAFETY: ours alone for now, as the caller promises; `access` is not handed any other way to the link.
     waiter.link.with_mut(|link| access(unsafe { &mut *link }))
 }
+
+#[cfg(all(test, feature = "shuttle"))]
+mod tests {
+    use super::*;
+    use crate::platform::shuttle::{SchedulerKind, explore};
+    use crate::platform::{Arc, Body, Bounds, End, Region, Shuttle};
+
+    /// A thread that has a token already sleeps as a waiter until its deadline, and parks.
+    fn token_before_a_sleep() {
+        let began = Arc::new(<Shuttle as Platform>::Region::new(false));
+        let stage = Arc::clone(&began);
+        let bodies: Vec<Body> = vec![
+            Box::new(move || {
+                Shuttle::current().unpark();
+                let deadline = Shuttle::now() + Duration::from_millis(5);
+                stage.with(|began| *began = true);
+                let waiter = Waiter::<Shuttle>::new();
+                assert!(!waiter.sleep_until(deadline), "nobody wakes it");
+                waiter.retire();
+                Shuttle::park();
+            }),
+            Box::new(move || {
+                began.when(|began| *began, |_| ());
+                Shuttle::advance(Duration::from_millis(5));
+            }),
+        ];
+        let ends = Shuttle::run_to_rest(bodies);
+        assert!(matches!(&*ends, [End::Returned, End::Returned]), "the token is gone: {ends:?}");
+    }
+
+    #[test]
+    fn a_strangers_token_is_put_back() {
+        let run = explore(SchedulerKind::Dfs, &Bounds::default(), token_before_a_sleep);
+        assert!(run.complete, "{run:?}");
+    }
+}

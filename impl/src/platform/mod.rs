@@ -112,6 +112,12 @@ pub trait Platform: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + 'sta
     /// Like [`Platform::park`], but may also return when `timeout` has passed. Returns whether a token was taken.
     #[track_caller]
     fn park_timeout(timeout: Duration) -> bool;
+    /// Like [`Platform::park_timeout`], with the end of the time as [`Platform::now`] tells it: so that it does not move
+    /// if the virtual clock does between a look at the clock and the park.
+    #[track_caller]
+    fn park_until(deadline: Duration) -> bool {
+        Self::park_timeout(deadline.saturating_sub(Self::now()))
+    }
     /// Lets others run first.
     #[track_caller]
     fn yield_now();

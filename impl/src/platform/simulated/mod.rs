@@ -293,6 +293,11 @@ impl<E: Engine> Platform for E {
     }
 
     #[track_caller]
+    fn park_until(deadline: Duration) -> bool {
+        thread::park_until::<E>(Location::caller(), Some(deadline))
+    }
+
+    #[track_caller]
     fn yield_now() {
         if std::thread::panicking() {
             return;

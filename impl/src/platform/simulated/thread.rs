@@ -107,14 +107,20 @@ pub(super) fn deadline<E: Engine>(execution: &Execution<E>, timeout: Duration) -
 
 /// Waits for a token; returns whether it took one.
 pub(super) fn park<E: Engine>(location: &'static Location<'static>, timeout: Option<Duration>) -> bool {
-    let execution = Execution::<E>::current();
-    let Handle(me) = execution.handle(execution.running());
     let deadline = timeout.map(|timeout| {
+        let execution = Execution::<E>::current();
         if execution.profile().timeouts == Timeouts::Clocked {
             step(location, &[super::reads::<E>(execution.clock())], None);
         }
         deadline(&execution, timeout)
     });
+    park_until::<E>(location, deadline)
+}
+
+/// Waits for a token, until the deadline if there is one; returns whether it took one.
+pub(super) fn park_until<E: Engine>(location: &'static Location<'static>, deadline: Option<Duration>) -> bool {
+    let execution = Execution::<E>::current();
+    let Handle(me) = execution.handle(execution.running());
     let has_token = || me.has_token.with(|token| *token);
     let woken = wait_for::<E>(location, [&me.token, &me.token], &|| true, &has_token, deadline);
     if woken == Woken::Event {
