@@ -113,9 +113,13 @@ pub(super) enum Event {
 }
 
 /// An operation's steps from a spec state, shared by all states that have both.
-#[derive(Clone, PartialEq, Eq, Debug)]
+///
+/// Numbers of edges, from `start` to before `end`: half the size of a range of positions, and turns are looked up more
+/// often than anything else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Turn {
-    edges: Range<usize>,
+    start: u32,
+    end: u32,
     commutation: Commutation,
 }
 
@@ -325,7 +329,7 @@ impl<'a, S: Spec> System<'a, S> {
                     Commutation::RightMover => Mobility::Right,
                     Commutation::Independent => Mobility::Independent,
                 };
-                for index in turn.edges {
+                for index in turn.start as usize..turn.end as usize {
                     let Edge { obligation, event, after } = self.edges[index];
                     let after = after.map(|(spec, standing)| After { spec, memory, standing });
                     out.push(Move { thread: Some(thread), obligation, mobility, event, after, edge: Some(index) });
@@ -499,10 +503,10 @@ impl<'a, S: Spec> System<'a, S> {
 
     fn turn(&mut self, number: u32, spec: u32) -> Turn {
         if let Some(turn) = self.turns.get(&(number, spec)) {
-            return turn.clone();
+            return *turn;
         }
         let turn = self.work_out_turn(number, spec);
-        self.turns.insert((number, spec), turn.clone());
+        self.turns.insert((number, spec), turn);
         turn
     }
 
@@ -541,7 +545,8 @@ impl<'a, S: Spec> System<'a, S> {
             self.edges.push(Edge { obligation, event, after });
             self.returned.push(returned);
         }
-        Turn { edges: start..self.edges.len(), commutation }
+        let edge_number = |index: usize| u32::try_from(index).expect("fewer edges than states");
+        Turn { start: edge_number(start), end: edge_number(self.edges.len()), commutation }
     }
 
     fn daemon_steps(&mut self, spec: u32) -> Range<usize> {
