@@ -70,6 +70,9 @@ pub fn execute<S: Spec, X: Subject<S>>(
     let shared = Arc::new(Shared::<S, X> {
         subject,
         variables: program.variables.iter().map(SharedVariable::new).collect(),
+        is_awaited: program.threads.iter().any(|thread| {
+            thread.statements.iter().any(|statement| matches!(statement, Statement::Await { .. }))
+        }),
         awaiters: Mutex::new(Vec::new()),
         history: match mode {
             Mode::Histories => Recorder::Visible(Region::new(Vec::new())),
@@ -136,6 +139,8 @@ impl<P: Platform> SharedVariable<P> {
 struct Shared<S: Spec, X: Subject<S>> {
     subject: X,
     variables: Vec<SharedVariable<PlatformOf<S, X>>>,
+    /// Whether any thread has an `await`.
+    is_awaited: bool,
     /// Who waits in an `await`; every write unparks them all. Outside the engine's view: the tokens carry the order.
     awaiters: Mutex<Vec<<PlatformOf<S, X> as Platform>::Thread>>,
     history: Recorder<S, PlatformOf<S, X>>,
@@ -282,11 +287,6 @@ struct Actor<'a, S: Spec, X: Subject<S>> {
     local: X::Local<'a>,
 }
 
-/// Whether a read must see the newest value. That of an `await` must: weak memory may show a thread an old value for a
-/// while, but not for ever, and a thread that sleeps does not look again.
-#[derive(Clone, Copy)]
-struct Newest(bool);
-
 /// The rest of the thread does not count any more.
 struct Over;
 
@@ -384,12 +384,15 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
 
     /// Blocks without effect until the condition holds.
     ///
-    /// Registering comes before reading, and whoever writes unparks after writing: a write that the read missed leaves
-    /// a token, so that the park returns at once.
-    fn wait_until(&mut self, condition: &Expr) {
+    /// Store buffering is what could go wrong: the awaiter registers (R) and reads the variables (L), a writer stores
+    /// (W) and looks for awaiters (A). With a `SeqCst` fence between R and L and one between W and A, either L sees W,
+    /// or A sees R and leaves a token, so that the park returns and the next read sees W. Weak memory may show a thread
+    /// an old value for a while, but a thread that sleeps does not look again.
+    fn wait_until(&self, condition: &Expr) {
         let me = PlatformOf::<S, X>::current();
         self.awaiters().push(me);
-        while !self.evaluate_as(condition, Newest(true)).is_true() {
+        PlatformOf::<S, X>::fence(Ordering::SeqCst);
+        while !self.evaluate(condition).is_true() {
             PlatformOf::<S, X>::park();
         }
     }
@@ -401,33 +404,27 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn evaluate(&mut self, expr: &Expr) -> Value {
-        self.evaluate_as(expr, Newest(false))
-    }
-
-    fn evaluate_as(&mut self, expr: &Expr, newest: Newest) -> Value {
+    fn evaluate(&self, expr: &Expr) -> Value {
         match expr {
             Expr::Int(value) => Value::Int(*value),
             Expr::Word(word) => Value::Word(word.clone()),
-            Expr::Variable(variable) => Value::Int(self.read(*variable, newest)),
+            Expr::Variable(variable) => Value::Int(self.read(*variable)),
             Expr::Register(register) => self.registers[*register].clone(),
-            Expr::Not(operand) => Value::Int(i64::from(!self.evaluate_as(operand, newest).is_true())),
+            Expr::Not(operand) => Value::Int(i64::from(!self.evaluate(operand).is_true())),
             Expr::Binary(operator, left, right) => {
-                let left = self.evaluate_as(left, newest);
-                let right = self.evaluate_as(right, newest);
+                let left = self.evaluate(left);
+                let right = self.evaluate(right);
                 operator.apply(&left, &right)
             }
         }
     }
 
-    fn read(&mut self, variable: VariableIndex, newest: Newest) -> i64 {
+    fn read(&self, variable: VariableIndex) -> i64 {
         let value = match &self.shared.variables[variable] {
             SharedVariable::Plain(cell) => self.noted(variable, || {
                 // SAFETY: the platform watches this cell and unwinds out of `with` before a racing access happens.
                 cell.with(|value| unsafe { *value })
             }),
-            // A read-modify-write reads the newest value there is; a load may read an older one.
-            SharedVariable::Atomic { cell, .. } if newest.0 => cell.fetch_add(0, Ordering::AcqRel),
             SharedVariable::Atomic { cell, load, .. } => cell.load(*load),
         };
         self.shared.record_access(Event::Read {
@@ -438,7 +435,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
         value
     }
 
-    fn write(&mut self, variable: VariableIndex, value: i64) {
+    fn write(&self, variable: VariableIndex, value: i64) {
         match &self.shared.variables[variable] {
             SharedVariable::Plain(cell) => self.noted(variable, || {
                 // SAFETY: the platform watches this cell and unwinds out of `with_mut` before a racing access happens.
@@ -449,10 +446,10 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
         self.wrote(variable, value);
     }
 
-    fn add(&mut self, variable: VariableIndex, value: i64) {
+    fn add(&self, variable: VariableIndex, value: i64) {
         match &self.shared.variables[variable] {
             SharedVariable::Plain(_) => {
-                let old = self.read(variable, Newest(false));
+                let old = self.read(variable);
                 self.write(variable, old.wrapping_add(value));
             }
             SharedVariable::Atomic { cell, update, .. } => {
@@ -473,6 +470,10 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
             variable,
             value: Value::Int(value),
         });
+        if !self.shared.is_awaited {
+            return;
+        }
+        PlatformOf::<S, X>::fence(Ordering::SeqCst);
         let awaiters = self.awaiters().clone();
         for awaiter in awaiters {
             awaiter.unpark();

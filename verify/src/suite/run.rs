@@ -13,7 +13,7 @@ use super::system::{Drivers, Entry, Role};
 use super::{AllowedOutcome, AnySystem, Options, Outcomes, Planned, System};
 use crate::conformance::{Findings, Job, Target};
 use crate::engine::{Budget, Engine, Profile};
-use crate::evidence::{Evidence, Expected, Kind, Mode, Verdict};
+use crate::evidence::{Evidence, Expected, Kind, Mode};
 use crate::explore;
 use crate::generate;
 use crate::info::SystemInfo;
