@@ -293,3 +293,15 @@ fn outside_of_a_search_there_is_nothing() {
     let message = *outside.unwrap_err().downcast::<String>().unwrap();
     assert_eq!(message, "the platform `loom` works only inside its `explore`");
 }
+
+#[test]
+fn the_size_of_a_search_is_known() {
+    let size = |threads, each| {
+        let (run, _) = explore(&Bounds::default(), move || programs::count_under_mutex::<Loom>(threads, each));
+        assert!(run.complete);
+        run.executions
+    };
+    // Pinned: a change of these is a change of the engine. The same with loom's own mutex takes 30 and 7,847 executions
+    // for (2, 2) and (3, 2).
+    assert_eq!([size(2, 1), size(2, 2), size(3, 1), size(3, 2)], [3, 10, 26, 539]);
+}

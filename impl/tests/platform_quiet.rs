@@ -17,10 +17,7 @@ fn child() {
     if std::env::var_os(CHILD).is_none() {
         return;
     }
-    let within = Bounds {
-        max_executions: Some(20),
-        ..Bounds::default()
-    };
+    let within = Bounds { max_executions: Some(20), ..Bounds::default() };
     assert_eq!(programs::panic_with_lock::<Std>(), "PR 2");
     loom::explore(&within, || assert_eq!(programs::panic_with_lock::<Loom>(), "PR 2"));
     shuttle::explore(SchedulerKind::Dfs, &within, || {

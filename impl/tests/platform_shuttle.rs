@@ -487,3 +487,14 @@ fn a_strategy_may_cut_an_execution_short() {
     });
     assert_eq!((run.executions, run.complete, run.truncated, run.failure), (3, true, 0, None));
 }
+
+#[test]
+fn the_size_of_a_search_is_known() {
+    let size = |threads, each| {
+        let (run, _) = explore(&Bounds::default(), move || programs::count_under_mutex::<Shuttle>(threads, each));
+        assert!(run.complete);
+        run.executions
+    };
+    // Pinned: one execution for each order of the critical sections, (threads × each)! / each! ^ threads.
+    assert_eq!([size(2, 1), size(2, 2), size(3, 1), size(3, 2)], [2, 6, 6, 90]);
+}

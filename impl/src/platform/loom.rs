@@ -9,6 +9,10 @@
 //!   step too, and leaves no trace in what happens before what.
 //! - Edges are read-modify-writes of a loom atomic of the object, with the ordering that the operation promises, inside a
 //!   section that loom does not explore: together with the scheduling point before it, one indivisible step.
+//! - Giving a mutex back, and ending, are no scheduling points, and their edges are such that loom takes them for no
+//!   access (see `Edges`). Nobody could tell them from later ones, unless with `try_lock`: a search that meets its first
+//!   `try_lock` begins anew, with a scheduling point before each unlock. Both together made the search for three threads
+//!   that lock a mutex twice each 14 times smaller than loom's own with loom's own mutex (539 executions, 7,847).
 //! - Waiting is loom's `park`; who sleeps, and on what, is kept outside loom's view. The last thread that would fall
 //!   asleep, or end while all others sleep, sets the rest in motion that `simulated` describes, so that loom never sees
 //!   a deadlock.

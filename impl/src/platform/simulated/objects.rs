@@ -307,7 +307,7 @@ impl<E: Engine> Condvar<E> {
         });
         let waiting = Waiting { condvar: self, ticket };
         let notified = || waiting.state() == Some(Notified::Yes);
-        let woken = wait_for::<E>(location, [&mutex.object, &self.object], &|| mutex.is_free(), &notified, deadline);
+        let woken = wait_for::<E>(location, &[&mutex.object, &self.object], &|| mutex.is_free(), &notified, deadline);
         drop(waiting);
         (mutex.take(), woken)
     }

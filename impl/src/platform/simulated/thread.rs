@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::super::quiet;
 use super::super::{Body, End, Failure, Join, Race, Timeouts, Unpark};
-use super::{Confined, Doom, Engine, Execution, Object, ObjectId, Shape, step, writes};
+use super::{Confined, Doom, Engine, Execution, Object, ObjectId, Shape, Touch, reads, step, writes};
 
 /// The payload with which a doomed thread leaves.
 pub struct Abandoned;
@@ -68,11 +68,10 @@ pub(super) enum Woken {
     Luck,
 }
 
-/// A wait for an event of the objects that `touches` names, the clock's excepted, with an end in time if there is a
-/// `deadline`. `may_act` is what must hold in any case.
+/// A wait for an event of `objects`, with an end in time if there is a `deadline`. `may_act` is what must hold in any case.
 pub(super) fn wait_for<E: Engine>(
     location: &'static Location<'static>,
-    touches: [&E::Object; 2],
+    objects: &[&E::Object],
     may_act: &dyn Fn() -> bool,
     happened: &dyn Fn() -> bool,
     deadline: Option<Duration>,
@@ -81,15 +80,11 @@ pub(super) fn wait_for<E: Engine>(
     let me = execution.running();
     let clocked = execution.profile().timeouts == Timeouts::Clocked;
     let time_is_over = || deadline.is_some_and(|deadline| !clocked || execution.time() >= deadline);
-    let [first, second] = touches;
-    let one_object = std::ptr::eq(first, second);
-    let all = [
-        writes::<E>(first),
-        if one_object { super::reads::<E>(execution.clock()) } else { writes::<E>(second) },
-        super::reads::<E>(execution.clock()),
-    ];
-    let uses_clock = usize::from(deadline.is_some() && clocked);
-    let touches = &all[..uses_clock + if one_object { 1 } else { 2 }];
+    let mut touches: Vec<Touch<'_, E>> = objects.iter().map(|object| writes(*object)).collect();
+    if deadline.is_some() && clocked {
+        touches.push(reads(execution.clock()));
+    }
+    let touches = &touches;
     // Asked first, not once the attempt has been scheduled: a choice may be a scheduling point of its own.
     if execution.has_spurious(me) && E::choose(&execution, 2) == 1 {
         execution.spend_spurious(me);
@@ -100,7 +95,7 @@ pub(super) fn wait_for<E: Engine>(
     if happened() { Woken::Event } else { Woken::Time }
 }
 
-/// When a timed wait that begins now is over, in one step that reads the clock.
+/// When a timed wait that begins now is over. The step that has just been taken read the clock.
 pub(super) fn deadline<E: Engine>(execution: &Execution<E>, timeout: Duration) -> Duration {
     execution.time().saturating_add(timeout)
 }
@@ -110,7 +105,7 @@ pub(super) fn park<E: Engine>(location: &'static Location<'static>, timeout: Opt
     let deadline = timeout.map(|timeout| {
         let execution = Execution::<E>::current();
         if execution.profile().timeouts == Timeouts::Clocked {
-            step(location, &[super::reads::<E>(execution.clock())], None);
+            step(location, &[reads::<E>(execution.clock())], None);
         }
         deadline(&execution, timeout)
     });
@@ -122,7 +117,7 @@ pub(super) fn park_until<E: Engine>(location: &'static Location<'static>, deadli
     let execution = Execution::<E>::current();
     let Handle(me) = execution.handle(execution.running());
     let has_token = || me.has_token.with(|token| *token);
-    let woken = wait_for::<E>(location, [&me.token, &me.token], &|| true, &has_token, deadline);
+    let woken = wait_for::<E>(location, &[&me.token], &|| true, &has_token, deadline);
     if woken == Woken::Event {
         me.has_token.with(|token| *token = false);
         E::acquire(&me.token, 0);
