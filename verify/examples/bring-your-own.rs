@@ -35,7 +35,7 @@ impl Subject<CondSpec> for FlagCond {
         Ok(FlagCond { lock: RegionLock::new(), signalled: Mutex::new(false), changed: Condvar::new() })
     }
 
-    fn perform<'a>(&'a self, _: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
+    fn perform(&self, _: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
         match op {
             Op::Lock => self.lock.lock(Side::Write),
             Op::Unlock => self.lock.unlock(Side::Write)?,
@@ -206,7 +206,7 @@ impl<P: Platform, const BEHAVIOUR: u8> Subject<GateSpec> for Gate<P, BEHAVIOUR> 
         Ok(Gate(Region::new(false)))
     }
 
-    fn perform<'a>(&'a self, _: Thread, _: &mut (), op: &GateOp) -> Result<Through, Stop> {
+    fn perform(&self, _: Thread, _: &mut (), op: &GateOp) -> Result<Through, Stop> {
         match op {
             GateOp::Open => self.0.with(|is_open| *is_open = true),
             GateOp::Pass if BEHAVIOUR == 1 => {}

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use selvedge::platform::host::{Mutex, MutexGuard};
+use selvedge::platform::host::{Mutex, MutexGuard, PoisonError};
 use selvedge::platform::shuttle::{self, SchedulerKind};
 use selvedge::platform::{
     Arc, Bounds, Failure, Loom, Platform, Profile, Run, Shuttle, Std, Stop, Timeouts, loom,
@@ -352,7 +352,7 @@ impl<S: Spec> Observer<S> {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen<S>> {
-        self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_over(&self) -> bool {

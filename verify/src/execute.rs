@@ -8,7 +8,7 @@
 //! subject that returns a value which it fetched before its call would pass: no engine would ever put another thread's
 //! step between the fetch and the call.
 
-use selvedge::platform::host::{Mutex, MutexGuard};
+use selvedge::platform::host::{Mutex, MutexGuard, PoisonError};
 use selvedge::platform::{Arc, Atomic, AtomicInteger, Body, End, Ordering, Platform, Region, TrackedCell, Unpark};
 use selvedge_model::{Spec, Thread};
 
@@ -177,7 +177,7 @@ impl Notes {
 impl<S: Spec, X: Subject<S>> Shared<S, X> {
     fn notes(&self) -> MutexGuard<'_, Notes> {
         // A thread that unwinds may poison the lock; what it wrote is whole all the same.
-        self.notes.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records a call, a return or an abort.
@@ -199,7 +199,7 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
         let events = match &self.history {
             Recorder::Visible(events) => events.with(std::mem::take),
             Recorder::Unseen(events) => {
-                std::mem::take(&mut *events.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+                std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner))
             }
         };
         let notes = self.notes();
@@ -274,7 +274,7 @@ fn raced(ends: &[End]) -> Option<(ThreadIndex, String)> {
 fn push<E>(events: &Mutex<Vec<E>>, event: E) {
     events
         .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
+        .unwrap_or_else(PoisonError::into_inner)
         .push(event);
 }
 
@@ -401,7 +401,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
         self.shared
             .awaiters
             .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn evaluate(&self, expr: &Expr) -> Value {

@@ -44,7 +44,7 @@ pub use ::std::sync::atomic::Ordering;
 /// Never use it inside a primitive: an engine cannot interleave what it cannot see.
 pub mod host {
     pub use ::std::sync::atomic;
-    pub use ::std::sync::{Condvar, Mutex, MutexGuard, OnceLock, mpsc};
+    pub use ::std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 }
 
 /// How a thread that [`Platform::run_to_rest`] started has ended.

@@ -115,7 +115,7 @@ impl<P: Platform> Subject<CondSpec> for Ours<P> {
         refuse_standing_clocks::<P>(spec, program)
     }
 
-    fn perform<'a>(&'a self, _: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
+    fn perform(&self, _: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
         match op {
             Op::Lock => on_cond!(self, cond => selvedge::Locker::lock(&cond.l)),
             Op::Unlock => fatal(|| on_cond!(self, cond => selvedge::Locker::unlock(&cond.l)))?,
@@ -181,7 +181,7 @@ impl<P: Platform> Subject<CondSpec> for Ticket<P> {
         refuse_standing_clocks::<P>(spec, program)
     }
 
-    fn perform<'a>(&'a self, thread: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
+    fn perform(&self, thread: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
         let locker = self.cond.locker();
         match op {
             Op::Lock => locker.lock(self.side),
@@ -303,16 +303,16 @@ impl GuardedCond for StdCond {
     }
 
     fn lock(&self) -> Self::Guard<'_> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0.lock().unwrap_or_else(host::PoisonError::into_inner)
     }
 
     fn wait<'a>(&'a self, guard: Self::Guard<'a>) -> Self::Guard<'a> {
-        self.1.wait(guard).unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.1.wait(guard).unwrap_or_else(host::PoisonError::into_inner)
     }
 
     fn wait_timeout<'a>(&'a self, guard: Self::Guard<'a>, timeout: Duration) -> (Self::Guard<'a>, bool) {
         let (guard, result) =
-            self.1.wait_timeout(guard, timeout).unwrap_or_else(|poisoned| poisoned.into_inner());
+            self.1.wait_timeout(guard, timeout).unwrap_or_else(host::PoisonError::into_inner);
         (guard, result.timed_out())
     }
 

@@ -62,7 +62,7 @@ impl<S: Spec, P: Platform> Subject<S> for Reference<S, P> {
         })
     }
 
-    fn perform<'a>(&'a self, thread: Thread, _: &mut (), op: &S::Op) -> Result<S::Ret, Stop> {
+    fn perform(&self, thread: Thread, _: &mut (), op: &S::Op) -> Result<S::Ret, Stop> {
         let mut phase = S::Phase::default();
         let mut declined = None;
         loop {

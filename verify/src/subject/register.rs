@@ -37,7 +37,7 @@ impl<P: Platform> Subject<RegisterSpec> for AtomicRegister<P> {
         Ok(AtomicRegister { value: Atomic::new(value), flaw })
     }
 
-    fn perform<'a>(&'a self, _: Thread, ahead: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
+    fn perform(&self, _: Thread, ahead: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
         let ret = match op {
             Op::Read => Ret::Value(ahead.take().unwrap_or_else(|| self.value.load(Ordering::SeqCst))),
             Op::Write(value) => {

@@ -161,7 +161,7 @@ impl Suite {
 
     /// The names of a system's subjects.
     pub fn subjects(&self, system: &str) -> Vec<&'static str> {
-        self.system(system).map(|system| system.subjects()).unwrap_or_default()
+        self.system(system).map(AnySystem::subjects).unwrap_or_default()
     }
 
     /// Every check there is, in a stable order.
@@ -176,7 +176,7 @@ impl Suite {
         } else {
             self.in_child(&Job::Planned { planned: planned.clone(), options: *options }, planned, options)
         };
-        Evidence { maker: record::maker(), ..evidence }
+        Evidence { maker: maker(), ..evidence }
     }
 
     /// Runs a check in this process.
@@ -212,7 +212,7 @@ impl Suite {
             options: *options,
         };
         let planned = run::planned_for_file(file, subject, engine);
-        Ok(Evidence { maker: record::maker(), ..self.in_child(&job, &planned, options) })
+        Ok(Evidence { maker: maker(), ..self.in_child(&job, &planned, options) })
     }
 
     fn check_here(
