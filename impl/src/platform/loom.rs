@@ -56,6 +56,21 @@ pub struct Loom;
 /// length of the program. [`Bounds::preemptions`] tames it.
 ///
 /// Loom's stack for the body itself is 32 KiB: keep what runs there small, or start it as a thread.
+///
+/// ```
+/// use selvedge::platform::{Arc, Atomic, Body, Bounds, Loom, Ordering, Platform, loom};
+///
+/// let run = loom::explore(&Bounds::default(), || {
+///     let count = Arc::new(<Loom as Platform>::AtomicU32::new(0));
+///     let adder = || {
+///         let count = Arc::clone(&count);
+///         Box::new(move || count.store(count.load(Ordering::SeqCst) + 1, Ordering::SeqCst)) as Body
+///     };
+///     Loom::run_to_rest(vec![adder(), adder()]);
+///     assert_eq!(count.load(Ordering::SeqCst), 2, "an update was lost");
+/// });
+/// assert!(run.failure.unwrap().to_string().contains("an update was lost"));
+/// ```
 pub fn explore(bounds: &Bounds, body: impl Fn() + Send + Sync + 'static) -> Run {
     assert!(Execution::<Loom>::try_current().is_none(), "a search cannot be part of an execution of another");
     let _quiet = Quiet::new();
@@ -69,10 +84,10 @@ pub fn explore(bounds: &Bounds, body: impl Fn() + Send + Sync + 'static) -> Run 
     }));
     let mut builder = loom::model::Builder::new();
     builder.max_threads = loom::MAX_THREADS;
-    // A step is at most one scheduling point and, per channel and touched object, two entries that are not explored.
-    builder.max_branches =
-        usize::try_from(bounds.max_steps).unwrap_or(usize::MAX).saturating_mul(16).saturating_add(256);
-    builder.max_branches = builder.max_branches.min(1 << 20);
+    // A step is at most a scheduling point for each object that it touches, and two entries for each edge. Loom reserves
+    // about a kilobyte for each, hence the upper limit.
+    let steps = usize::try_from(bounds.max_steps).unwrap_or(usize::MAX);
+    builder.max_branches = steps.saturating_mul(8).saturating_add(1_024).min(1 << 18);
     builder.preemption_bound = bounds.preemptions.filter(|&bound| bound <= usize::from(u8::MAX));
     // The limits are kept here, before each execution and within it.
     builder.max_permutations = None;

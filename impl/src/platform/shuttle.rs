@@ -84,6 +84,27 @@ pub enum SchedulerKind {
 /// Runs `body` under the strategy until it has nothing left or a limit is reached.
 ///
 /// Without limits a random strategy runs for ever.
+///
+/// ```
+/// use selvedge::platform::shuttle::{self, SchedulerKind};
+/// use selvedge::platform::{Arc, Body, Bounds, End, Platform, PlatformMutex, Shuttle};
+///
+/// let run = shuttle::explore(SchedulerKind::Dfs, &Bounds::default(), || {
+///     let locks = Arc::new([(); 2].map(|()| <Shuttle as Platform>::Mutex::<()>::new(())));
+///     let thread = |first: usize| {
+///         let locks = Arc::clone(&locks);
+///         Box::new(move || {
+///             let _outer = locks[first].lock();
+///             let _inner = locks[1 - first].lock();
+///         }) as Body
+///     };
+///     let ends = Shuttle::run_to_rest(vec![thread(0), thread(1)]);
+///     if ends.iter().any(|end| matches!(end, End::Blocked)) {
+///         panic!("deadlock after {}", shuttle::recorded());
+///     }
+/// });
+/// assert_eq!(run.failure.unwrap().to_string(), "panicked: deadlock after s1.2.0");
+/// ```
 pub fn explore(scheduler: SchedulerKind, bounds: &Bounds, body: impl Fn() + Send + Sync + 'static) -> Run {
     let strategy: Box<dyn Strategy + Send> = match scheduler {
         SchedulerKind::Random { seed } => Box::new(Random::new(seed)),
