@@ -548,6 +548,10 @@ impl Spec for CondSpec {
         &["wait", "notify", "now"]
     }
 
+    fn threads_max() -> usize {
+        THREADS_MAX
+    }
+
     fn initial(&self, set: &[(String, i64)]) -> Result<State, Unknown> {
         let (mut wait, mut notify, mut now_ms) = (0, 0, 0);
         for (name, value) in set {

@@ -271,6 +271,12 @@ pub trait Spec: Clone + Debug + Send + Sync + 'static {
     /// [`Spec::observe`]).
     fn observables() -> &'static [&'static str];
 
+    /// The most threads that a state of this spec has room for. Whoever runs the spec refuses programs and histories
+    /// with more. The default is what a [`Thread`] can number.
+    fn threads_max() -> usize {
+        usize::from(u8::MAX) + 1
+    }
+
     /// The initial state, with some observables set by name.
     fn initial(&self, set: &[(String, i64)]) -> Result<Self::State, Unknown>;
 

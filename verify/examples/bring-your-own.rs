@@ -1,7 +1,7 @@
 //! Two walks through the suite for other people's code.
 //!
-//! 1. A condition variable that somebody else wrote, on std's types, against our spec. It looks plausible, and it loses
-//!    wakeups; the suite says when.
+//! 1. A condition variable that somebody else wrote, on std's types, against our spec. It looks plausible, and one signal
+//!    wakes everybody; the suite says which clause that breaks.
 //! 2. A gate against a spec of the reader's own: one subject conforms, one does not, and one takes its process down.
 //!
 //! `cargo run --example bring-your-own` prints the findings; the tests run it too.
@@ -20,7 +20,7 @@ use selvedge_verify::suite::{CorpusFile, Drivers, Options, Suite, System};
 
 // 1. Somebody else's condition variable.
 
-/// Remembers that it was signalled in a flag, and clears the flag whenever somebody begins to wait.
+/// Remembers in a flag that it was signalled, so that no signal is lost. But whoever waits sees the same flag.
 struct FlagCond {
     lock: RegionLock<Std>,
     signalled: Mutex<bool>,
@@ -148,15 +148,7 @@ impl Spec for GateSpec {
     fn observe(&self, _: &bool, _: &str) -> Option<i64> {
         None
     }
-    fn steps(
-        &self,
-        is_open: &bool,
-        _: Thread,
-        op: &GateOp,
-        (): &(),
-        _: Option<&Through>,
-        out: &mut Vec<StepOf<Self>>,
-    ) {
+    fn steps(&self, is_open: &bool, _: Thread, op: &GateOp, (): &(), _: Option<&Through>, out: &mut Vec<StepOf<Self>>) {
         let progress = Progress::Return(Through);
         match op {
             GateOp::Open => out.push(Step { rule: OPEN, state: true, progress }),
@@ -221,7 +213,7 @@ impl<P: Platform, const BEHAVIOUR: u8> Subject<GateSpec> for Gate<P, BEHAVIOUR> 
     }
 }
 
-const NEVER_OPENED: CorpusFile = CorpusFile {
+const ONE_OPENS_ONE_PASSES: CorpusFile = CorpusFile {
     name: "one-opens-one-passes",
     text: "
         spec gate
@@ -246,7 +238,7 @@ fn main() {
                     .primitive("flag-cond", Drivers::<CondSpec>::NONE.threads::<FlagCond>()),
             )
             .with(
-                System::new("gate", &[NEVER_OPENED])
+                System::new("gate", &[ONE_OPENS_ONE_PASSES])
                     .primitive("waits", Drivers::<GateSpec>::NONE.shuttle::<Gate<Shuttle, 0>>())
                     .primitive("does-not-wait", Drivers::NONE.shuttle::<Gate<Shuttle, 1>>())
                     .primitive("aborts", Drivers::NONE.shuttle::<Gate<Shuttle, 2>>()),
@@ -256,9 +248,11 @@ fn main() {
     suite.intercept();
     for planned in suite.plan(&Options::quick()).iter().filter(|planned| planned.id.contains("/conformance/")) {
         let evidence = suite.run(planned, &Options::quick());
-        println!("{:?}  {}\n    {}", evidence.verdict, evidence.check, evidence.reason);
-        if let Some(counterexample) = &evidence.counterexample {
-            println!("\n{counterexample}");
+        println!("{:?}  {}", evidence.verdict, evidence.check);
+        match &evidence.counterexample {
+            // What is wrong, in a sentence, and the way there; the `>` marks the place.
+            Some(counterexample) => println!("{counterexample}"),
+            None => println!("{}\n", evidence.reason),
         }
         let conforms = planned.subject.as_deref() == Some("waits");
         assert_eq!(evidence.verdict == Verdict::Pass, conforms, "{}: {}", evidence.check, evidence.reason);

@@ -70,6 +70,8 @@ pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<Chi
         .env(JOB, job)
         .env(ANSWER, &answer)
         .env("SELVEDGE_CHILD_MEMORY", limits.memory_bytes.to_string())
+        // Its last lines are to be the reason, not the way there.
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

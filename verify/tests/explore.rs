@@ -717,6 +717,20 @@ impl Spec for BadPost {
     fn next_ops(&self, done: &[Self::Op]) -> Vec<Self::Op> {
         DaemonSpec::default().next_ops(done)
     }
+    fn threads_max() -> usize {
+        2
+    }
+}
+
+#[test]
+fn more_threads_than_a_spec_has_room_for_are_refused() {
+    let two = Sketch::new("daemon").thread("T1", &["post 1"]).thread("T2", &["post 2"]);
+    let three = two.clone().thread("T3", &["post 3"]);
+    let spec = BadPost { daemon_sleeps: false };
+    assert!(explore(&spec, &two.program::<DaemonSpec>(), &REDUCED).is_ok());
+    let refusal = explore(&spec, &three.program::<DaemonSpec>(), &REDUCED).unwrap_err();
+    assert_eq!(refusal.message, "3 threads are too many for the spec `bad-post`");
+    assert_eq!(refusal.expected, ["at most 2 threads"]);
 }
 
 #[test]

@@ -182,7 +182,7 @@ pub enum ViolationKind {
 ///
 /// # Errors
 ///
-/// If the program has more than [`THREADS_MAX`] threads, sets initial values that the spec does not have, or awaits a
+/// If the program has more threads than [`THREADS_MAX`] or [`Spec::threads_max`], sets initial values that the spec does not have, or awaits a
 /// plain variable.
 pub fn explore<S: Spec>(spec: &S, program: &Program<S::Op>, limits: &Limits) -> Result<Exploration, Unknown> {
     let (mut system, initial) = System::new(spec, program)?;

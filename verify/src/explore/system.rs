@@ -191,10 +191,14 @@ pub(super) struct System<'a, S: Spec> {
 impl<'a, S: Spec> System<'a, S> {
     /// The system and its initial state.
     pub(super) fn new(spec: &'a S, program: &'a Program<S::Op>) -> Result<(Self, Tuple), Unknown> {
-        if program.threads.len() > THREADS_MAX {
+        let (who, limit) = match S::threads_max() {
+            limit if limit < THREADS_MAX => (format!("spec `{}`", spec.name()), limit),
+            _ => ("explorer".to_owned(), THREADS_MAX),
+        };
+        if program.threads.len() > limit {
             return Err(Unknown {
-                message: format!("{} threads are too many for the explorer", program.threads.len()),
-                expected: vec![format!("at most {THREADS_MAX} threads")],
+                message: format!("{} threads are too many for the {who}", program.threads.len()),
+                expected: vec![format!("at most {limit} threads")],
             });
         }
         let mut system = Self {

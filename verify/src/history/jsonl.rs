@@ -179,6 +179,7 @@ fn quoted(text: &str) -> String {
 #[derive(Default)]
 struct Places {
     spec: Span,
+    threads: Span,
     /// Each parameter and each initial value: its name and its whole member.
     members: Vec<(String, Span)>,
     parameters: Span,
@@ -287,7 +288,10 @@ impl<'t> Reader<'t> {
                     }
                     places.initial = span;
                 }
-                "threads" => header.threads = self.names(member, "thread")?,
+                "threads" => {
+                    header.threads = self.names(member, "thread")?;
+                    places.threads = span;
+                }
                 "variables" => header.variables = self.names(member, "variable")?,
                 _ => {}
             }
@@ -323,6 +327,11 @@ impl<'t> Reader<'t> {
         if spec.name() != header.spec {
             let message = format!("a history of `{}`, not of `{}`", header.spec, spec.name());
             self.problem(message, places.spec.clone(), format!("expected `{}`", spec.name()));
+            return None;
+        }
+        if header.threads.len() > S::threads_max() {
+            let message = format!("{} threads are too many for the spec `{}`", header.threads.len(), spec.name());
+            self.problem(message, places.threads.clone(), format!("expected at most {} threads", S::threads_max()));
             return None;
         }
         match spec.initial(&header.initial) {
@@ -813,6 +822,19 @@ mod tests {
             let found = whole_problem(header);
             assert!(found.starts_with(expected), "{header}\n  gives    {found}\n  expected {expected}");
         }
+    }
+
+    #[test]
+    fn threads_that_a_state_has_no_room_for_are_refused() {
+        let history = |count: usize| {
+            let names: Vec<String> = (1..=count).map(|number| format!("\"T{number}\"")).collect();
+            let header = format!(r#"{{"selvedge_history": 1, "spec": "cond", "threads": [{}]}}"#, names.join(", "));
+            format!("{header}\n{{\"thread\": \"T{count}\", \"call\": \"signal\"}}\n")
+        };
+        assert!(read::<CondSpec>("h", &history(16)).is_ok());
+        let refusal = read::<CondSpec>("h", &history(17)).map(|_| ()).unwrap_err().to_string();
+        assert!(refusal.starts_with("h:1:52: 17 threads are too many for the spec `cond`"), "{refusal}");
+        assert!(refusal.contains("at most 16 threads"), "{refusal}");
     }
 
     #[test]

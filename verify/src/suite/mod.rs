@@ -9,14 +9,15 @@ mod replay;
 mod run;
 mod system;
 
+use std::path::Path;
 use std::time::Duration;
 
 use selvedge_model::Spec;
 use serde::{Deserialize, Serialize};
 
+pub use crate::litmus::corpus::CorpusFile;
 pub use record::maker;
 pub use replay::{Replay, Token};
-pub use crate::litmus::corpus::CorpusFile;
 pub use system::{Drivers, NotPromised, Rewrite, System};
 
 use crate::engine::{Engine, Profile};
@@ -84,8 +85,14 @@ trait AnySystem: Send + Sync {
     fn plan(&self, options: &Options) -> Vec<Planned>;
     fn run(&self, planned: &Planned, options: &Options) -> Evidence;
     fn outcomes(&self, file: &str, text: &str) -> Result<Outcomes, Diagnostics>;
-    fn check_text(&self, file: &str, text: &str, subject: &str, engine: Engine, options: &Options)
-    -> Result<Evidence, Diagnostics>;
+    fn check_text(
+        &self,
+        file: &str,
+        text: &str,
+        subject: &str,
+        engine: Engine,
+        options: &Options,
+    ) -> Result<Evidence, Diagnostics>;
     fn replay(&self, evidence: &Evidence) -> Result<Replay, String>;
 }
 
@@ -127,9 +134,19 @@ impl Suite {
         Suite { systems: Vec::new() }
     }
 
-    /// Our own: every system of this repository.
+    /// Our own: every system of this repository. In a checkout, generated programs that make a primitive fail are saved
+    /// in `verify/litmus/regressions`.
     pub fn standard() -> Self {
-        Suite::empty().with(subject::cond::system()).with(subject::register::system())
+        let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let cond = subject::cond::system();
+        let register = subject::register::system();
+        // The folder comes with the checkout; an installed command has no sources to write into.
+        let folder = crate_folder.join("litmus/regressions");
+        if folder.is_dir() {
+            Suite::empty().with(cond.regressions(&folder)).with(register.regressions(&folder))
+        } else {
+            Suite::empty().with(cond).with(register)
+        }
     }
 
     /// With one more system.
@@ -204,18 +221,18 @@ impl Suite {
     ) -> Result<Evidence, Diagnostics> {
         // Bad input is found here, where its diagnostics can still be pointed at the text.
         self.system_of(file, text)?.outcomes(file, text)?;
-        let job = Job::File {
-            file: file.into(),
-            text: text.into(),
-            subject: subject.into(),
-            engine,
-            options: *options,
-        };
+        let job =
+            Job::File { file: file.into(), text: text.into(), subject: subject.into(), engine, options: *options };
         let planned = run::planned_for_file(file, subject, engine);
         Ok(Evidence { maker: maker(), ..self.in_child(&job, &planned, options) })
     }
 
-    fn check_here(
+    /// Runs a litmus text over a subject in this process.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
+    pub fn check_here(
         &self,
         file: &str,
         text: &str,
@@ -232,9 +249,8 @@ impl Suite {
     ///
     /// If the record has nothing to replay, or was made of another program, spec, subject, engine or version.
     pub fn replay(&self, evidence: &Evidence) -> Result<Replay, String> {
-        let system = self
-            .system(&evidence.system)
-            .ok_or_else(|| format!("this suite has no system `{}`", evidence.system))?;
+        let system =
+            self.system(&evidence.system).ok_or_else(|| format!("this suite has no system `{}`", evidence.system))?;
         system.replay(evidence)
     }
 

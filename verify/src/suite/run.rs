@@ -1,7 +1,6 @@
 //! Planning and running the checks of one system.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Instant;
 
 use selvedge::platform::{Arc, Loom, Shuttle, Std, loom};
@@ -170,9 +169,7 @@ impl<S: Spec> System<S> {
         let subject = planned.subject.as_deref().unwrap_or_default();
         match planned.kind {
             Kind::Spec => self.judge_spec(self.program(planned)?),
-            Kind::Reference => {
-                self.conform(self.program(planned)?, &reference_drivers(), engine()?, options, true)
-            }
+            Kind::Reference => self.conform(self.program(planned)?, &reference_drivers(), engine()?, options, true),
             Kind::Conformance => {
                 self.conform(self.program(planned)?, &self.drivers(subject)?, engine()?, options, false)
             }
@@ -185,9 +182,10 @@ impl<S: Spec> System<S> {
     }
 
     fn entry(&self, name: &str) -> Result<&Entry<S>, String> {
-        self.subjects.iter().find(|entry| entry.name == name).ok_or_else(|| {
-            format!("{} has no subject `{name}`; it has {}", self.name, self.subjects().join(", "))
-        })
+        self.subjects
+            .iter()
+            .find(|entry| entry.name == name)
+            .ok_or_else(|| format!("{} has no subject `{name}`; it has {}", self.name, self.subjects().join(", ")))
     }
 
     /// How a subject runs, the reference subject included.
@@ -341,14 +339,18 @@ impl<S: Spec> System<S> {
                 tally.add(&target, &run);
                 continue;
             }
-            let smallest = generate::shrink(&spec, &program, |candidate| {
-                matches!(attempt(candidate, 300), Ok(Some((_, run))) if run.findings.violation.is_some())
-            });
+            let smallest = generate::shrink(
+                &spec,
+                &program,
+                |candidate| matches!(attempt(candidate, 300), Ok(Some((_, run))) if run.findings.violation.is_some()),
+            );
             let (target, run) = attempt(&smallest, 300)?.ok_or("the subject no longer runs")?;
             let mut found = record::conformance(&target, engine, &run, false);
-            // In a checkout the program becomes a regression test; elsewhere the record alone holds it.
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("litmus/regressions");
-            found.note = generate::save_regression(&folder, &smallest).ok().map(|path| path.display().to_string());
+            // Where no folder is named, the record alone holds the program.
+            found.note = self.regressions.as_deref().map(|folder| match generate::save_regression(folder, &smallest) {
+                Ok(path) => path.display().to_string(),
+                Err(error) => format!("the program could not be saved in {}: {error}", folder.display()),
+            });
             return Ok(found);
         }
         Ok(tally.found(engine, report.discarded_share()))
@@ -403,7 +405,15 @@ fn run<S: Spec>(
         _ => Some(Default::default()),
     };
     let job = |budget: &Budget| {
-        Arc::new(Job { target: target.clone(), engine, mode, budget: budget.clone(), weak: weak.clone(), variant: drivers.variant, replay: None })
+        Arc::new(Job {
+            target: target.clone(),
+            engine,
+            mode,
+            budget: budget.clone(),
+            weak: weak.clone(),
+            variant: drivers.variant,
+            replay: None,
+        })
     };
     let Some(bound) = budget.preemptions.filter(|_| matches!(engine, Engine::Loom | Engine::Dfs)) else {
         return Some(Run { findings: driver(&job(&budget)), mode, budget });

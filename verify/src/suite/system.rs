@@ -1,5 +1,7 @@
 //! A system: a spec with its corpus, its subjects and its planted bugs. Everything that a check needs to know.
 
+use std::path::PathBuf;
+
 use selvedge::platform::{Loom, Shuttle, Std};
 use selvedge_model::Spec;
 
@@ -16,6 +18,7 @@ pub struct System<S: Spec> {
     pub(super) corpus: &'static [CorpusFile],
     pub(super) subjects: Vec<Entry<S>>,
     pub(super) program_mutants: Vec<ProgramMutant<S>>,
+    pub(super) regressions: Option<PathBuf>,
 }
 
 /// A subject of a system.
@@ -139,7 +142,7 @@ pub(super) struct ProgramMutant<S: Spec> {
 impl<S: Spec> System<S> {
     /// A system with a corpus and nothing to hold against its spec yet.
     pub fn new(name: &'static str, corpus: &'static [CorpusFile]) -> Self {
-        System { name, corpus, subjects: Vec::new(), program_mutants: Vec::new() }
+        System { name, corpus, subjects: Vec::new(), program_mutants: Vec::new(), regressions: None }
     }
 
     /// With a subject that must conform.
@@ -148,13 +151,7 @@ impl<S: Spec> System<S> {
     }
 
     /// With a subject that has a planted bug and must be killed.
-    pub fn mutant(
-        self,
-        name: &'static str,
-        planted: &'static str,
-        breaks: &'static str,
-        drivers: Drivers<S>,
-    ) -> Self {
+    pub fn mutant(self, name: &'static str, planted: &'static str, breaks: &'static str, drivers: Drivers<S>) -> Self {
         self.subject(name, Role::Mutant { planted, breaks }, drivers)
     }
 
@@ -177,6 +174,13 @@ impl<S: Spec> System<S> {
     /// With a mistake in programs.
     pub fn program_mutant(mut self, name: &'static str, planted: &'static str, rewrite: Rewrite<S>) -> Self {
         self.program_mutants.push(ProgramMutant { name, planted, rewrite });
+        self
+    }
+
+    /// With a folder in which a generated program is saved that makes a primitive fail, shrunk, in litmus syntax. The
+    /// folder is made when it is first needed. Without one the record alone holds the program.
+    pub fn regressions(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.regressions = Some(folder.into());
         self
     }
 

@@ -1,0 +1,372 @@
+//! The suite itself: what it must notice, what it must refuse, and what its records say.
+//!
+//! Checks run here in the test's own process ([`Suite::run_here`]): [`Suite::run`] starts the current executable again,
+//! and an ordinary test program cannot be told what to do there. `conformance.rs` and the example do it that way.
+
+use std::collections::BTreeSet;
+
+use selvedge::platform::{Arc, Loom, Platform, Shuttle, Std};
+use selvedge_model::toy::register::{Op, RegisterSpec, Ret};
+use selvedge_model::{Spec, Thread};
+use selvedge_verify::conformance::{Findings, Job, Target, on_loom, on_shuttle};
+use selvedge_verify::engine::{Budget, Engine, Profile};
+use selvedge_verify::evidence::{Evidence, Kind, Mode, Relation, Verdict};
+use selvedge_verify::litmus::{self, Program, corpus};
+use selvedge_verify::subject::register::{AtomicRegister, PREFETCHES, STORES_WRONG};
+use selvedge_verify::subject::{Stop, Subject};
+use selvedge_verify::suite::{Drivers, Options, Planned, Suite, System};
+
+/// The register with one sound subject, one planted bug and one canary.
+fn register() -> System<RegisterSpec> {
+    let atomic = Drivers::everywhere::<AtomicRegister<Loom>, AtomicRegister<Shuttle>, AtomicRegister<Std>>();
+    System::new("register", corpus::REGISTER)
+        .primitive("atomic", atomic)
+        .mutant("prefetches", "a read returns what was fetched before its call", "REG-01", atomic.variant(PREFETCHES))
+        .canary("stores-wrong", "a write stores another value", atomic.variant(STORES_WRONG))
+}
+
+fn suite() -> Suite {
+    Suite::empty().with(register())
+}
+
+/// The checks that are wanted; there are some.
+fn planned(suite: &Suite, is_wanted: impl Fn(&Planned) -> bool) -> Vec<Planned> {
+    let plan: Vec<Planned> = suite.plan(&Options::quick()).into_iter().filter(is_wanted).collect();
+    assert!(!plan.is_empty(), "nothing is planned");
+    plan
+}
+
+/// Runs the only check with that id.
+fn run(suite: &Suite, id: &str) -> Evidence {
+    match &planned(suite, |planned| planned.id == id)[..] {
+        [only] => suite.run_here(only, &Options::quick()),
+        several => panic!("{} checks are called {id}", several.len()),
+    }
+}
+
+// What engines and modes can see.
+
+#[test]
+fn dfs_reaches_on_the_reference_subject_exactly_what_the_spec_allows() {
+    let suite = suite();
+    for planned in planned(&suite, |planned| planned.kind == Kind::Reference && planned.engine == "dfs") {
+        let evidence = suite.run_here(&planned, &Options::quick());
+        assert_eq!(evidence.verdict, Verdict::Pass, "{}: {}", evidence.check, evidence.reason);
+        assert_eq!(evidence.relation, Some(Relation::Equal), "{}: {:#?}", evidence.check, evidence.outcomes);
+        assert!(evidence.complete, "{}: {}", evidence.check, evidence.technique);
+        assert!(evidence.outcomes.iter().all(|witness| witness.seen > 0 && witness.allowed));
+    }
+}
+
+#[test]
+fn every_check_of_the_sound_register_passes_and_the_planted_bugs_are_noticed() {
+    let suite = suite();
+    for planned in suite.plan(&Options::quick()) {
+        let evidence = suite.run_here(&planned, &Options::quick());
+        assert_eq!(evidence.verdict, Verdict::Pass, "{}: {}", evidence.check, evidence.reason);
+        let must_be_noticed = matches!(evidence.kind, Kind::Mutant | Kind::Canary);
+        assert_eq!(evidence.counterexample.is_some(), must_be_noticed, "{}", evidence.check);
+        assert_eq!(evidence.reason.starts_with("killed: "), must_be_noticed, "{}", evidence.reason);
+    }
+}
+
+/// Runs a variant of the register over a program of the corpus.
+fn findings(program: &str, variant: u8, engine: Engine, mode: Mode) -> Findings<RegisterSpec> {
+    let file = corpus::REGISTER.iter().find(|file| file.name == program).expect("the corpus has it");
+    let program = litmus::parse(file.name, file.text).and_then(|source| source.program::<RegisterSpec>()).unwrap();
+    let target = Arc::new(Target::<RegisterSpec>::new(program).unwrap());
+    let budget = Budget { executions: 50_000, seed: 7, ..Budget::once() };
+    let job = Arc::new(Job { target, engine, mode, budget, weak: None, variant, replay: None });
+    match engine {
+        Engine::Loom => on_loom::<_, AtomicRegister<Loom>>(&job),
+        _ => on_shuttle::<_, AtomicRegister<Shuttle>>(&job),
+    }
+}
+
+#[test]
+fn a_value_fetched_before_the_call_shows_in_histories_only() {
+    for engine in [Engine::Random, Engine::Dfs] {
+        let outcomes = findings("two-reads", PREFETCHES, engine, Mode::Outcomes);
+        assert!(outcomes.violation.is_none(), "{engine}: {:?}", outcomes.violation);
+        assert!(outcomes.executions >= 10, "{engine}: {}", outcomes.executions);
+        assert_eq!(outcomes.complete, engine == Engine::Dfs, "{engine}");
+
+        let histories = findings("two-reads", PREFETCHES, engine, Mode::Histories);
+        let violation = histories.violation.unwrap_or_else(|| panic!("{engine} sees nothing"));
+        assert_eq!(violation.clause, Some("REG-01"), "{engine}: {violation:?}");
+        assert!(violation.schedule.is_some(), "{engine}");
+
+        let sound = findings("two-reads", 0, engine, Mode::Histories);
+        assert!(sound.violation.is_none(), "{engine}: {:?}", sound.violation);
+    }
+}
+
+#[test]
+fn a_wrong_value_shows_in_outcomes() {
+    for engine in [Engine::Random, Engine::Dfs, Engine::Loom] {
+        let found = findings("two-writers", STORES_WRONG, engine, Mode::Outcomes);
+        assert!(found.violation.is_some(), "{engine}");
+    }
+}
+
+// What records say.
+
+#[test]
+fn the_record_of_a_killed_mutant_says_what_killed_it() {
+    let evidence = run(&suite(), "register/mutant/prefetches/hunters");
+    assert_eq!((evidence.kind, evidence.verdict), (Kind::Mutant, Verdict::Pass), "{}", evidence.reason);
+    let program = evidence.program.as_deref().expect("the program that killed it");
+    assert!(corpus::REGISTER.iter().any(|file| file.name == program), "{program}");
+    assert!(evidence.engine.parse::<Engine>().is_ok(), "{} is no engine", evidence.engine);
+    let killed_after = evidence.killed_after.expect("the executions until then");
+    assert!(killed_after >= 1 && killed_after == evidence.executions, "{killed_after} of {}", evidence.executions);
+    assert_eq!(evidence.clauses, ["REG-01"]);
+    assert_eq!(evidence.note.as_deref(), Some("a read returns what was fetched before its call"));
+    let counterexample = evidence.counterexample.expect("the execution that killed it");
+    assert_eq!(counterexample.clause.as_deref(), Some("REG-01"));
+    assert!(counterexample.rows.iter().any(|row| row.here), "no row is marked: {counterexample}");
+    assert_eq!(
+        counterexample.threads.len(),
+        litmus::parse("again", &counterexample.program).unwrap().program::<RegisterSpec>().unwrap().threads.len()
+    );
+}
+
+#[test]
+fn a_mutant_that_nothing_notices_fails_as_survived() {
+    let atomic = Drivers::everywhere::<AtomicRegister<Loom>, AtomicRegister<Shuttle>, AtomicRegister<Std>>();
+    let system = System::new("register", corpus::REGISTER)
+        .mutant("harmless", "nothing at all is wrong", "REG-01", atomic)
+        .canary("silent", "nothing at all is wrong", atomic);
+    let suite = Suite::empty().with(system);
+    let survived = run(&suite, "register/mutant/harmless/hunters");
+    assert_eq!(survived.verdict, Verdict::Fail);
+    assert_eq!(survived.reason, "survived: nothing notices that nothing at all is wrong");
+    assert_eq!(survived.killed_after, None);
+    for planned in planned(&suite, |planned| planned.kind == Kind::Canary) {
+        let silent = suite.run_here(&planned, &Options::quick());
+        assert_eq!((silent.verdict, silent.counterexample), (Verdict::Fail, None), "{}", silent.check);
+    }
+}
+
+#[test]
+fn a_record_survives_being_written_and_read() {
+    let evidence = run(&suite(), "register/mutant/prefetches/hunters");
+    let text = serde_json::to_string(&evidence).unwrap();
+    assert_eq!(serde_json::from_str::<Evidence>(&text).unwrap(), evidence);
+}
+
+// The plan.
+
+#[test]
+fn the_id_of_a_check_is_unique_and_made_of_its_parts() {
+    let suite = Suite::standard();
+    let plan = suite.plan(&Options::quick());
+    let mut ids = BTreeSet::new();
+    for planned in &plan {
+        assert!(ids.insert(planned.id.as_str()), "two checks are called {}", planned.id);
+        let kind = serde_json::to_value(planned.kind).unwrap();
+        let mut parts = vec![planned.system.as_str(), kind.as_str().unwrap()];
+        parts.extend(planned.program.as_deref());
+        parts.extend(planned.subject.as_deref());
+        parts.push(&planned.engine);
+        assert_eq!(planned.id, parts.join("/"));
+        for part in parts {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            assert!(!part.is_empty() && part.chars().all(is_plain), "`{part}` in {} needs quoting", planned.id);
+        }
+    }
+    assert_eq!(plan, Suite::standard().plan(&Options::quick()), "the order is stable");
+    // Reports, bookmarks and nightly comparisons hold on to ids: one of each form is pinned here.
+    for id in [
+        "cond/spec/L04-fifo/explorer",
+        "cond/reference/L04-fifo/reference/dfs",
+        "cond/conformance/L04-fifo/cond/loom",
+        "cond/peer/L04-fifo/parking_lot/threads",
+        "cond/mutant/M01-ticket-after-unlock/hunters",
+        "cond/mutant/M10-if-for-while/explorer",
+        "cond/canary/sleepless/portfolio",
+        "cond/generated/cond/portfolio",
+        "register/conformance/two-reads/atomic/dfs",
+    ] {
+        assert!(ids.contains(id), "no check is called {id} any more");
+    }
+}
+
+// Replay.
+
+/// A recorded failure of the wrong register under that engine.
+fn recorded(engine: Engine) -> Evidence {
+    let evidence = run(&suite(), &format!("register/canary/stores-wrong/{engine}"));
+    assert!(evidence.counterexample.is_some(), "{engine}: {}", evidence.reason);
+    evidence
+}
+
+fn token(evidence: &mut Evidence) -> &mut String {
+    evidence.counterexample.as_mut().and_then(|found| found.token.as_mut()).expect("it can be replayed")
+}
+
+#[test]
+fn a_recorded_counterexample_fails_again() {
+    for engine in [Engine::Portfolio, Engine::Dfs, Engine::Loom, Engine::Threads] {
+        let replay = suite().replay(&recorded(engine)).unwrap_or_else(|reason| panic!("{engine}: {reason}"));
+        assert_eq!(replay.verdict, Verdict::Fail, "{engine}: {}", replay.text);
+    }
+    let mutant = run(&suite(), "register/mutant/prefetches/hunters");
+    let replay = suite().replay(&mutant).expect("it belongs to this suite");
+    assert_eq!(replay.verdict, Verdict::Fail, "{}", replay.text);
+}
+
+#[test]
+fn a_repaired_subject_no_longer_fails_on_replay() {
+    let mut evidence = recorded(Engine::Dfs);
+    evidence.subject = Some("atomic".to_owned());
+    let replay = suite().replay(&evidence).expect("it belongs to this suite");
+    assert_eq!(replay.verdict, Verdict::Pass, "{}", replay.text);
+}
+
+#[test]
+fn a_token_that_belongs_to_something_else_is_refused() {
+    let sound = recorded(Engine::Dfs);
+
+    let mut other_digest = sound.clone();
+    let token = token(&mut other_digest);
+    let digest = token.split(':').nth(1).expect("ENGINE:DIGEST:SCHEDULE").to_owned();
+    *token = token.replace(&digest, "0123456789abcdef");
+    let refusal = suite().replay(&other_digest).expect_err("the digest is wrong");
+    assert!(refusal.contains("belongs to something else") && refusal.contains(&digest), "{refusal}");
+
+    let mut other_program = sound.clone();
+    let program = &mut other_program.counterexample.as_mut().unwrap().program;
+    assert!(program.contains("write 1"), "{program}");
+    *program = program.replace("write 1", "write 7");
+    assert!(suite().replay(&other_program).is_err_and(|reason| reason.contains("belongs to something else")));
+
+    let mut other_mode = sound.clone();
+    other_mode.mode = Some(Mode::Outcomes);
+    assert!(suite().replay(&other_mode).is_err_and(|reason| reason.contains("belongs to something else")));
+}
+
+#[test]
+fn evidence_that_cannot_be_replayed_says_why() {
+    let refusal = |change: fn(&mut Evidence)| {
+        let mut evidence = recorded(Engine::Dfs);
+        change(&mut evidence);
+        suite().replay(&evidence).expect_err("it cannot be replayed")
+    };
+    assert_eq!(refusal(|evidence| evidence.system = "semaphore".into()), "this suite has no system `semaphore`");
+    let unknown_subject = refusal(|evidence| evidence.subject = Some("atomik".into()));
+    assert!(unknown_subject.contains("atomik") && unknown_subject.contains("stores-wrong"), "{unknown_subject}");
+    assert!(refusal(|evidence| evidence.counterexample = None).contains("nothing to replay"));
+    assert!(refusal(|evidence| *token(evidence) = "dfs".into()).contains("ENGINE:DIGEST:SCHEDULE"));
+    assert!(refusal(|evidence| *token(evidence) = "df:0:0".into()).contains("did you mean `dfs`?"));
+}
+
+// Subjects that misbehave, and subjects that decline.
+
+/// Panics in every write.
+struct Panicking<P: Platform>(AtomicRegister<P>);
+
+impl<P: Platform> Subject<RegisterSpec> for Panicking<P> {
+    type Platform = P;
+    type Local<'a> = Option<u32>;
+
+    fn create(spec: &RegisterSpec, initial: &[(String, i64)]) -> Result<Self, String> {
+        AtomicRegister::create(spec, initial).map(Panicking)
+    }
+
+    fn perform<'a>(&'a self, thread: Thread, local: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
+        match op {
+            Op::Write(value) => panic!("no ink left for {value}"),
+            Op::Read => self.0.perform(thread, local, op),
+        }
+    }
+}
+
+/// Declines what the program or its initial state asks for.
+struct Declining<const AT_CREATION: bool, P: Platform>(AtomicRegister<P>);
+
+impl<const AT_CREATION: bool, P: Platform> Subject<RegisterSpec> for Declining<AT_CREATION, P> {
+    type Platform = P;
+    type Local<'a> = Option<u32>;
+
+    fn create(spec: &RegisterSpec, initial: &[(String, i64)]) -> Result<Self, String> {
+        if AT_CREATION {
+            return Err("it cannot be made today".to_owned());
+        }
+        AtomicRegister::create(spec, initial).map(Declining)
+    }
+
+    fn supports(_: &RegisterSpec, program: &Program<Op>) -> Result<(), String> {
+        let writes = program.ops().filter(|op| matches!(op, Op::Write(_))).count();
+        if writes > 1 { Err(format!("it can be written once, not {writes} times")) } else { Ok(()) }
+    }
+
+    fn perform<'a>(&'a self, thread: Thread, local: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
+        self.0.perform(thread, local, op)
+    }
+}
+
+/// A suite with that one subject.
+fn suite_of(name: &'static str, drivers: Drivers<RegisterSpec>) -> Suite {
+    Suite::empty().with(System::new("register", corpus::REGISTER).primitive(name, drivers))
+}
+
+#[test]
+fn a_subject_that_panics_fails_with_its_own_words() {
+    let suite = suite_of("panicking", Drivers::everywhere::<Panicking<Loom>, Panicking<Shuttle>, Panicking<Std>>());
+    for planned in planned(&suite, |planned| planned.kind == Kind::Conformance) {
+        let evidence = suite.run_here(&planned, &Options::quick());
+        assert_eq!(evidence.verdict, Verdict::Fail, "{}: {}", evidence.check, evidence.reason);
+        assert!(evidence.reason.contains("panicked: no ink left for "), "{}: {}", evidence.check, evidence.reason);
+        assert!(evidence.counterexample.is_some(), "{}", evidence.check);
+    }
+}
+
+#[test]
+fn a_subject_that_declines_is_skipped_with_its_reason() {
+    let declining = Drivers::everywhere::<Declining<false, Loom>, Declining<false, Shuttle>, Declining<false, Std>>();
+    let suite = suite_of("declining", declining);
+    for planned in planned(&suite, |planned| planned.kind == Kind::Conformance) {
+        let evidence = suite.run_here(&planned, &Options::quick());
+        if planned.program.as_deref() == Some("two-writers") {
+            assert_eq!(evidence.verdict, Verdict::Skipped, "{}", evidence.check);
+            assert_eq!(evidence.reason, "it can be written once, not 2 times", "{}", evidence.check);
+            assert_eq!((evidence.executions, evidence.relation), (0, None), "{}", evidence.check);
+        } else {
+            assert_eq!(evidence.verdict, Verdict::Pass, "{}: {}", evidence.check, evidence.reason);
+        }
+    }
+    let unmakeable = Drivers::everywhere::<Declining<true, Loom>, Declining<true, Shuttle>, Declining<true, Std>>();
+    let suite = suite_of("unmakeable", unmakeable);
+    for planned in
+        planned(&suite, |planned| planned.program.as_deref() == Some("two-reads") && planned.kind == Kind::Conformance)
+    {
+        let evidence = suite.run_here(&planned, &Options::quick());
+        assert_eq!((evidence.verdict, evidence.reason.as_str()), (Verdict::Skipped, "it cannot be made today"));
+    }
+}
+
+// What users type.
+
+#[test]
+fn a_misspelt_engine_or_profile_is_answered_with_names() {
+    let refused = |text: &str| text.parse::<Engine>().expect_err("there is no such engine");
+    assert_eq!(refused("lom"), "there is no engine `lom`; did you mean `loom`?");
+    let listed = refused("exhaustive-search");
+    assert!(Engine::ALL.iter().all(|engine| listed.contains(engine.name())), "{listed}");
+    for engine in Engine::ALL {
+        assert_eq!(engine.to_string().parse(), Ok(engine));
+    }
+    let refused = "ful".parse::<Profile>().expect_err("there is no such profile");
+    assert!(refused.contains("`ful`") && refused.contains("quick") && refused.contains("full"), "{refused}");
+    for profile in [Profile::Quick, Profile::Full] {
+        assert_eq!(profile.name().parse(), Ok(profile));
+    }
+}
+
+#[test]
+fn a_misspelt_spec_is_answered_with_a_name() {
+    let diagnostics = suite().outcomes("slip.litmus", "spec regster\n\nthread T\n  read\n").expect_err("no such spec");
+    assert!(diagnostics.to_string().contains("register"), "{diagnostics}");
+    assert_eq!(RegisterSpec::configure(&[]).unwrap().name(), "register");
+}
