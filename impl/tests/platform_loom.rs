@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use selvedge::platform::loom::{self, MAX_ACTORS, MAX_ACTORS_WITH_CHOICES};
-use selvedge::platform::{Arc, Bounds, Failure, Loom, Ordering, Platform, Profile, Run, Stop, Timeouts, host};
+use selvedge::platform::{
+    Arc, Bounds, Failure, Loom, Ordering, Platform, PlatformRwLock, Profile, Run, Stop, Timeouts, host,
+};
 
 use Ordering::{Acquire, Relaxed, Release};
 use platform_programs::{self as programs, Order, Outcomes, outcomes};
@@ -66,6 +68,11 @@ fn either_of_two_waiters_is_woken() {
         all_within(&within, programs::notify_one_of_two::<Loom>),
         outcomes(["BBR ", "BRR 1", "BRR 2", "RBR 1", "RBR 2"])
     );
+}
+
+#[test]
+fn a_notified_waiter_waits_for_the_lock() {
+    assert_eq!(all_within(&bits(1), programs::notify_under_lock::<Loom>), outcomes(["RR"]));
 }
 
 #[test]
@@ -218,13 +225,14 @@ fn limits_are_kept() {
     let no_time = Bounds { max_duration: Some(Duration::ZERO), ..Bounds::default() };
     let (run, _) = explore(&no_time, long);
     assert_eq!((run.executions, run.complete, run.stopped), (0, false, Some(Stop::Duration)));
-    // A single execution that would take for ever is cut short too.
+    // A single execution that would take for ever is cut short too: each of its steps takes a while.
     let little_time =
         Bounds { max_duration: Some(Duration::from_millis(20)), max_steps: u64::MAX, ..Bounds::default() };
     let (run, seen) = explore(&little_time, || {
         let ends = Loom::run_to_rest(vec![Box::new(|| {
             loop {
                 let _now = Loom::now();
+                std::thread::sleep(Duration::from_millis(1));
             }
         })]);
         programs::letters(&ends)
@@ -242,6 +250,22 @@ fn limits_are_kept() {
     });
     assert_eq!((run.complete, run.stopped, run.failure), (false, Some(Stop::Branches), None));
     assert_eq!(seen, outcomes(["A"]));
+}
+
+#[test]
+fn the_longest_execution_is_not_too_long_for_loom() {
+    let endless = Bounds { max_steps: u64::MAX, ..Bounds::default() };
+    let (run, seen) = explore(&endless, || {
+        let lock = Arc::new(<Loom as Platform>::RwLock::<u32>::new(0));
+        let ends = Loom::run_to_rest(vec![programs::body(&lock, |lock| {
+            loop {
+                *lock.write() += 1;
+            }
+        })]);
+        format!("{} {}", programs::letters(&ends), *lock.read() >= 1_000)
+    });
+    assert_eq!((run.executions, run.truncated, run.failure), (1, 1, None));
+    assert_eq!(seen, outcomes(["A true"]));
 }
 
 #[test]

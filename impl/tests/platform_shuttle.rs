@@ -75,6 +75,11 @@ fn either_of_two_waiters_is_woken() {
 }
 
 #[test]
+fn a_notified_waiter_waits_for_the_lock() {
+    assert_eq!(all(programs::notify_under_lock::<Shuttle>), outcomes(["RR"]));
+}
+
+#[test]
 fn a_broadcast_wakes_all() {
     let within = Bounds { preemptions: Some(2), ..Bounds::default() };
     assert_eq!(all_within(&within, programs::notify_all_of_two::<Shuttle>), outcomes(["RRR"]));
@@ -202,13 +207,14 @@ fn limits_are_kept() {
     let no_time = Bounds { max_duration: Some(Duration::ZERO), ..Bounds::default() };
     let (run, _) = explore(&no_time, long);
     assert_eq!((run.executions, run.complete, run.stopped), (0, false, Some(Stop::Duration)));
-    // A single execution that would take for ever is cut short too.
+    // A single execution that would take for ever is cut short too: each of its steps takes a while.
     let little_time =
         Bounds { max_duration: Some(Duration::from_millis(20)), max_steps: u64::MAX, ..Bounds::default() };
     let (run, seen) = explore(&little_time, || {
         let ends = Shuttle::run_to_rest(vec![Box::new(|| {
             loop {
                 let _now = Shuttle::now();
+                std::thread::sleep(Duration::from_millis(1));
             }
         })]);
         programs::letters(&ends)

@@ -168,6 +168,28 @@ pub fn notify_one_of_two<P: Platform>() -> String {
     format!("{} {}", letters(&ends), seen.read())
 }
 
+/// A notification by a thread that goes on holding the lock: the waiter must not be inside with it.
+pub fn notify_under_lock<P: Platform>() -> String {
+    let shared = Arc::new((<P::Mutex<bool>>::new(false), P::Condvar::new(), P::AtomicU32::new(0)));
+    let ends = P::run_to_rest(vec![
+        body(&shared, |shared| {
+            let mut held = shared.0.lock();
+            while !*held {
+                held = shared.1.wait(held);
+            }
+            assert_eq!(shared.2.load(SeqCst), 0, "alone");
+        }),
+        body(&shared, |shared| {
+            let mut held = shared.0.lock();
+            *held = true;
+            shared.1.notify_one();
+            shared.2.store(1, SeqCst);
+            shared.2.store(0, SeqCst);
+        }),
+    ]);
+    letters(&ends)
+}
+
 /// Two waiters with a predicate, and a broadcast.
 pub fn notify_all_of_two<P: Platform>() -> String {
     let shared = Arc::new((<P::Mutex<bool>>::new(false), P::Condvar::new()));
