@@ -26,6 +26,7 @@ fn a_lost_wakeup_and_a_deadlock_end_blocked() {
     assert!(["RR", "BR"].contains(&waited.as_str()), "{waited}");
     assert_eq!(programs::lock_twice::<Std>(), "B");
     assert_eq!(programs::notify_all_of_two::<Std>(), "RRR");
+    assert_eq!(programs::notify_under_lock::<Std>(), "RR");
 }
 
 #[test]

@@ -3,10 +3,12 @@
 mod platform_programs;
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use selvedge::platform::loom::{self, MAX_ACTORS, MAX_ACTORS_WITH_CHOICES};
-use selvedge::platform::{Arc, Bounds, Failure, Loom, Ordering, Platform, Profile, Run, Stop, Timeouts, host};
+use selvedge::platform::{
+    Arc, Bounds, Failure, Loom, Ordering, Platform, PlatformRwLock, Profile, Run, Stop, Timeouts, host,
+};
 
 use Ordering::{Acquire, Relaxed, Release};
 use platform_programs::{self as programs, Order, Outcomes, outcomes};
@@ -62,7 +64,15 @@ fn a_wait_beside_a_notification_returns_or_is_blocked() {
 #[test]
 fn either_of_two_waiters_is_woken() {
     let within = Bounds { preemptions: Some(2), ..bits(1) };
-    assert_eq!(all_within(&within, programs::notify_one_of_two::<Loom>), outcomes(["BBR", "BRR", "RBR"]));
+    assert_eq!(
+        all_within(&within, programs::notify_one_of_two::<Loom>),
+        outcomes(["BBR ", "BRR 1", "BRR 2", "RBR 1", "RBR 2"])
+    );
+}
+
+#[test]
+fn a_notified_waiter_waits_for_the_lock() {
+    assert_eq!(all_within(&bits(1), programs::notify_under_lock::<Loom>), outcomes(["RR"]));
 }
 
 #[test]
@@ -116,8 +126,11 @@ fn races_are_found_and_order_is_honoured() {
     ] {
         assert!(unordered.contains("RX "), "{unordered:?}");
     }
-    let race = all(|| programs::two_accesses::<Loom>(Order::Nothing));
-    assert!(race.is_subset(&outcomes(["RX", "XR", "XA", "AX"])) && !race.is_empty(), "{race:?}");
+    for order in [Order::Nothing, Order::NothingReadFirst] {
+        let race = all(move || programs::two_accesses::<Loom>(order));
+        // Either finds the race, after which the other means nothing.
+        assert!(race.is_subset(&outcomes(["RX", "XR", "XA", "AX"])) && !race.is_empty(), "{order:?}: {race:?}");
+    }
 }
 
 #[test]
@@ -142,7 +155,7 @@ fn every_order_that_is_promised_is_kept() {
 
 #[test]
 fn no_other_order_hides_a_race() {
-    for order in [Order::FailedTryLock, Order::ReadersOnly] {
+    for order in [Order::FailedTryLock, Order::ReadersOnly, Order::ReadersInTurn] {
         let ends = all(move || programs::two_accesses::<Loom>(order));
         assert!(ends.iter().any(|ends| ends.contains('X')), "{order:?}: {ends:?}");
     }
@@ -209,10 +222,23 @@ fn limits_are_kept() {
     let long = || programs::count_under_mutex::<Loom>(3, 3);
     let (run, _) = explore(&Bounds { max_executions: Some(17), ..Bounds::default() }, long);
     assert_eq!((run.executions, run.complete, run.stopped), (17, false, Some(Stop::Executions)));
-    let start = Instant::now();
-    let (run, _) = explore(&Bounds { max_duration: Some(Duration::from_millis(50)), ..Bounds::default() }, long);
-    assert_eq!((run.complete, run.stopped), (false, Some(Stop::Duration)));
-    assert!(start.elapsed() < Duration::from_secs(2));
+    let no_time = Bounds { max_duration: Some(Duration::ZERO), ..Bounds::default() };
+    let (run, _) = explore(&no_time, long);
+    assert_eq!((run.executions, run.complete, run.stopped), (0, false, Some(Stop::Duration)));
+    // A single execution that would take for ever is cut short too: each of its steps takes a while.
+    let little_time =
+        Bounds { max_duration: Some(Duration::from_millis(20)), max_steps: u64::MAX, ..Bounds::default() };
+    let (run, seen) = explore(&little_time, || {
+        let ends = Loom::run_to_rest(vec![Box::new(|| {
+            loop {
+                let _now = Loom::now();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        })]);
+        programs::letters(&ends)
+    });
+    assert_eq!((run.executions, run.complete, run.stopped), (1, false, Some(Stop::Duration)));
+    assert_eq!(seen, outcomes(["A"]));
     // An execution that never ends by itself.
     let (run, seen) = explore(&Bounds { max_steps: 100, max_executions: Some(3), ..Bounds::default() }, || {
         let ends = Loom::run_to_rest(vec![Box::new(|| {
@@ -224,6 +250,22 @@ fn limits_are_kept() {
     });
     assert_eq!((run.complete, run.stopped, run.failure), (false, Some(Stop::Branches), None));
     assert_eq!(seen, outcomes(["A"]));
+}
+
+#[test]
+fn the_longest_execution_is_not_too_long_for_loom() {
+    let endless = Bounds { max_steps: u64::MAX, ..Bounds::default() };
+    let (run, seen) = explore(&endless, || {
+        let lock = Arc::new(<Loom as Platform>::RwLock::<u32>::new(0));
+        let ends = Loom::run_to_rest(vec![programs::body(&lock, |lock| {
+            loop {
+                *lock.write() += 1;
+            }
+        })]);
+        format!("{} {}", programs::letters(&ends), *lock.read() >= 1_000)
+    });
+    assert_eq!((run.executions, run.truncated, run.failure), (1, 1, None));
+    assert_eq!(seen, outcomes(["A true"]));
 }
 
 #[test]

@@ -45,6 +45,13 @@ pub const MAX_ACTORS: usize = loom::MAX_THREADS - 1;
 /// How many threads the body may start if the search allows choices: they cost one.
 pub const MAX_ACTORS_WITH_CHOICES: usize = MAX_ACTORS - 1;
 
+/// The longest execution: loom counts a thread's operations in 16 bits, and a step is up to eight of them. A larger
+/// [`Bounds::max_steps`] is taken for this.
+pub const MAX_STEPS: u64 = u16::MAX as u64 / OPERATIONS_PER_STEP as u64;
+
+/// A step is at most a scheduling point for each of three objects, and two entries of loom's path for each edge.
+const OPERATIONS_PER_STEP: usize = 8;
+
 /// Loom.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Loom;
@@ -84,10 +91,8 @@ pub fn explore(bounds: &Bounds, body: impl Fn() + Send + Sync + 'static) -> Run 
     }));
     let mut builder = loom::model::Builder::new();
     builder.max_threads = loom::MAX_THREADS;
-    // A step is at most a scheduling point for each object that it touches, and two entries for each edge. Loom reserves
-    // about a kilobyte for each, hence the upper limit.
-    let steps = usize::try_from(bounds.max_steps).unwrap_or(usize::MAX);
-    builder.max_branches = steps.saturating_mul(8).saturating_add(1_024).min(1 << 18);
+    let bounds = &Bounds { max_steps: bounds.max_steps.min(MAX_STEPS), ..bounds.clone() };
+    builder.max_branches = MAX_STEPS as usize * OPERATIONS_PER_STEP;
     builder.preemption_bound = bounds.preemptions.filter(|&bound| bound <= usize::from(u8::MAX));
     // The limits are kept here, before each execution and within it.
     builder.max_permutations = None;

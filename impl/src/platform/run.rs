@@ -13,7 +13,7 @@ pub struct Bounds {
     pub max_executions: Option<u64>,
     /// Stop after so long. An execution that is under way is given up when its time is over.
     pub max_duration: Option<Duration>,
-    /// Give up an execution, and count it as truncated, after so many visible steps.
+    /// Give up an execution, and count it as truncated, after so many visible steps. Loom takes no more than 8,191.
     pub max_steps: u64,
     /// How many binary choices one execution may make through [`Platform::choose`](super::Platform::choose) under
     /// loom, where they cost one of its threads. Not needed elsewhere.

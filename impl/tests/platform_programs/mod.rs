@@ -142,14 +142,17 @@ pub fn wait_beside_notify<P: Platform>() -> String {
     letters(&ends)
 }
 
-/// Two waiters, one notification; both are waiting when it comes.
+/// Two waiters, and one notification once both wait: which of the two wakes, the first to wait or the second.
 pub fn notify_one_of_two<P: Platform>() -> String {
     let shared = Arc::new((<P::Mutex<u32>>::new(0), P::Condvar::new()));
+    let seen = Seen::default();
     let waiter = || {
-        body(&shared, |shared| {
+        body(&(shared.clone(), seen.clone()), |(shared, seen)| {
             let mut held = shared.0.lock();
             *held += 1;
+            let position = *held;
             drop(shared.1.wait(held));
+            seen.note(0, position);
         })
     };
     let ends = P::run_to_rest(vec![
@@ -160,6 +163,28 @@ pub fn notify_one_of_two<P: Platform>() -> String {
             if *held == 2 {
                 shared.1.notify_one();
             }
+        }),
+    ]);
+    format!("{} {}", letters(&ends), seen.read())
+}
+
+/// A notification by a thread that goes on holding the lock: the waiter must not be inside with it.
+pub fn notify_under_lock<P: Platform>() -> String {
+    let shared = Arc::new((<P::Mutex<bool>>::new(false), P::Condvar::new(), P::AtomicU32::new(0)));
+    let ends = P::run_to_rest(vec![
+        body(&shared, |shared| {
+            let mut held = shared.0.lock();
+            while !*held {
+                held = shared.1.wait(held);
+            }
+            assert_eq!(shared.2.load(SeqCst), 0, "alone");
+        }),
+        body(&shared, |shared| {
+            let mut held = shared.0.lock();
+            *held = true;
+            shared.1.notify_one();
+            shared.2.store(1, SeqCst);
+            shared.2.store(0, SeqCst);
         }),
     ]);
     letters(&ends)
@@ -388,12 +413,16 @@ pub fn release_sequence<P: Platform>(third_modifies: bool) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     Nothing,
+    /// Nothing either, and the read comes first.
+    NothingReadFirst,
     Mutex,
     /// The first access is before the lock is taken, the second after an attempt that failed, or succeeded later.
     FailedTryLock,
     WriteThenRead,
     ReadThenWrite,
     ReadersOnly,
+    /// The second reader enters only once it knows, in a way that orders nothing, that the first has left.
+    ReadersInTurn,
     Region,
     Park,
     ParkTimeout,
@@ -413,6 +442,29 @@ pub fn two_accesses<P: Platform>(order: Order) -> String {
                 read::<P>(&cell);
             }),
         ]),
+        Order::NothingReadFirst => P::run_to_rest(vec![
+            body(&cell, |cell| {
+                read::<P>(&cell);
+            }),
+            body(&cell, |cell| write::<P>(&cell, 1)),
+        ]),
+        Order::ReadersInTurn => {
+            let shared = Arc::new((<P::RwLock<()>>::new(()), cell, P::AtomicBool::new(false)));
+            P::run_to_rest(vec![
+                body(&shared, |shared| {
+                    let turn = shared.0.read();
+                    write::<P>(&shared.1, 1);
+                    drop(turn);
+                    shared.2.store(true, Relaxed);
+                }),
+                body(&shared, |shared| {
+                    if shared.2.load(Relaxed) {
+                        let _turn = shared.0.read();
+                        read::<P>(&shared.1);
+                    }
+                }),
+            ])
+        }
         Order::Mutex => {
             let shared = Arc::new((<P::Mutex<()>>::new(()), cell));
             let side = || {
