@@ -60,7 +60,7 @@
 //!         Ok(Mine(Atomic::new(0)))
 //!     }
 //!
-//!     fn perform<'a>(&'a self, _: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
+//!     fn perform(&self, _: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
 //!         Ok(match op {
 //!             Op::Read => Ret::Value(self.0.load(Ordering::SeqCst)),
 //!             Op::Write(value) => {

@@ -274,7 +274,7 @@ impl<P: Platform> Subject<RegisterSpec> for Panicking<P> {
         AtomicRegister::create(spec, initial).map(Panicking)
     }
 
-    fn perform<'a>(&'a self, thread: Thread, local: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
+    fn perform(&self, thread: Thread, local: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
         match op {
             Op::Write(value) => panic!("no ink left for {value}"),
             Op::Read => self.0.perform(thread, local, op),
@@ -301,7 +301,7 @@ impl<const AT_CREATION: bool, P: Platform> Subject<RegisterSpec> for Declining<A
         if writes > 1 { Err(format!("it can be written once, not {writes} times")) } else { Ok(()) }
     }
 
-    fn perform<'a>(&'a self, thread: Thread, local: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
+    fn perform(&self, thread: Thread, local: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
         self.0.perform(thread, local, op)
     }
 }
