@@ -18,6 +18,10 @@ mod run;
 mod std;
 
 #[cfg(any(feature = "loom", feature = "shuttle"))]
+#[cfg_attr(
+    not(all(feature = "loom", feature = "shuttle")),
+    allow(dead_code, unused_imports, reason = "each engine uses its share")
+)]
 mod simulated;
 
 #[cfg(feature = "loom")]
