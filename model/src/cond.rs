@@ -454,11 +454,7 @@ static CLAUSES: &[Clause] = &[
         TIMED,
         "A timed wait that gave up holds the lock again when it returns, and returns `timeout`; one that was notified never does.",
     ),
-    Clause::extension(
-        "COND-T04",
-        TIMED,
-        "Virtual time only moves forward, and only by `advance`.",
-    ),
+    Clause::extension("COND-T04", TIMED, "Virtual time only moves forward, and only by `advance`."),
     Clause::extension(
         "COND-T05",
         TIMED,

@@ -54,8 +54,12 @@ impl Suite for suite::Suite {
         for expected in &found.expectations {
             writeln!(out, "{:14} {}", held(expected.held), expected.text).expect("a string takes everything");
         }
-        let taken: Vec<String> =
-            found.rules.iter().filter(|(_, count)| **count > 0).map(|(rule, count)| format!("{rule} {count}")).collect();
+        let taken: Vec<String> = found
+            .rules
+            .iter()
+            .filter(|(_, count)| **count > 0)
+            .map(|(rule, count)| format!("{rule} {count}"))
+            .collect();
         writeln!(
             out,
             "\n{} outcomes; {} states, {} transitions, depth {}{}\nrules taken: {}",

@@ -8,9 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use selvedge::platform::host::{Mutex, MutexGuard, PoisonError};
 use selvedge::platform::shuttle::{self, SchedulerKind};
-use selvedge::platform::{
-    Arc, Bounds, Failure, Loom, Platform, Profile, Run, Shuttle, Std, Stop, Timeouts, loom,
-};
+use selvedge::platform::{Arc, Bounds, Failure, Loom, Platform, Profile, Run, Shuttle, Std, Stop, Timeouts, loom};
 use selvedge_model::spec::rule;
 use selvedge_model::{Spec, Unknown};
 
@@ -430,7 +428,8 @@ impl<S: Spec> Observer<S> {
             return None;
         }
         if !is_allowed {
-            if job.engine == Engine::Threads && is_blocked(&outcome) && seen.suspect.replace(outcome.clone()).is_none() {
+            if job.engine == Engine::Threads && is_blocked(&outcome) && seen.suspect.replace(outcome.clone()).is_none()
+            {
                 return None;
             }
             let mut violation = violation(
@@ -485,7 +484,8 @@ impl<S: Spec> Observer<S> {
             return outcome.clone();
         };
         let allowed = self.job.target.allowed.outcomes.keys();
-        let same = allowed.into_iter().find(|allowed| matches!(allowed, Outcome::Abort { thread, .. } if thread == died));
+        let same =
+            allowed.into_iter().find(|allowed| matches!(allowed, Outcome::Abort { thread, .. } if thread == died));
         same.unwrap_or(outcome).clone()
     }
 

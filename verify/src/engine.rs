@@ -29,15 +29,8 @@ pub enum Engine {
 
 impl Engine {
     /// All of them.
-    pub const ALL: [Engine; 7] = [
-        Engine::Loom,
-        Engine::Dfs,
-        Engine::Random,
-        Engine::Pct,
-        Engine::Urw,
-        Engine::Portfolio,
-        Engine::Threads,
-    ];
+    pub const ALL: [Engine; 7] =
+        [Engine::Loom, Engine::Dfs, Engine::Random, Engine::Pct, Engine::Urw, Engine::Portfolio, Engine::Threads];
 
     /// The name on the command line and in evidence.
     pub fn name(self) -> &'static str {

@@ -70,9 +70,10 @@ pub fn execute<S: Spec, X: Subject<S>>(
     let shared = Arc::new(Shared::<S, X> {
         subject,
         variables: program.variables.iter().map(SharedVariable::new).collect(),
-        is_awaited: program.threads.iter().any(|thread| {
-            thread.statements.iter().any(|statement| matches!(statement, Statement::Await { .. }))
-        }),
+        is_awaited: program
+            .threads
+            .iter()
+            .any(|thread| thread.statements.iter().any(|statement| matches!(statement, Statement::Await { .. }))),
         awaiters: Mutex::new(Vec::new()),
         history: match mode {
             Mode::Histories => Recorder::Visible(Region::new(Vec::new())),
@@ -81,11 +82,7 @@ pub fn execute<S: Spec, X: Subject<S>>(
         notes: Mutex::new(Notes {
             position: vec![0; program.threads.len()],
             accessing: vec![None; program.threads.len()],
-            registers: program
-                .threads
-                .iter()
-                .map(|thread| vec![Value::Int(0); thread.registers.len()])
-                .collect(),
+            registers: program.threads.iter().map(|thread| vec![Value::Int(0); thread.registers.len()]).collect(),
             ..Notes::default()
         }),
     });
@@ -108,12 +105,7 @@ enum SharedVariable<P: Platform> {
     /// A cell that the platform watches for races.
     Plain(P::Cell<i64>),
     /// An atomic with the orderings of its loads, stores and read-modify-writes.
-    Atomic {
-        cell: P::AtomicI64,
-        load: Ordering,
-        store: Ordering,
-        update: Ordering,
-    },
+    Atomic { cell: P::AtomicI64, load: Ordering, store: Ordering, update: Ordering },
 }
 
 impl<P: Platform> SharedVariable<P> {
@@ -126,12 +118,7 @@ impl<P: Platform> SharedVariable<P> {
             Access::AcqRel => (Ordering::Acquire, Ordering::Release, Ordering::AcqRel),
             Access::SeqCst => (Ordering::SeqCst, Ordering::SeqCst, Ordering::SeqCst),
         };
-        SharedVariable::Atomic {
-            cell: Atomic::new(declared.initial),
-            load,
-            store,
-            update,
-        }
+        SharedVariable::Atomic { cell: Atomic::new(declared.initial), load, store, update }
     }
 }
 
@@ -198,23 +185,14 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
     fn conclude(&self, program: &Program<S::Op>, ends: Vec<End>) -> Execution<S> {
         let events = match &self.history {
             Recorder::Visible(events) => events.with(std::mem::take),
-            Recorder::Unseen(events) => {
-                std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner))
-            }
+            Recorder::Unseen(events) => std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner)),
         };
         let notes = self.notes();
         let ending = self.ending(program, &notes, ends);
         let at_rest = matches!(ending, Ending::Outcome(Outcome::Final(_)));
         Execution {
-            history: History {
-                events,
-                close: if at_rest { Close::AtRest } else { Close::Cut },
-            },
-            observed: if at_rest {
-                self.subject.observe()
-            } else {
-                Observed::new()
-            },
+            history: History { events, close: if at_rest { Close::AtRest } else { Close::Cut } },
+            observed: if at_rest { self.subject.observe() } else { Observed::new() },
             ending,
         }
     }
@@ -227,10 +205,7 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
             };
         }
         if let Some(thread) = notes.abort {
-            return Ending::Outcome(Outcome::Abort {
-                thread,
-                clause: String::new(),
-            });
+            return Ending::Outcome(Outcome::Abort { thread, clause: String::new() });
         }
         if notes.endless {
             return Ending::Endless;
@@ -255,11 +230,7 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
             })
             .collect();
         debug_assert_eq!(threads.len(), program.threads.len());
-        Ending::Outcome(Outcome::Final(Final {
-            threads,
-            variables,
-            registers: notes.registers.clone(),
-        }))
+        Ending::Outcome(Outcome::Final(Final { threads, variables, registers: notes.registers.clone() }))
     }
 }
 
@@ -272,10 +243,7 @@ fn raced(ends: &[End]) -> Option<(ThreadIndex, String)> {
 }
 
 fn push<E>(events: &Mutex<Vec<E>>, event: E) {
-    events
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(event);
+    events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
 }
 
 /// A thread of the program.
@@ -293,13 +261,7 @@ struct Over;
 impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
     fn new(shared: &'a Shared<S, X>, program: &'a Program<S::Op>, index: ThreadIndex) -> Self {
         let registers = vec![Value::Int(0); program.threads[index].registers.len()];
-        Actor {
-            shared,
-            program,
-            index,
-            registers,
-            local: X::Local::default(),
-        }
+        Actor { shared, program, index, registers, local: X::Local::default() }
     }
 
     fn run(mut self) {
@@ -363,10 +325,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
         self.shared.record(Event::Call { thread, op: op.clone() });
         match self.shared.subject.perform(Thread(thread as u8), &mut self.local, op) {
             Ok(ret) => {
-                self.shared.record(Event::Return {
-                    thread,
-                    ret: ret.clone(),
-                });
+                self.shared.record(Event::Return { thread, ret: ret.clone() });
                 Ok(ret)
             }
             Err(Stop::Abort(text)) => {
@@ -398,10 +357,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
     }
 
     fn awaiters(&self) -> MutexGuard<'a, Vec<<PlatformOf<S, X> as Platform>::Thread>> {
-        self.shared
-            .awaiters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.awaiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn evaluate(&self, expr: &Expr) -> Value {
@@ -427,11 +383,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
             }),
             SharedVariable::Atomic { cell, load, .. } => cell.load(*load),
         };
-        self.shared.record_access(Event::Read {
-            thread: self.index,
-            variable,
-            value: Value::Int(value),
-        });
+        self.shared.record_access(Event::Read { thread: self.index, variable, value: Value::Int(value) });
         value
     }
 
@@ -454,22 +406,14 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
             }
             SharedVariable::Atomic { cell, update, .. } => {
                 let old = cell.fetch_add(value, *update);
-                self.shared.record_access(Event::Read {
-                    thread: self.index,
-                    variable,
-                    value: Value::Int(old),
-                });
+                self.shared.record_access(Event::Read { thread: self.index, variable, value: Value::Int(old) });
                 self.wrote(variable, old.wrapping_add(value));
             }
         }
     }
 
     fn wrote(&self, variable: VariableIndex, value: i64) {
-        self.shared.record_access(Event::Write {
-            thread: self.index,
-            variable,
-            value: Value::Int(value),
-        });
+        self.shared.record_access(Event::Write { thread: self.index, variable, value: Value::Int(value) });
         if !self.shared.is_awaited {
             return;
         }

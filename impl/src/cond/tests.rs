@@ -1,3 +1,5 @@
+//! What can be seen of the condition variable on real threads.
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;

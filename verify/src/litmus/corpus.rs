@@ -99,6 +99,7 @@ pub static COND: &[CorpusFile] = corpus! { "cond":
     "unlock-of-unlocked"
     "unlock-twice"
     "wait-again"
+    "wait-again-behind-another"
     "wait-releases-the-lock"
     "wait-takes-the-lock-again"
     "wait-without-lock"

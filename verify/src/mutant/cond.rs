@@ -12,8 +12,8 @@ use selvedge_model::Thread;
 use selvedge_model::cond::Op;
 
 use crate::litmus::{Access, Program, Statement};
-use crate::subject::{Stop, Variant};
 use crate::subject::locker::{RegionLock, Side};
+use crate::subject::{Stop, Variant};
 
 /// A planted bug: a variant of [`TicketCond`].
 pub type Bug = Variant;
@@ -159,7 +159,11 @@ pub fn predicate_unlocked(program: &Program<Op>) -> Option<Program<Op>> {
     let mut mutant = program.clone();
     let mut changed = false;
     for thread in &mut mutant.threads {
-        let waits = thread.statements.iter().filter_map(Statement::op).any(|op| matches!(op, Op::Wait(_) | Op::WaitTimeout { .. }));
+        let waits = thread
+            .statements
+            .iter()
+            .filter_map(Statement::op)
+            .any(|op| matches!(op, Op::Wait(_) | Op::WaitTimeout { .. }));
         let writes = thread.statements.iter().any(|s| matches!(s, Statement::Write { .. } | Statement::Add { .. }));
         if writes && !waits {
             let before = thread.statements.len();
@@ -185,10 +189,7 @@ pub fn broadcast_for_signal(program: &Program<Op>) -> Option<Program<Op>> {
 }
 
 /// The program with each statement rewritten; `None` if that changes nothing.
-fn rewritten(
-    program: &Program<Op>,
-    rewrite: impl Fn(Statement<Op>) -> Vec<Statement<Op>>,
-) -> Option<Program<Op>> {
+fn rewritten(program: &Program<Op>, rewrite: impl Fn(Statement<Op>) -> Vec<Statement<Op>>) -> Option<Program<Op>> {
     let mut mutant = program.clone();
     for thread in &mut mutant.threads {
         thread.statements = std::mem::take(&mut thread.statements).into_iter().flat_map(&rewrite).collect();
@@ -244,7 +245,13 @@ impl<P: Platform> TicketCond<P> {
             wait: Atomic::new(wait),
             notify: Atomic::new(notify),
             wait_seen_earlier: Atomic::new(wait),
-            list: PlatformMutex::new(List { bug, nodes: Vec::new(), head: None, tail: None, abandoned: BTreeSet::new() }),
+            list: PlatformMutex::new(List {
+                bug,
+                nodes: Vec::new(),
+                head: None,
+                tail: None,
+                abandoned: BTreeSet::new(),
+            }),
         }
     }
 

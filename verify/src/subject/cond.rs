@@ -10,8 +10,8 @@ use selvedge_model::cond::{CondSpec, Locker, Op, Ret, Timeouts, Which};
 
 use super::locker::Side;
 use super::{Stop, Subject, Variant};
-use crate::litmus::{Observed, Program, Statement};
 use crate::litmus;
+use crate::litmus::{Observed, Program, Statement};
 use crate::mutant::cond::{self as bug, TicketCond, Woken};
 use crate::suite::{Drivers, NotPromised, System};
 
@@ -311,8 +311,7 @@ impl GuardedCond for StdCond {
     }
 
     fn wait_timeout<'a>(&'a self, guard: Self::Guard<'a>, timeout: Duration) -> (Self::Guard<'a>, bool) {
-        let (guard, result) =
-            self.1.wait_timeout(guard, timeout).unwrap_or_else(host::PoisonError::into_inner);
+        let (guard, result) = self.1.wait_timeout(guard, timeout).unwrap_or_else(host::PoisonError::into_inner);
         (guard, result.timed_out())
     }
 
@@ -366,7 +365,11 @@ pub fn system() -> System<CondSpec> {
     let mut system = System::new("cond", litmus::corpus::COND)
         .primitive("cond", Drivers::everywhere::<Ours<Loom>, Ours<Shuttle>, Ours<Std>>())
         .primitive("ticket", Drivers::NONE.loom::<Ticket<Loom>>().shuttle::<Ticket<Shuttle>>())
-        .canary("sleepless", "wait does not wait: it releases the lock and takes it again", ticket.variant(bug::SLEEPLESS))
+        .canary(
+            "sleepless",
+            "wait does not wait: it releases the lock and takes it again",
+            ticket.variant(bug::SLEEPLESS),
+        )
         .peer(
             "std",
             format!("std::sync::Condvar of {RUST_VERSION}"),

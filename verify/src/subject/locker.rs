@@ -37,8 +37,7 @@ impl<P: Platform> RegionLock<P> {
     pub fn lock(&self, side: Side) {
         match side {
             Side::Write => {
-                self.0
-                    .when(|held| !held.writer && held.readers == 0, |held| held.writer = true);
+                self.0.when(|held| !held.writer && held.readers == 0, |held| held.writer = true);
             }
             Side::Read => self.0.when(|held| !held.writer, |held| held.readers += 1),
         }
@@ -48,17 +47,9 @@ impl<P: Platform> RegionLock<P> {
     pub fn unlock(&self, side: Side) -> Result<(), Stop> {
         let was_held = self.0.with(|held| match side {
             Side::Write => std::mem::replace(&mut held.writer, false),
-            Side::Read => held
-                .readers
-                .checked_sub(1)
-                .map(|readers| held.readers = readers)
-                .is_some(),
+            Side::Read => held.readers.checked_sub(1).map(|readers| held.readers = readers).is_some(),
         });
-        if was_held {
-            Ok(())
-        } else {
-            Err(Stop::Abort(UNLOCK_OF_UNLOCKED.into()))
-        }
+        if was_held { Ok(()) } else { Err(Stop::Abort(UNLOCK_OF_UNLOCKED.into())) }
     }
 }
 

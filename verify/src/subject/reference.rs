@@ -52,14 +52,7 @@ impl<S: Spec, P: Platform> Subject<S> for Reference<S, P> {
 
     fn create(spec: &S, initial: &[(String, i64)]) -> Result<Self, String> {
         let state = spec.initial(initial).map_err(|unknown| unknown.message)?;
-        Ok(Reference {
-            spec: spec.clone(),
-            shared: Region::new(Shared {
-                state,
-                version: 0,
-                choosing: false,
-            }),
-        })
+        Ok(Reference { spec: spec.clone(), shared: Region::new(Shared { state, version: 0, choosing: false }) })
     }
 
     fn perform(&self, thread: Thread, _: &mut (), op: &S::Op) -> Result<S::Ret, Stop> {
@@ -134,10 +127,7 @@ impl<S: Spec, P: Platform> Reference<S, P> {
 
     fn turn(&self, shared: &mut Shared<S>, thread: Thread, op: &S::Op, phase: &S::Phase) -> Turn<S> {
         let (own, daemons) = self.enabled(shared, thread, op, phase);
-        let mut rules = own
-            .iter()
-            .map(|step| step.rule)
-            .chain(daemons.iter().map(|step| step.0));
+        let mut rules = own.iter().map(|step| step.rule).chain(daemons.iter().map(|step| step.0));
         let may_decline = rules.all(|rule| spec::rule::<S>(rule).obligation == Obligation::May);
         let alternatives = own.len() + daemons.len() + usize::from(may_decline);
         if alternatives == 1 {
@@ -151,9 +141,7 @@ impl<S: Spec, P: Platform> Reference<S, P> {
     fn take(&self, shared: &mut Shared<S>, thread: Thread, op: &S::Op, phase: &S::Phase, choice: usize) -> Move<S> {
         let (mut own, mut daemons) = self.enabled(shared, thread, op, phase);
         if choice >= own.len() + daemons.len() {
-            return Move::Declined {
-                version: shared.version,
-            };
+            return Move::Declined { version: shared.version };
         }
         shared.version += 1;
         if choice < own.len() {

@@ -15,9 +15,7 @@ use super::{Options, Planned};
 use crate::check::At;
 use crate::conformance::{Findings, Target, Violation};
 use crate::engine::{Engine, Profile};
-use crate::evidence::{
-    Counterexample, Evidence, Expected, FORMAT, Kind, Maker, Mode, Relation, Row, Verdict, Witness,
-};
+use crate::evidence::{Counterexample, Evidence, Expected, FORMAT, Kind, Maker, Mode, Relation, Row, Verdict, Witness};
 use crate::execute::{Ending, TURNS_MAX};
 use crate::explore::{self, Exploration};
 use crate::history::{Event, jsonl};

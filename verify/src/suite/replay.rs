@@ -86,8 +86,7 @@ impl Replay {
     pub(super) fn run<S: Spec>(system: &System<S>, evidence: &Evidence) -> Result<Self, String> {
         let counterexample =
             evidence.counterexample.as_ref().ok_or("the record has no counterexample: there is nothing to replay")?;
-        let token: Token =
-            counterexample.token.as_deref().ok_or("the record has no replay token")?.parse()?;
+        let token: Token = counterexample.token.as_deref().ok_or("the record has no replay token")?.parse()?;
         let name = evidence.program.as_deref().unwrap_or("counterexample");
         let program = litmus::parse(name, &counterexample.program)
             .and_then(|source| source.program::<S>())
@@ -107,9 +106,8 @@ impl Replay {
         }
         let subject = evidence.subject.as_deref().ok_or("the record names no subject")?;
         let drivers = system.drivers(subject)?;
-        let driver = drivers
-            .of(token.engine)
-            .ok_or_else(|| format!("{subject} does not run under {}", token.engine))?;
+        let driver =
+            drivers.of(token.engine).ok_or_else(|| format!("{subject} does not run under {}", token.engine))?;
         let mut budget = Budget { seed: evidence.seed.unwrap_or(0), ..Budget::once() };
         let mut replay = None;
         if token.engine == Engine::Loom {
@@ -117,7 +115,15 @@ impl Replay {
         } else {
             replay = Some(token.schedule.clone());
         }
-        let job = Job { target, engine: token.engine, mode, budget, weak: Default::default(), variant: drivers.variant, replay };
+        let job = Job {
+            target,
+            engine: token.engine,
+            mode,
+            budget,
+            weak: Default::default(),
+            variant: drivers.variant,
+            replay,
+        };
         let findings = driver(&Arc::new(job));
         Ok(match findings.violation {
             Some(violation) => {
@@ -143,12 +149,8 @@ fn recheck<S: Spec>(target: &Target<S>, history: &str) -> Result<Replay, String>
         Judgement::Violation(violation) => {
             Replay { verdict: Verdict::Fail, text: format!("{cannot}: {}", violation.sentence) }
         }
-        Judgement::Allowed(_) => {
-            Replay { verdict: Verdict::Pass, text: format!("{cannot}: the spec allows it") }
-        }
-        Judgement::Malformed(disordered) => {
-            Replay { verdict: Verdict::Error, text: format!("{cannot}: {disordered}") }
-        }
+        Judgement::Allowed(_) => Replay { verdict: Verdict::Pass, text: format!("{cannot}: the spec allows it") },
+        Judgement::Malformed(disordered) => Replay { verdict: Verdict::Error, text: format!("{cannot}: {disordered}") },
         Judgement::Inconclusive { reason } => {
             Replay { verdict: Verdict::Inconclusive, text: format!("{cannot}: {reason}") }
         }
