@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, WrapErr, miette};
 use selvedge::platform::Arc;
 use selvedge::platform::host::atomic::{AtomicBool, Ordering};
-use selvedge::platform::host::{Mutex, mpsc};
+use selvedge::platform::host::{Mutex, PoisonError, mpsc};
 use selvedge_model::spec::nearest;
 use selvedge_verify::engine::Engine;
 use selvedge_verify::evidence::{Evidence, FORMAT, Verdict};
@@ -306,7 +306,7 @@ fn work<S: Suite>(
         let (suite, waiting, sender, options) = (suite.clone(), waiting.clone(), sender.clone(), options.clone());
         thread::spawn(move || {
             loop {
-                let next = waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop_front();
+                let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                 let Some(planned) = next.filter(|_| !options.stop.load(Ordering::Relaxed)) else { return };
                 // The receiver is gone only if writing a record failed, which has been reported.
                 if sender.send(suite.run(&planned, &options)).is_err() {

@@ -603,7 +603,7 @@ fn merge(sources: Vec<Source>) -> (Vec<Evidence>, Vec<Duplicate>) {
     let mut duplicates = Vec::new();
     for (check, mut records) in by_check {
         // A stable sort: the order of the command line decides between equals.
-        records.sort_by(|(_, a), (_, b)| (b.verdict, b.executions).cmp(&(a.verdict, a.executions)));
+        records.sort_by_key(|(_, record)| std::cmp::Reverse((record.verdict, record.executions)));
         if records.len() > 1 {
             duplicates.push(Duplicate {
                 check,
@@ -676,7 +676,7 @@ fn count_makers(evidence: &[Evidence]) -> Vec<MakerCount> {
             None => makers.push(MakerCount { maker: record.maker.clone(), records: 1 }),
         }
     }
-    makers.sort_by(|a, b| b.records.cmp(&a.records));
+    makers.sort_by_key(|maker| std::cmp::Reverse(maker.records));
     makers
 }
 

@@ -119,7 +119,7 @@ pub struct Violation<S: Spec> {
     pub allowed: Vec<String>,
     /// What was seen there.
     pub seen: String,
-    /// What replays it; see [`replay`].
+    /// What replays it: see [`Job::replay`].
     pub schedule: Option<String>,
 }
 

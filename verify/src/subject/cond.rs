@@ -372,7 +372,7 @@ pub fn system() -> System<CondSpec> {
         )
         .peer(
             "std",
-            format!("std::sync::Condvar of {RUST_VERSION}"),
+            format!("Condvar of std, {RUST_VERSION}"),
             STD_DOES_NOT_PROMISE,
             Drivers::NONE.threads::<Guarded<StdCond>>(),
         )
