@@ -758,9 +758,15 @@ impl Page<'_> {
                 }
                 @for kind in KINDS {
                     @if of_kind(kind).next().is_some() {
-                        h3 id={ "checks-" (kind_word(kind)) } { (capitalised(kind_word(kind))) }
-                        p.quiet { (about_kind(kind)) }
-                        @for (index, record) in of_kind(kind) { (self.check(index, record)) }
+                        @let tally = self.report.counts.by_kind.iter().find(|known| known.kind == kind);
+                        details.kind {
+                            summary {
+                                h3 id={ "checks-" (kind_word(kind)) } { (capitalised(kind_word(kind))) }
+                                @if let Some(known) = tally { " " span.quiet { (summary_of(kind, &known.tally)) } }
+                            }
+                            p.quiet { (about_kind(kind)) }
+                            @for (index, record) in of_kind(kind) { (self.check(index, record)) }
+                        }
                     }
                 }
             }

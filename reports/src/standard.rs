@@ -15,6 +15,7 @@ use selvedge_verify::info::SystemInfo;
 use selvedge_verify::suite;
 use serde_json::json;
 
+use crate::report::counted;
 use crate::suite::{Answer, Options, Planned, Profile, Suite};
 use crate::table;
 
@@ -62,8 +63,8 @@ impl Suite for suite::Suite {
             .collect();
         writeln!(
             out,
-            "\n{} outcomes; {} states, {} transitions, depth {}{}\nrules taken: {}",
-            found.outcomes.len(),
+            "\n{}; {} states, {} transitions, depth {}{}\nrules taken: {}",
+            counted(found.outcomes.len() as u64, "outcome", "outcomes"),
             found.states,
             found.transitions,
             found.depth,

@@ -2,4 +2,7 @@
 
 mod support;
 
+mod browser;
 mod html;
+mod junit;
+mod schema;

@@ -1,0 +1,298 @@
+//! The command as a user meets it: the real binary, its exit codes, what it says and what it leaves behind.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use selvedge_reports::report::Report;
+use selvedge_reports::suite::Planned;
+use serde_json::Value;
+
+/// What one run of the command came to.
+struct Ran {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ran {
+    #[track_caller]
+    fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "\n{}\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// That standard error, its lines joined, says all of this.
+    #[track_caller]
+    fn explains(&self, parts: &[&str]) {
+        // A long message is wrapped, and each line begins with a bar.
+        let said = self.stderr.split_whitespace().filter(|word| *word != "│" && *word != "|").collect::<Vec<_>>();
+        let said = said.join(" ");
+        for part in parts {
+            assert!(said.contains(part), "`{part}` is not in:\n{}", self.stderr);
+        }
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in:\n{}", self.stdout))
+    }
+}
+
+fn command(arguments: &[&OsStr]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+    command.args(arguments).env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+fn selvedge<const N: usize>(arguments: [&dyn AsRef<OsStr>; N]) -> Ran {
+    let output = command(&arguments.map(|argument| argument.as_ref())).output().expect("the command starts");
+    Ran {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+fn litmus(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../verify/litmus").join(name)
+}
+
+fn read_report(directory: &Path) -> Report {
+    let text = std::fs::read(directory.join("report.json")).expect("report.json was written");
+    serde_json::from_slice(&text).expect("report.json is a report")
+}
+
+/// A folder of our own, with one file in it.
+fn file(name: &str, text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).expect("a file");
+    (folder, path)
+}
+
+const LOCK_AND_WAIT: &str = "spec cond\n\nthread T1\n  lock\n  wait\n  unlock\n\nthread T2\n  lock\n  unlock\n";
+
+#[test]
+fn verify_writes_evidence_and_reports_that_agree_and_exits_with_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let ran = selvedge([&"verify", &"register", &"--out", &out]).exits(0);
+    let report = read_report(&out);
+    assert!(ran.stdout.contains(&report.conclusion.sentence), "{}", ran.stdout);
+    assert!(ran.stdout.contains(&out.join("report.html").display().to_string()), "{}", ran.stdout);
+    assert_eq!(report.counts.deciding.checks, report.counts.deciding.pass);
+
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains(&report.conclusion.sentence));
+    let junit = std::fs::read_to_string(out.join("junit.xml")).unwrap();
+    assert_eq!(junit.matches("<testcase ").count(), report.evidence.len());
+    for record in &report.evidence {
+        let path = out.join("evidence").join(format!("{}.json", record.check));
+        let alone: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        assert_eq!(alone, serde_json::to_value(record).unwrap());
+    }
+
+    let schema: Value = serde_json::from_str(include_str!("../schema/report.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let mut instance: Value = serde_json::to_value(&report).unwrap();
+    validator.validate(&instance).expect("a real report satisfies the schema");
+    instance["conclusion"]["exit_code"] = "0".into();
+    assert!(!validator.is_valid(&instance), "a schema that takes anything says nothing");
+
+    // The record of an earlier run must not look like this one's.
+    selvedge([&"verify", &"register/spec", &"--out", &out, &"--json"]).exits(0);
+    assert_eq!(read_report(&out).evidence.len(), 2);
+}
+
+#[test]
+fn verify_alone_has_the_options_that_its_help_names() {
+    let help = selvedge([&"verify", &"--help"]).exits(0);
+    for option in ["--engine", "--profile", "--seed", "--jobs", "--partition", "--out", "--json"] {
+        assert!(help.stdout.contains(option), "{option}");
+    }
+    selvedge([&"verify", &"--profile", &"quik"]).exits(2).explains(&["possible values: quick, full"]);
+    selvedge([&"verify", &"--partition", &"hash:3/2"]).exits(2).explains(&["expected hash:M/N"]);
+    selvedge([&"verfy"]).exits(2).explains(&["'verify'"]);
+}
+
+#[test]
+fn a_filter_that_matches_nothing_exits_with_4_and_suggests() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let ran = selvedge([&"verify", &"registr", &"--out", &out]).exits(4);
+    ran.explains(&["no check's id contains registr", "did you mean `register`?", "selvedge list"]);
+    assert!(!out.exists(), "nothing ran, yet something was written");
+    selvedge([&"list", &"registr"]).exits(4);
+}
+
+#[test]
+fn list_names_the_checks() {
+    let text = selvedge([&"list", &"register"]).exits(0).stdout;
+    let json = selvedge([&"list", &"register", &"--json"]).exits(0).json();
+    let planned: Vec<Planned> = serde_json::from_value(json).unwrap();
+    assert_eq!(text.lines().collect::<Vec<_>>(), planned.iter().map(|it| it.id.as_str()).collect::<Vec<_>>());
+    assert!(planned.iter().any(|it| it.id == "register/conformance/two-writers/atomic/loom"));
+    assert!(planned.iter().all(|it| it.id.contains("register")));
+}
+
+#[test]
+fn outcomes_says_what_is_allowed_and_exits_with_1_if_an_expectation_fails() {
+    let ran = selvedge([&"outcomes", &litmus("register/two-writers.litmus")]).exits(0);
+    assert_eq!(ran.stdout.matches("holds  ").count(), 5, "{}", ran.stdout);
+    assert!(ran.stdout.contains("3 outcomes;"), "{}", ran.stdout);
+
+    let (_folder, path) = file("wrong.litmus", &format!("{LOCK_AND_WAIT}\nforall done T1\n"));
+    let ran = selvedge([&"outcomes", &path]).exits(1);
+    assert!(ran.stdout.contains("DOES NOT HOLD  forall done T1"), "{}", ran.stdout);
+    let json = selvedge([&"outcomes", &path, &"--json"]).exits(1).json();
+    assert_eq!(json["expectations"][0]["held"], Value::Bool(false));
+}
+
+#[test]
+fn a_litmus_file_with_a_mistake_is_shown_with_line_column_and_caret() {
+    let (_folder, path) = file("bad.litmus", "spec cond (\n\nthread T1\n  lock\n");
+    let ran = selvedge([&"outcomes", &path]).exits(2);
+    ran.explains(&["bad.litmus:1:11", "spec cond (", "expected the end of the line, found `(`"]);
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    let shown = lines.iter().position(|line| line.ends_with("spec cond (")).expect("the line itself");
+    let caret = lines[shown + 1].chars().count() - 1;
+    assert_eq!(lines[shown].chars().nth(caret), Some('('), "the caret points elsewhere:\n{}", ran.stderr);
+
+    let (_folder, path) = file("bad.litmus", "spec cond\n\nthread T1\n  lock\n  brodcast\n");
+    selvedge([&"outcomes", &path]).exits(2).explains(&["bad.litmus:5:3", "unknown operation `brodcast`", "broadcast"]);
+    selvedge([&"outcomes", &"no-such.litmus"]).exits(2).explains(&["cannot read no-such.litmus"]);
+}
+
+#[test]
+fn check_runs_one_program_on_one_subject() {
+    let path = litmus("cond/L01-signal-has-no-memory.litmus");
+    let ran = selvedge([&"check", &path, &"--subject", &"cond", &"--engine", &"loom"]).exits(0);
+    assert!(ran.stdout.contains("2 of 2 outcomes witnessed"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("loom, outcomes, up to"), "{}", ran.stdout);
+
+    let check = |subject: &str, engine: &str| selvedge([&"check", &path, &"--subject", &subject, &"--engine", &engine]);
+    check("tiket", "loom").exits(2).explains(&["has no subject `tiket`", "did you mean `ticket`?"]);
+    check("cond", "lom").exits(2).explains(&["no engine `lom`", "did you mean `loom`?"]);
+    selvedge([&"verify", &"--engine", &"lom"]).exits(2).explains(&["no engine `lom`", "did you mean `loom`?"]);
+}
+
+#[test]
+fn a_failing_record_replays_to_the_same_sentence_and_to_nothing_else() {
+    let (folder, program) = file("lock-and-wait.litmus", LOCK_AND_WAIT);
+    let ran = selvedge([&"check", &program, &"--subject", &"sleepless", &"--engine", &"random", &"--json"]).exits(1);
+    let record = ran.json();
+    let sentence = record["counterexample"]["sentence"].as_str().unwrap();
+    assert!(sentence.contains("COND-03"), "{sentence}");
+    let path = folder.path().join("record.json");
+    let replay = |record: &Value| {
+        std::fs::write(&path, record.to_string()).unwrap();
+        selvedge([&"replay", &path])
+    };
+    let again = replay(&record).exits(1);
+    assert!(again.stdout.contains(sentence), "{}", again.stdout);
+
+    let token = record["counterexample"]["token"].as_str().unwrap();
+    let digest_at = token.find(':').unwrap() + 1;
+    let other = if &token[digest_at..=digest_at] == "0" { "1" } else { "0" };
+    let mut edited = record.clone();
+    edited["counterexample"]["token"] = format!("{}{other}{}", &token[..digest_at], &token[digest_at + 1..]).into();
+    replay(&edited).exits(2).explains(&["the token belongs to something else"]);
+
+    let mut changed = record.clone();
+    let text = record["counterexample"]["program"].as_str().unwrap();
+    assert!(text.contains("  wait\n"));
+    changed["counterexample"]["program"] = text.replace("  wait\n", "  wait\n  signal\n").into();
+    replay(&changed).exits(2).explains(&["the token belongs to something else"]);
+
+    let mut older = record.clone();
+    older["format"] = 999.into();
+    replay(&older).exits(2).explains(&["has format 999", "refused, not guessed at"]);
+    std::fs::create_dir(folder.path().join("evidence")).unwrap();
+    std::fs::copy(&path, folder.path().join("evidence/record.json")).unwrap();
+    let out = folder.path().join("merged");
+    selvedge([&"report", &folder.path().join("evidence"), &"--out", &out]).exits(2).explains(&["has format 999"]);
+    assert!(!out.exists());
+
+    std::fs::write(&path, "{").unwrap();
+    selvedge([&"replay", &path]).exits(2).explains(&["is not a record of ours"]);
+}
+
+#[test]
+fn histories_are_judged_and_malformed_ones_refused() {
+    let header = r#"{"selvedge_history": 1, "spec": "cond", "threads": ["T1", "T2"]}"#;
+    let locked = |thread: &str| format!("{{\"thread\": \"{thread}\", \"call\": \"lock\"}}\n{{\"thread\": \"{thread}\", \"return\": \"ok\"}}\n");
+    let close = r#"{"close": "cut"}"#;
+    let judge = |text: String| {
+        let (_folder, path) = file("history.jsonl", &text);
+        selvedge([&"history", &path])
+    };
+    let ran = judge(format!("{header}\n{}{close}\n", locked("T1"))).exits(0);
+    assert!(ran.stdout.contains("the spec allows this history: 2 events"), "{}", ran.stdout);
+    let ran = judge(format!("{header}\n{}{}{close}\n", locked("T1"), locked("T2"))).exits(1);
+    assert!(ran.stdout.contains("T2's `lock` returned ok") && ran.stdout.contains("COND-11"), "{}", ran.stdout);
+
+    let slip = locked("T1").replace("return", "retrun");
+    judge(format!("{header}\n{slip}{close}\n"))
+        .exits(2)
+        .explains(&["history.jsonl:3:", "unknown key `retrun`", "did you mean `return`?"]);
+    judge(format!("{header}\n{}", locked("T1"))).exits(2).explains(&["does not say how it ends"]);
+    let unknown = header.replace("cond", "con");
+    judge(format!("{unknown}\n{close}\n")).exits(2).explains(&["no spec `con`", "did you mean `cond`?"]);
+}
+
+#[test]
+fn parts_of_a_run_merge_to_the_whole_with_every_check_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second, merged, half] = ["first", "second", "merged", "half"].map(|name| folder.path().join(name));
+    selvedge([&"verify", &"register", &"--partition", &"hash:1/2", &"--out", &first]).exits(3);
+    selvedge([&"verify", &"register", &"--partition", &"hash:2/2", &"--out", &second]).exits(3);
+    selvedge([&"report", &first, &second, &"--out", &merged]).exits(0);
+    let listed = selvedge([&"list", &"register"]).exits(0).stdout;
+    let mut expected: Vec<&str> = listed.lines().collect();
+    expected.sort_unstable();
+    let report = read_report(&merged);
+    let mut found: Vec<&str> = report.evidence.iter().map(|record| record.check.as_str()).collect();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    assert!(report.not_run.is_empty() && report.duplicates.is_empty());
+
+    // A part alone is not the whole, and says so.
+    selvedge([&"report", &first, &"--out", &half]).exits(3);
+    let report = read_report(&half);
+    assert_eq!(report.evidence.len() + report.not_run.len(), expected.len());
+    assert!(!report.evidence.is_empty() && !report.not_run.is_empty());
+
+    selvedge([&"report", &folder.path().join("nowhere"), &"--out", &merged]).exits(2).explains(&["cannot read"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_what_was_found_and_lists_what_was_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let arguments = ["verify", "cond/conformance", "--jobs", "1", "--out"].map(OsStr::new);
+    let mut child = command(&[&arguments[..], &[out.as_os_str()]].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = lines.next().expect("a line a check").unwrap();
+    let id = first.split_whitespace().nth(1).unwrap().to_owned();
+    let signalled = Command::new("sh").arg("-c").arg(format!("kill -INT {}", child.id())).status().unwrap();
+    assert!(signalled.success());
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(3), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("stopping: what was found is kept")), "{rest:?}");
+
+    let report = read_report(&out);
+    assert!(report.evidence.iter().any(|record| record.check == id), "{id} had ended");
+    assert!(!report.not_run.is_empty(), "the run was over before it could be stopped");
+    assert!(report.runs[0].plan.as_ref().unwrap().interrupted);
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    for missing in &report.not_run {
+        assert!(page.contains(&missing.check.id), "{}", missing.check.id);
+    }
+}
