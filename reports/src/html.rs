@@ -13,7 +13,7 @@ use selvedge_verify::info::ObligationInfo;
 use crate::exit::Exit;
 use crate::report::{
     Alarm, Clause, Coverage, Failure, FailureKind, Fate, Finding, KINDS, Mutant, OutcomeRow, Report, Run, RunPlan,
-    SurveyCell, System, Tally, kind_word, mode_word, verdict_word,
+    SurveyCell, System, Tally, counted, kind_word, mode_word, verdict_word,
 };
 
 mod lanes;
@@ -1269,6 +1269,22 @@ fn grouped(value: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// How a kind's checks ended, in a line: what a folded list must not hide.
+fn summary_of(kind: Kind, tally: &Tally) -> String {
+    let failed = tally.fail + tally.error;
+    let mut parts = vec![counted(tally.checks, "check", "checks"), format!("{} pass", tally.pass)];
+    if failed > 0 {
+        parts.push(format!("{failed} {}", if kind == Kind::Peer { "differ from the spec" } else { "fail" }));
+    }
+    for (count, word) in [(tally.inconclusive, "inconclusive"), (tally.skipped, "skipped"), (tally.not_run, "not run")]
+    {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    parts.join(", ")
 }
 
 /// A time for people: `870 ms`, `12.4 s`, `3 min 05 s`.

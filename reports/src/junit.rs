@@ -30,7 +30,7 @@ pub fn render(report: &Report) -> Result<String, quick_junit::SerializeError> {
         let mut suite = TestSuite::new("not-run");
         for missing in &report.not_run {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(missing.reason.as_str());
+            status.set_message(legal(&missing.reason));
             suite.add_test_case(TestCase::new(missing.check.id.as_str(), status));
         }
         suites.push(("not-run".to_owned(), suite));
@@ -43,7 +43,7 @@ fn case(record: &Evidence, suite: &str) -> TestCase {
     let is_finding = record.kind == Kind::Peer && record.verdict == Verdict::Fail;
     let failing = |kind| {
         let mut status = TestCaseStatus::non_success(kind);
-        status.set_message(record.reason.as_str()).set_description(table::failure_in_words(record));
+        status.set_message(legal(&record.reason)).set_description(legal(&table::failure_in_words(record)));
         status
     };
     let status = match record.verdict {
@@ -51,7 +51,7 @@ fn case(record: &Evidence, suite: &str) -> TestCase {
         Verdict::Pass => TestCaseStatus::success(),
         Verdict::Skipped => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(record.reason.as_str());
+            status.set_message(legal(&record.reason));
             status
         }
         Verdict::Inconclusive | Verdict::Fail => failing(NonSuccessKind::Failure),
@@ -64,7 +64,13 @@ fn case(record: &Evidence, suite: &str) -> TestCase {
     for (name, value) in
         [("verdict", verdict), ("technique", record.technique.as_str()), ("reproduce", record.reproduce.as_str())]
     {
-        case.add_property(Property::new(name, XmlString::new(value)));
+        case.add_property(Property::new(name, XmlString::new(legal(value))));
     }
     case
+}
+
+/// The text without what XML 1.0 cannot hold, not even escaped.
+fn legal(text: &str) -> String {
+    let is_legal = |letter: &char| matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    text.chars().filter(is_legal).collect()
 }

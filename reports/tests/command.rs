@@ -222,7 +222,9 @@ fn a_failing_record_replays_to_the_same_sentence_and_to_nothing_else() {
 #[test]
 fn histories_are_judged_and_malformed_ones_refused() {
     let header = r#"{"selvedge_history": 1, "spec": "cond", "threads": ["T1", "T2"]}"#;
-    let locked = |thread: &str| format!("{{\"thread\": \"{thread}\", \"call\": \"lock\"}}\n{{\"thread\": \"{thread}\", \"return\": \"ok\"}}\n");
+    let locked = |thread: &str| {
+        format!("{{\"thread\": \"{thread}\", \"call\": \"lock\"}}\n{{\"thread\": \"{thread}\", \"return\": \"ok\"}}\n")
+    };
     let close = r#"{"close": "cut"}"#;
     let judge = |text: String| {
         let (_folder, path) = file("history.jsonl", &text);
@@ -234,9 +236,11 @@ fn histories_are_judged_and_malformed_ones_refused() {
     assert!(ran.stdout.contains("T2's `lock` returned ok") && ran.stdout.contains("COND-11"), "{}", ran.stdout);
 
     let slip = locked("T1").replace("return", "retrun");
-    judge(format!("{header}\n{slip}{close}\n"))
-        .exits(2)
-        .explains(&["history.jsonl:3:", "unknown key `retrun`", "did you mean `return`?"]);
+    judge(format!("{header}\n{slip}{close}\n")).exits(2).explains(&[
+        "history.jsonl:3:",
+        "unknown key `retrun`",
+        "did you mean `return`?",
+    ]);
     judge(format!("{header}\n{}", locked("T1"))).exits(2).explains(&["does not say how it ends"]);
     let unknown = header.replace("cond", "con");
     judge(format!("{unknown}\n{close}\n")).exits(2).explains(&["no spec `con`", "did you mean `cond`?"]);

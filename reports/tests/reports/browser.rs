@@ -10,9 +10,10 @@ const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "g
 
 #[test]
 fn a_browser_shows_the_verdict_from_a_file() {
-    let Some(browser) = BROWSERS.into_iter().find(|name| {
-        Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success())
-    }) else {
+    let Some(browser) = BROWSERS
+        .into_iter()
+        .find(|name| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success()))
+    else {
         println!("skipped: there is none of {}", BROWSERS.join(", "));
         return;
     };

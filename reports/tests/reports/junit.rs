@@ -12,7 +12,8 @@ fn every_check_is_a_test_case_and_the_counts_are_those_of_the_report() {
     let xml = render(&report).unwrap();
     let is_finding = |kind, verdict| kind == Kind::Peer && verdict == Verdict::Fail;
     let ended = |wanted: &[Verdict]| {
-        let ended = report.evidence.iter().filter(|it| !is_finding(it.kind, it.verdict) && wanted.contains(&it.verdict));
+        let ended =
+            report.evidence.iter().filter(|it| !is_finding(it.kind, it.verdict) && wanted.contains(&it.verdict));
         ended.count()
     };
     let failures = ended(&[Verdict::Fail, Verdict::Inconclusive]);

@@ -309,6 +309,7 @@ fn fifo_counterexample() -> Counterexample {
         allowed: strings(&["T1 returns from `wait`", "nothing more: T1 not yet notified, T2 blocked"]),
         seen: "T2 returned from `wait`".to_owned(),
         program: FIFO_PROGRAM.to_owned(),
+        history: String::new(),
         token: Some("L04-fifo:cond:cond:pct:0.1.0:9f31c2a07be4:AQIAAwEBAgIA".to_owned()),
     }
 }
@@ -498,6 +499,7 @@ fn mutants() -> Vec<Evidence> {
                     allowed: strings(&["T1 returns from `wait`"]),
                     seen: "T1 blocked".to_owned(),
                     program: String::new(),
+                    history: String::new(),
                     token: None,
                 });
             }
