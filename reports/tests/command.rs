@@ -47,7 +47,7 @@ fn command(arguments: &[&OsStr]) -> Command {
 }
 
 fn selvedge<const N: usize>(arguments: [&dyn AsRef<OsStr>; N]) -> Ran {
-    let output = command(&arguments.map(|argument| argument.as_ref())).output().expect("the command starts");
+    let output = command(&arguments.map(AsRef::as_ref)).output().expect("the command starts");
     Ran {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).expect("UTF-8"),
