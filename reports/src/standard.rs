@@ -4,13 +4,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use miette::{IntoDiagnostic, Report as Problem, miette};
-use selvedge_model::cond::CondSpec;
-use selvedge_model::toy::RegisterSpec;
-use selvedge_model::{Spec, spec};
-use selvedge_verify::check::{Budget, Checker, Judgement};
+use selvedge_model::spec;
 use selvedge_verify::engine;
 use selvedge_verify::evidence::{Evidence, Kind, Maker, Verdict};
-use selvedge_verify::history::jsonl;
 use selvedge_verify::info::SystemInfo;
 use selvedge_verify::suite;
 use serde_json::json;
@@ -113,45 +109,13 @@ impl Suite for suite::Suite {
 
     fn history(&self, file: &Path, _: &Options) -> miette::Result<Answer> {
         let (name, text) = read(file)?;
-        let header = jsonl::header(&name, &text)?;
-        match header.spec.as_str() {
-            "cond" => judge_history::<CondSpec>(&name, &text),
-            "register" => judge_history::<RegisterSpec>(&name, &text),
-            other => {
-                let known = ["cond", "register"];
-                let help = match spec::nearest(other, known) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are: {}", known.join(", ")),
-                };
-                Err(miette!(help = help, "{name}:1: there is no spec `{other}`"))
-            }
-        }
+        let judged = suite::Suite::history(self, &name, &text)?;
+        Ok(Answer {
+            json: serde_json::to_value(&judged).into_diagnostic()?,
+            text: format!("{}\n", judged.sentence),
+            verdict: judged.verdict,
+        })
     }
-}
-
-fn judge_history<S: Spec>(name: &str, text: &str) -> miette::Result<Answer> {
-    let recording = jsonl::read::<S>(name, text)?;
-    let threads = recording.header.threads.clone();
-    let checker = Checker::new(recording.spec, recording.initial).budget(Budget::default()).thread_names(threads);
-    let (verdict, clause, sentence) = match checker.check(&recording.history) {
-        Judgement::Allowed(allowed) => (
-            Verdict::Pass,
-            None,
-            format!(
-                "the spec allows this history: {} events, at most {} configurations at one time",
-                recording.history.events.len(),
-                allowed.configurations_max
-            ),
-        ),
-        Judgement::Violation(violation) => (Verdict::Fail, violation.clause, violation.sentence),
-        Judgement::Inconclusive { reason } => (Verdict::Inconclusive, None, reason),
-        Judgement::Malformed(disordered) => return Err(miette!("{name}: {disordered}")),
-    };
-    Ok(Answer {
-        json: json!({ "history": name, "verdict": verdict, "clause": clause, "sentence": sentence }),
-        text: format!("{sentence}\n"),
-        verdict,
-    })
 }
 
 fn answer_in_words(evidence: &Evidence) -> String {

@@ -84,8 +84,12 @@ pub struct Findings<S: Spec> {
     pub truncated: (u64, Option<String>),
     /// The outcomes and how often each was seen.
     pub outcomes: BTreeMap<Outcome, u64>,
-    /// Outcomes among them that only weak memory allows.
+    /// Outcomes among them that sequential consistency does not allow and weak memory does: the reference subject reaches
+    /// them too. Where loom has no room for the reference subject they are not compared; see
+    /// [`Findings::weak_compared`].
     pub weak: BTreeSet<Outcome>,
+    /// Whether [`Findings::weak`] was compared with what the reference subject reaches.
+    pub weak_compared: bool,
     /// Distinct histories judged.
     pub histories: u64,
     /// In how many executions the spec's explanation takes each rule, by name.
@@ -139,6 +143,7 @@ impl<S: Spec> Findings<S> {
             truncated: (0, None),
             outcomes: BTreeMap::new(),
             weak: BTreeSet::new(),
+            weak_compared: true,
             histories: 0,
             rules: BTreeMap::new(),
             violation: None,
@@ -424,6 +429,12 @@ impl<S: Spec> Observer<S> {
             };
         *seen.findings.outcomes.entry(outcome.clone()).or_default() += 1;
         if is_weak {
+            // The operations must still be explicable, whatever the variables did.
+            if let Judgement::Violation(found) = seen.judge.judge(&execution.history) {
+                let mut violation = violation(String::new(), String::new());
+                violation.blame(found.clone());
+                return Some(violation);
+            }
             seen.findings.weak.insert(outcome);
             return None;
         }
@@ -500,6 +511,7 @@ impl<S: Spec> Observer<S> {
         findings.histories = seen.judge.judged().len() as u64;
         let exercised = seen.judge.exercised().into_iter();
         findings.rules = exercised.map(|(id, count)| (rule::<S>(id).name, count)).collect();
+        findings.weak_compared = self.job.weak.is_some();
         findings.complete = search.complete && !seen.over;
         findings.stopped = search.stopped;
         findings

@@ -80,6 +80,19 @@ pub fn header(name: &str, text: &str) -> Result<Header, Diagnostics> {
     }
 }
 
+/// Says that no spec has the name that the first line gives; `known` are those that there are.
+pub(crate) fn unknown_spec(name: &str, text: &str, spec: &str, known: &[&str]) -> Diagnostics {
+    let line_end = text.find('\n').unwrap_or(text.len());
+    let written = quoted(spec);
+    let span = text[..line_end].find(&written).map_or(0..line_end, |start| start..start + written.len());
+    let help = match nearest(spec, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are: {}", known.join(", ")),
+    };
+    let problem = Diagnostic::new(format!("there is no spec `{spec}`"), span, "this spec").maybe_help(Some(help));
+    Diagnostics::new(name, text, vec![problem])
+}
+
 /// Reads a history of spec `S`.
 ///
 /// # Errors

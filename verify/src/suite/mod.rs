@@ -21,7 +21,8 @@ pub use replay::{Replay, Token};
 pub use system::{Drivers, NotPromised, Rewrite, System};
 
 use crate::engine::{Engine, Profile};
-use crate::evidence::{Evidence, Kind};
+use crate::evidence::{Evidence, Kind, Verdict};
+use crate::history::jsonl;
 use crate::info::SystemInfo;
 use crate::isolate::{self, ChildEnd};
 use crate::litmus::Diagnostics;
@@ -94,6 +95,20 @@ trait AnySystem: Send + Sync {
         options: &Options,
     ) -> Result<Evidence, Diagnostics>;
     fn replay(&self, evidence: &Evidence) -> Result<Replay, String>;
+    fn history(&self, file: &str, text: &str) -> Result<JudgedHistory, Diagnostics>;
+}
+
+/// What the checker says of a history that somebody recorded.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct JudgedHistory {
+    /// The history's name.
+    pub history: String,
+    /// `Pass` if the spec allows it.
+    pub verdict: Verdict,
+    /// The broken clause, if one is to blame.
+    pub clause: Option<&'static str>,
+    /// In one sentence.
+    pub sentence: String,
 }
 
 /// What a spec allows a program to come to.
@@ -254,6 +269,23 @@ impl Suite {
         system.replay(evidence)
     }
 
+    /// Judges a history in JSON lines, whoever recorded it.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the text, an unknown spec included.
+    pub fn history(&self, file: &str, text: &str) -> Result<JudgedHistory, Diagnostics> {
+        let header = jsonl::header(file, text)?;
+        match self.system(&header.spec) {
+            Some(system) => system.history(file, text),
+            None => Err(jsonl::unknown_spec(file, text, &header.spec, &self.names())),
+        }
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.systems.iter().map(|system| system.name()).collect()
+    }
+
     fn in_child(&self, job: &Job, planned: &Planned, options: &Options) -> Evidence {
         let job = serde_json::to_string(job).expect("a job is plain data");
         let answer = match isolate::run(&job, &[], options.child_limits()) {
@@ -278,8 +310,7 @@ impl Suite {
 
     fn system_of(&self, file: &str, text: &str) -> Result<&dyn AnySystem, Diagnostics> {
         let source = crate::litmus::parse(file, text)?;
-        let names: Vec<&str> = self.systems.iter().map(|system| system.name()).collect();
-        self.system(&source.untyped().spec).ok_or_else(|| source.unknown_spec(&names))
+        self.system(&source.untyped().spec).ok_or_else(|| source.unknown_spec(&self.names()))
     }
 }
 

@@ -9,12 +9,14 @@ use selvedge_model::Spec;
 use super::record::{self, Found};
 use super::replay::Replay;
 use super::system::{Drivers, Entry, Role};
-use super::{AllowedOutcome, AnySystem, Options, Outcomes, Planned, System};
+use super::{AllowedOutcome, AnySystem, JudgedHistory, Options, Outcomes, Planned, System};
+use crate::check::{Checker, Judgement};
 use crate::conformance::{Findings, Job, Target};
 use crate::engine::{Budget, Engine, Profile};
-use crate::evidence::{Evidence, Expected, Kind, Mode};
+use crate::evidence::{Evidence, Expected, Kind, Mode, Verdict};
 use crate::explore;
 use crate::generate;
+use crate::history::jsonl;
 use crate::info::SystemInfo;
 use crate::litmus::{self, Diagnostics, Program};
 use crate::subject::reference::Reference;
@@ -132,6 +134,25 @@ impl<S: Spec> AnySystem for System<S> {
 
     fn replay(&self, evidence: &Evidence) -> Result<Replay, String> {
         Replay::run(self, evidence)
+    }
+
+    fn history(&self, file: &str, text: &str) -> Result<JudgedHistory, Diagnostics> {
+        let recording = jsonl::read::<S>(file, text)?;
+        let checker = Checker::new(recording.spec, recording.initial).thread_names(recording.header.threads);
+        let (verdict, clause, sentence) = match checker.check(&recording.history) {
+            Judgement::Allowed(allowed) => {
+                let (events, at_most) = (recording.history.events.len(), allowed.configurations_max);
+                let sentence = format!(
+                    "the spec allows this history: {events} events, at most {at_most} configurations at one time"
+                );
+                (Verdict::Pass, None, sentence)
+            }
+            Judgement::Violation(violation) => (Verdict::Fail, violation.clause, violation.sentence),
+            Judgement::Inconclusive { reason } => (Verdict::Inconclusive, None, reason),
+            // The reader has seen to it that the events are in order.
+            Judgement::Malformed(disordered) => (Verdict::Error, None, disordered.to_string()),
+        };
+        Ok(JudgedHistory { history: file.to_owned(), verdict, clause, sentence })
     }
 }
 
