@@ -94,7 +94,7 @@ impl Budget {
 pub enum Profile {
     /// Everything, shallowly: ends within a minute on two cores. What `cargo test` runs.
     Quick,
-    /// Everything, deeply: for the nightly run.
+    /// Everything, far deeper: hours on two cores, for the nightly run.
     Full,
 }
 
@@ -113,13 +113,13 @@ impl Profile {
             (Profile::Quick, Engine::Loom | Engine::Dfs) => (2_000, Some(2)),
             (Profile::Quick, Engine::Threads) => (4, None),
             (Profile::Quick, _) => (300, None),
-            (Profile::Full, Engine::Loom | Engine::Dfs) => (2_000_000, Some(8)),
-            (Profile::Full, Engine::Threads) => (500, None),
-            (Profile::Full, _) => (200_000, None),
+            (Profile::Full, Engine::Loom | Engine::Dfs) => (200_000, Some(8)),
+            (Profile::Full, Engine::Threads) => (100, None),
+            (Profile::Full, _) => (20_000, None),
         };
         let duration = match self {
             Profile::Quick => Duration::from_secs(30),
-            Profile::Full => Duration::from_secs(300),
+            Profile::Full => Duration::from_secs(60),
         };
         Budget { executions, duration, preemptions, pct_depth: 3, seed }
     }
