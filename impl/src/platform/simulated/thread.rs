@@ -213,6 +213,10 @@ fn doomed_end<E: Engine>(execution: &Execution<E>, index: usize) -> End {
 pub fn run_to_rest<E: Engine>(location: &'static Location<'static>, bodies: Vec<Body>) -> Vec<End> {
     let execution = Execution::<E>::current();
     let scope = execution.open_scope();
+    // Refused before anybody is known: who is known and never starts would be waited for.
+    if let Some(last) = (execution.thread_count() + bodies.len()).checked_sub(1) {
+        E::admit(last);
+    }
     // Everybody is known before anybody starts: a handle may be passed on outside the engine's view, and what the
     // engine keeps about a thread must be older than whoever uses it.
     let entered: Vec<(usize, Body)> = bodies.into_iter().map(|body| (enter(&execution, Some(scope)), body)).collect();
