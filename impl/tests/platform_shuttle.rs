@@ -477,14 +477,14 @@ fn pending_steps_are_published() {
     let first: Vec<_> = seen[0].iter().map(|step| (step.thread, step.touches.len(), step.enabled)).collect();
     assert_eq!(first, [(0, 0, false), (1, 1, true), (2, 1, true)]);
     assert_eq!(seen[0][1].touches, seen[0][2].touches);
-    assert_eq!(seen[0][1].touches[0].1, Access::Write);
+    assert_eq!(seen[0][1].touches[0].access, Access::Write);
     assert!(seen[0][1].location.file().ends_with("platform_shuttle.rs"), "{}", seen[0][1].location);
     // Thread 1 holds it, has written to the cell, and is about to read the atomic; thread 2 cannot go on.
     let second: Vec<_> = seen[1].iter().map(|step| (step.thread, step.enabled)).collect();
     assert_eq!(second, [(0, false), (1, true), (2, false)]);
-    assert_eq!(seen[1][1].touches[0].1, Access::Read);
+    assert_eq!(seen[1][1].touches[0].access, Access::Read);
     assert!(seen[1][1].cells.iter().all(|(_, access)| *access == Access::Write) && !seen[1][1].cells.is_empty());
-    let names: BTreeSet<_> = [seen[1][1].touches[0].0, seen[1][1].cells[0].0, seen[0][1].touches[0].0].into();
+    let names: BTreeSet<_> = [seen[1][1].touches[0].object, seen[1][1].cells[0].0, seen[0][1].touches[0].object].into();
     assert_eq!(names.len(), 3, "three objects, three names");
 }
 

@@ -332,6 +332,7 @@ fn wake_others(execution: &Execution<Loom>) {
 
 impl Engine for Loom {
     const NAME: &'static str = "loom";
+    const SPINNING_WAITS: bool = false;
 
     type Object = Object;
     type PerThread = Option<loom::thread::Thread>;

@@ -78,6 +78,9 @@ pub trait Platform: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + 'sta
     const DETECTS_RACES: bool;
     /// Whether time is virtual: it stands still until [`Platform::advance`].
     const VIRTUAL_TIME: bool;
+    /// Whether a thread that [spins](Platform::spin_loop) is asleep until something that it has looked at since it
+    /// spun last is changed, so that a spin loop is no busy loop and one that nobody ends is a blocked thread.
+    const SPINNING_WAITS: bool;
 
     /// `AtomicBool`.
     type AtomicBool: Atomic<bool>;
@@ -122,7 +125,8 @@ pub trait Platform: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + 'sta
     fn park_until(deadline: Duration) -> bool {
         Self::park_timeout(deadline.saturating_sub(Self::now()))
     }
-    /// Lets others run first.
+    /// Lets others run first: under shuttle, until one of them changes something that the caller has looked at since it
+    /// yielded last, or none of them can go on.
     #[track_caller]
     fn yield_now();
     /// Says that the caller spins.
@@ -281,6 +285,12 @@ pub trait Region<T>: Send + Sync {
     #[track_caller]
     fn with<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
         self.when(|_| true, act)
+    }
+    /// Acts at once, in one visible step that commutes with the others of the same group: the caller promises that
+    /// nobody who looks cares for the order of two such actions. An engine may then try one order only.
+    #[track_caller]
+    fn with_others(&self, _group: u8, act: impl FnOnce(&mut T)) {
+        self.with(act);
     }
 }
 

@@ -22,9 +22,15 @@
 //! read-modify-writes; a plain store ends it. Accesses to a [`TrackedCell`] are not steps: racing ones are found whatever
 //! their order, and others commute.
 //!
-//! [`pending`] tells a strategy what every thread is about to do. Object names do not depend on the schedule.
+//! **Spinning.** A thread that yields can go on once something is changed that it has looked at since it yielded last:
+//! until then a spin loop would only repeat itself. If nothing can move, those who yield may look once more, in case that
+//! they did not spin and only were polite; who looks in vain again before anything is changed is blocked.
+//!
+//! [`pending`] tells a strategy what every thread is about to do. Object names do not depend on the schedule. What a step
+//! touches beyond that, or does not change after all, is known once it has been taken: [`take_notes`].
 
 mod clock;
+mod ledger;
 mod schedule;
 mod strategy;
 
@@ -44,7 +50,10 @@ use self::strategy::{Dfs, Pct, Random, Replay, Urw};
 pub use self::strategy::{Divergence, Moment, Strategy};
 use super::quiet::{self, Quiet};
 #[doc(hidden)]
-pub use super::simulated::{Access, ObjectId};
+pub use super::simulated::{Access, Mention, ObjectId, Openness};
+use self::ledger::Ledger;
+#[doc(hidden)]
+pub use self::ledger::Noted;
 use super::simulated::{
     Confined, Engine, Execution, Local, Object as EngineObject, Shape, Touch, conclude, reads, settle, step,
     thread_body, writes,
@@ -169,12 +178,14 @@ pub fn recorded() -> Schedule {
 pub struct PendingStep {
     /// Which thread.
     pub thread: usize,
-    /// Which objects, and how.
-    pub touches: Vec<(ObjectId, Access)>,
+    /// Which objects, and how. A thread that [yields](PendingStep::yields) looks at what it has looked at before.
+    pub touches: Vec<Mention>,
     /// Which cells it has accessed since its last step, and how. They belong to that step.
     pub cells: Vec<(ObjectId, Access)>,
     /// Whether it can go on.
     pub enabled: bool,
+    /// Whether it lets others go first.
+    pub yields: bool,
     /// Where in the source.
     pub location: &'static Location<'static>,
 }
@@ -185,21 +196,57 @@ pub fn pending() -> Vec<PendingStep> {
     let Some(execution) = Execution::<Shuttle>::try_current() else {
         return Vec::new();
     };
-    (0..execution.thread_count())
-        .filter_map(|thread| {
-            let (touches, location) = execution.with_pending(thread, |pending| {
-                let pending = pending?;
-                Some((pending.touches.iter().flatten().copied().collect(), pending.location))
-            })?;
-            Some(PendingStep {
-                thread,
-                touches,
-                cells: execution.with_engine(thread, |thread| thread.cells.clone()),
-                enabled: execution.is_ready(thread),
-                location,
-            })
-        })
-        .collect()
+    (0..execution.thread_count()).filter_map(|thread| pending_of(&execution, thread)).collect()
+}
+
+/// What one thread is about to do, if it is about to take a step.
+#[doc(hidden)]
+pub fn pending_step(thread: usize) -> Option<PendingStep> {
+    let execution = Execution::<Shuttle>::try_current()?;
+    (thread < execution.thread_count()).then(|| pending_of(&execution, thread)).flatten()
+}
+
+fn pending_of(execution: &Execution<Shuttle>, thread: usize) -> Option<PendingStep> {
+    let (mut touches, yields, location) = execution.with_pending(thread, |pending| {
+        let pending = pending?;
+        Some((pending.touches.iter().flatten().copied().collect::<Vec<_>>(), pending.yields, pending.location))
+    })?;
+    if yields {
+        let looks = |object| Mention { object, access: Access::Read, needs: Openness::CLOSED };
+        execution.with_engine(thread, |thread| touches.extend(thread.seen.iter().map(|(object, _)| looks(*object))));
+    }
+    Some(PendingStep {
+        thread,
+        touches,
+        cells: execution.with_engine(thread, |thread| thread.cells.clone()),
+        enabled: can_go_on(execution, thread),
+        yields,
+        location,
+    })
+}
+
+/// The number of threads that the running execution has had so far.
+#[doc(hidden)]
+pub fn thread_count() -> usize {
+    Execution::<Shuttle>::try_current().map_or(0, |execution| execution.thread_count())
+}
+
+/// How far an object of the running execution is open now.
+#[doc(hidden)]
+pub fn openness(object: ObjectId) -> Openness {
+    LEDGER.with_borrow(|ledger| ledger.openness(object))
+}
+
+/// What has become known since the last call about the step that was taken last, and the code that followed it.
+#[doc(hidden)]
+pub fn take_notes(into: &mut Vec<Noted>) {
+    LEDGER.with_borrow_mut(|ledger| ledger.take_notes(into));
+}
+
+/// Whether a thread that is about to take a step can take it.
+fn can_go_on(execution: &Execution<Shuttle>, thread: usize) -> bool {
+    let yields = execution.with_pending(thread, |pending| pending.is_some_and(|pending| pending.yields));
+    if yields { execution.with_engine(thread, |thread| !thread.sees_nothing_new()) } else { execution.is_ready(thread) }
 }
 
 thread_local! {
@@ -209,6 +256,7 @@ thread_local! {
     static DOMAIN: StdCell<usize> = const { StdCell::new(0) };
     /// What sequentially consistent fences have in common.
     static FENCES: RefCell<VectorClock> = RefCell::new(VectorClock::default());
+    static LEDGER: RefCell<Ledger> = RefCell::new(Ledger::default());
 }
 
 fn config() -> shuttle::Config {
@@ -267,8 +315,22 @@ impl Driver {
     fn find_enabled(&mut self, execution: &Execution<Shuttle>) {
         self.enabled.clear();
         let threads = 0..execution.thread_count();
-        let enabled = threads.filter(|&thread| execution.local(thread) == Local::Pending && execution.is_ready(thread));
+        let enabled = threads.filter(|&thread| execution.local(thread) == Local::Pending && can_go_on(execution, thread));
         self.enabled.extend(enabled);
+    }
+
+    /// Nothing can move: lets those look again who only wait for others to change something. Returns whether there
+    /// are any who have not looked in vain since the last change.
+    fn let_yielders_go(&mut self, execution: &Execution<Shuttle>) -> bool {
+        let changes = LEDGER.with_borrow(Ledger::changes);
+        for thread in 0..execution.thread_count() {
+            let yields = execution.with_pending(thread, |pending| pending.is_some_and(|pending| pending.yields));
+            let is_live = execution.local(thread) == Local::Pending && execution.doom_of(thread).is_none();
+            if yields && is_live && execution.with_engine(thread, |thread| thread.look_again(changes)) {
+                self.enabled.push(thread);
+            }
+        }
+        !self.enabled.is_empty()
     }
 
     fn refuse(&self, execution: &Execution<Shuttle>, divergence: Divergence) {
@@ -281,7 +343,10 @@ impl Driver {
             return Some(forced);
         }
         self.find_enabled(execution);
-        if self.enabled.is_empty() {
+        if self.enabled.is_empty() && !execution.is_settling() {
+            self.strategy.at_rest();
+        }
+        if self.enabled.is_empty() && !self.let_yielders_go(execution) {
             execution.rest();
             if let Some(doomed) = self.forced(execution) {
                 return Some(doomed);
@@ -346,6 +411,7 @@ impl Scheduler for Driver {
         self.last = None;
         RECORDED.with_borrow_mut(Schedule::clear);
         FENCES.set(VectorClock::default());
+        LEDGER.with_borrow_mut(Ledger::clear);
         let execution = Execution::new(&self.bounds, self.deadline);
         EXECUTION.with(|slot| slot.replace(Some(execution)));
         Some(ShuttleSchedule::new(0))
@@ -397,6 +463,33 @@ pub struct PerThread {
     knowledge: Knowledge,
     /// The cells it has accessed since its last step.
     cells: Vec<(ObjectId, Access)>,
+    /// What it has looked at since it yielded last, and which change of it was the newest then.
+    seen: Vec<(ObjectId, u32)>,
+    /// When nothing could move and it was last allowed to look again: the number of changes until then.
+    looked_again: Option<u64>,
+    /// It may take its pending step although nothing that it has looked at is changed.
+    may_look: bool,
+}
+
+impl PerThread {
+    /// Whether all that it has looked at is as it was.
+    fn sees_nothing_new(&self) -> bool {
+        let is_old = |(object, change): &(ObjectId, u32)| LEDGER.with_borrow(|ledger| ledger.change(*object)) == *change;
+        !self.may_look && !self.seen.is_empty() && self.seen.iter().all(is_old)
+    }
+
+    /// Allows one more look, unless there was one since the last change of anything.
+    fn look_again(&mut self, changes: u64) -> bool {
+        self.may_look = self.looked_again.replace(changes) != Some(changes);
+        self.may_look
+    }
+
+    fn saw(&mut self, object: ObjectId, change: u32) {
+        match self.seen.iter_mut().find(|(seen, _)| *seen == object) {
+            Some((_, newest)) => *newest = change,
+            None => self.seen.push((object, change)),
+        }
+    }
 }
 
 /// What the running thread knows.
@@ -408,6 +501,7 @@ fn with_knowledge<R>(use_it: impl FnOnce(usize, &mut Knowledge) -> R) -> R {
 
 impl Engine for Shuttle {
     const NAME: &'static str = "shuttle";
+    const SPINNING_WAITS: bool = true;
 
     type Object = Object;
     type PerThread = PerThread;
@@ -422,10 +516,42 @@ impl Engine for Shuttle {
         EXECUTION.with(use_it)
     }
 
-    fn pass(execution: &Execution<Self>, me: usize, _touches: &[Touch<'_, Self>], _ready: Option<&dyn Fn() -> bool>) {
+    fn pass(execution: &Execution<Self>, me: usize, touches: &[Touch<'_, Self>], _ready: Option<&dyn Fn() -> bool>) {
         // Shuttle's sleep is a switch and nothing else.
         shuttle::thread::sleep(Duration::ZERO);
-        execution.with_engine(me, |thread| thread.cells.clear());
+        execution.with_engine(me, |thread| {
+            thread.cells.clear();
+            LEDGER.with_borrow(|ledger| {
+                for touch in touches {
+                    thread.saw(touch.object.id, ledger.change(touch.object.id));
+                }
+            });
+        });
+    }
+
+    fn opens(object: ObjectId, openness: Openness) {
+        if LEDGER.with_borrow_mut(|ledger| ledger.open(object, openness)) {
+            Self::altered(object);
+        }
+    }
+
+    fn altered(object: ObjectId) {
+        let change = LEDGER.with_borrow_mut(|ledger| ledger.alter(object));
+        let execution = Execution::<Self>::current();
+        // Its own changes are nothing new to a thread.
+        execution.with_engine(execution.running(), |thread| {
+            if let Some((_, newest)) = thread.seen.iter_mut().find(|(seen, _)| *seen == object) {
+                *newest = change;
+            }
+        });
+    }
+
+    fn noted(object: ObjectId, access: Access, needs: Openness) {
+        LEDGER.with_borrow_mut(|ledger| ledger.note(Mention { object, access, needs }));
+    }
+
+    fn only_looked(object: ObjectId) {
+        LEDGER.with_borrow_mut(|ledger| ledger.note_look(object));
     }
 
     fn acquire(object: &Object, channel: usize) {
@@ -500,6 +626,10 @@ impl Engine for Shuttle {
 
     fn pass_yielding(execution: &Execution<Self>, me: usize) {
         Self::pass(execution, me, &[], None);
+        execution.with_engine(me, |thread| {
+            thread.seen.clear();
+            thread.may_look = false;
+        });
     }
 }
 
@@ -577,6 +707,8 @@ impl<T: Copy + PartialEq + Send + 'static> SteppedAtomic<T> {
                 }
             })
         })
+        .inspect(|_| Shuttle::altered(self.object.id))
+        .inspect_err(|_| Shuttle::only_looked(self.object.id))
     }
 
     fn replace(&self, location: &'static Location<'static>, order: Ordering, change: impl FnOnce(T) -> T) -> T {
@@ -610,6 +742,7 @@ impl<T: Copy + PartialEq + Send + 'static> Atomic<T> for SteppedAtomic<T> {
     fn store(&self, value: T, order: Ordering) {
         step(Location::caller(), &[writes::<Shuttle>(&self.object)], None);
         with_knowledge(|index, me| self.state.with(|stored| stored.write(value, order, false, index, me)));
+        Shuttle::altered(self.object.id);
     }
 
     #[track_caller]

@@ -32,6 +32,7 @@ impl Platform for Std {
     const NAME: &'static str = "std";
     const DETECTS_RACES: bool = false;
     const VIRTUAL_TIME: bool = false;
+    const SPINNING_WAITS: bool = false;
 
     type AtomicBool = AtomicBool;
     type AtomicU32 = AtomicU32;

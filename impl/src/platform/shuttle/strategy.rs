@@ -30,6 +30,9 @@ pub trait Strategy {
     fn next_thread(&mut self, moment: &Moment<'_>) -> Result<Option<usize>, Divergence>;
     /// One of `0..alternatives`.
     fn choose(&mut self, alternatives: usize) -> Result<usize, Divergence>;
+    /// Nothing can move. Those who are blocked leave, or those who yield look again: whatever comes next comes after
+    /// all that was.
+    fn at_rest(&mut self) {}
     /// The execution has come to its end.
     fn end(&mut self) -> Result<(), Divergence> {
         Ok(())

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::super::{Bounds, End, Failure, Profile, Stop};
 use super::thread::{Abandoned, Shared};
-use super::{Access, Engine, Handle, Object, ObjectId, Touch};
+use super::{Engine, Handle, Mention, Object, ObjectId, Touch};
 
 /// The state of one execution that the engine must not see.
 pub struct Execution<E: Engine> {
@@ -71,7 +71,7 @@ pub enum Local {
 /// What a thread is about to do.
 pub struct Pending {
     /// The objects, and what it does with them.
-    pub touches: [Option<(ObjectId, Access)>; 3],
+    pub touches: [Option<Mention>; MENTIONS_MAX],
     /// Whether it lets others go first.
     pub yields: bool,
     /// Where in the source.
@@ -79,6 +79,9 @@ pub struct Pending {
     /// Under which condition; see [`Execution::is_ready`].
     ready: Option<*const (dyn Fn() -> bool + 'static)>,
 }
+
+/// How many objects one step touches at most.
+const MENTIONS_MAX: usize = 4;
 
 /// Why a thread must leave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -276,14 +279,18 @@ impl<E: Engine> Execution<E> {
         &'a self,
         me: usize,
         touches: &[Touch<'_, E>],
+        also: Option<Mention>,
         ready: Option<&'a dyn Fn() -> bool>,
         location: &'static Location<'static>,
     ) -> Published<'a, E> {
-        let mut named = [None; 3];
-        for (name, touch) in named.iter_mut().zip(touches) {
-            *name = Some((touch.object.id(), touch.access));
+        let mut named = [None; MENTIONS_MAX];
+        let shown = touches.iter().filter(|touch| !touch.is_hidden);
+        let mentions =
+            shown.map(|touch| Mention { object: touch.object.id(), access: touch.access, needs: touch.needs });
+        for (name, mention) in named.iter_mut().zip(mentions.chain(also)) {
+            *name = Some(mention);
         }
-        debug_assert!(touches.len() <= named.len(), "a step touches at most three objects");
+        debug_assert!(touches.len() < named.len(), "there is room for all of them");
         let ready = ready.map(|ready| {
             let ready: *const (dyn Fn() -> bool + 'a) = ready;
             // SAFETY: this only forgets the lifetime. The pointer is followed by `is_ready` alone, while it is
@@ -295,7 +302,7 @@ impl<E: Engine> Execution<E> {
     }
 
     pub(super) fn publish_yield(&self, me: usize, location: &'static Location<'static>) -> Published<'_, E> {
-        let published = self.publish(me, &[], None, location);
+        let published = self.publish(me, &[], None, None, location);
         if let Some(pending) = &mut self.threads.borrow_mut()[me].pending {
             pending.yields = true;
         }

@@ -59,19 +59,46 @@ impl fmt::Debug for ObjectId {
     }
 }
 
-/// What a step does with an object. Two reads commute.
+/// What a step does with an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// It looks.
+    /// It looks. Two reads commute.
     Read,
     /// It may change it.
     Write,
+    /// It may change it, in a way that commutes with others of the same group.
+    Group(u8),
+}
+
+impl Access {
+    /// Whether two such accesses to one object may be swapped, and nobody can tell.
+    pub fn commutes_with(self, other: Self) -> bool {
+        self != Access::Write && self == other
+    }
+}
+
+/// How far an object is open to steps that wait for it: a lock that is free, a token that is there.
+///
+/// A step that [needs](Touch::needs) an object to be open can be taken only while it is. For an object that never makes
+/// anybody wait it stays [`Openness::OPEN`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Openness(pub u8);
+
+impl Openness {
+    /// Nobody who needs it can go on; as a need: nothing is needed.
+    pub const CLOSED: Self = Self(0);
+    /// Open to those who share it.
+    pub const SHARED: Self = Self(1);
+    /// Open to all.
+    pub const OPEN: Self = Self(2);
 }
 
 /// What an engine must provide. Everything else is built on it.
 pub trait Engine: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + Sized + 'static {
     #[doc(hidden)]
     const NAME: &'static str;
+    #[doc(hidden)]
+    const SPINNING_WAITS: bool;
 
     /// The engine's side of an object.
     #[doc(hidden)]
@@ -98,6 +125,18 @@ pub trait Engine: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + Sized 
     /// Lets the engine switch. Returns when it is the calling thread's turn and `ready` holds, or the thread is doomed.
     #[doc(hidden)]
     fn pass(execution: &Execution<Self>, me: usize, touches: &[Touch<'_, Self>], ready: Option<&dyn Fn() -> bool>);
+    /// How far an object is open from now on.
+    #[doc(hidden)]
+    fn opens(_object: ObjectId, _openness: Openness) {}
+    /// The object has been changed for all who look at it: whoever spins on it should look again.
+    #[doc(hidden)]
+    fn altered(_object: ObjectId) {}
+    /// The step that was taken last also touched this object, as is known only now.
+    #[doc(hidden)]
+    fn noted(_object: ObjectId, _access: Access, _needs: Openness) {}
+    /// The step that was taken last has not changed this object, as is known only now.
+    #[doc(hidden)]
+    fn only_looked(_object: ObjectId) {}
     /// Joins what was released through the object's channel into what the calling thread has seen.
     #[doc(hidden)]
     fn acquire(object: &Self::Object, channel: usize);
@@ -168,16 +207,46 @@ pub trait Object<E>: Send + Sync + 'static {
 pub struct Touch<'a, E: Engine> {
     pub(super) object: &'a E::Object,
     pub(super) access: Access,
+    /// How far the object must be open for the step to be taken at all.
+    pub(super) needs: Openness,
+    /// Strategies are not told: a [`Mention`] of a finer object says what this one would.
+    pub(super) is_hidden: bool,
+}
+
+impl<E: Engine> Touch<'_, E> {
+    pub(super) fn needing(self, needs: Openness) -> Self {
+        Touch { needs, ..self }
+    }
+
+    pub(super) fn hidden(self) -> Self {
+        Touch { is_hidden: true, ..self }
+    }
 }
 
 /// A touch that may change the object.
 pub(super) fn writes<E: Engine>(object: &E::Object) -> Touch<'_, E> {
-    Touch { object, access: Access::Write }
+    Touch { object, access: Access::Write, needs: Openness::CLOSED, is_hidden: false }
 }
 
 /// A touch that only looks.
 pub(super) fn reads<E: Engine>(object: &E::Object) -> Touch<'_, E> {
-    Touch { object, access: Access::Read }
+    Touch { access: Access::Read, ..writes(object) }
+}
+
+/// A touch that commutes with those of the same group.
+pub(super) fn joins_in<E: Engine>(object: &E::Object, group: u8) -> Touch<'_, E> {
+    Touch { access: Access::Group(group), ..writes(object) }
+}
+
+/// An object as strategies are told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mention {
+    /// Which.
+    pub object: ObjectId,
+    /// What is done with it.
+    pub access: Access,
+    /// How far it must be open for that.
+    pub needs: Openness,
 }
 
 /// The one place that every visible operation of an object goes through.
@@ -192,6 +261,16 @@ pub(super) fn step<E: Engine>(
     touches: &[Touch<'_, E>],
     ready: Option<&dyn Fn() -> bool>,
 ) {
+    step_also(location, touches, None, ready);
+}
+
+/// Like [`step`], with an object that only strategies are told of.
+pub(super) fn step_also<E: Engine>(
+    location: &'static Location<'static>,
+    touches: &[Touch<'_, E>],
+    also: Option<Mention>,
+    ready: Option<&dyn Fn() -> bool>,
+) {
     if std::thread::panicking() {
         return;
     }
@@ -199,7 +278,7 @@ pub(super) fn step<E: Engine>(
     let me = execution.running();
     execution.begin_step(me);
     {
-        let _published = execution.publish(me, touches, ready, location);
+        let _published = execution.publish(me, touches, also, ready, location);
         E::pass(&execution, me, touches, ready);
         execution.resume(me);
     }
@@ -258,6 +337,7 @@ impl<E: Engine> Platform for E {
     const NAME: &'static str = <E as Engine>::NAME;
     const DETECTS_RACES: bool = true;
     const VIRTUAL_TIME: bool = true;
+    const SPINNING_WAITS: bool = E::SPINNING_WAITS;
 
     type AtomicBool = <E as Engine>::AtomicBool;
     type AtomicU32 = <E as Engine>::AtomicU32;
@@ -335,6 +415,7 @@ impl<E: Engine> Platform for E {
         let execution = Execution::<E>::current();
         step(Location::caller(), &[writes::<E>(execution.clock())], None);
         execution.let_pass(duration);
+        E::altered(execution.clock().id());
         E::changed(&execution);
     }
 

@@ -8,8 +8,10 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::super::{PlatformCondvar, PlatformMutex, PlatformRwLock, Region as RegionTrait, Timeouts};
-use super::thread::{Woken, deadline, wait_for};
-use super::{Confined, Engine, Execution, Shape, object, reads, step, writes};
+use super::thread::{Wait, Woken, deadline, wait_for};
+use super::{
+    Access, Confined, Engine, Execution, Object, ObjectId, Openness, Shape, Touch, joins_in, object, reads, step, writes,
+};
 
 /// A mutex.
 pub struct Mutex<E: Engine, T> {
@@ -36,6 +38,7 @@ impl<E: Engine, T> Mutex<E, T> {
     /// Takes the free lock; the step has been taken.
     fn take(&self) -> MutexGuard<'_, E, T> {
         self.held.with(|held| *held = true);
+        E::opens(self.object.id(), Openness::CLOSED);
         E::acquire(&self.object, 0);
         MutexGuard { mutex: self, on_this_thread: PhantomData }
     }
@@ -43,6 +46,7 @@ impl<E: Engine, T> Mutex<E, T> {
     /// Gives the lock back; the step has been taken. Does nothing once the execution is over.
     fn give_back(&self) {
         if self.held.try_with(|held| *held = false).is_some() {
+            E::opens(self.object.id(), Openness::OPEN);
             E::release(&self.object, 0);
             E::changed(&Execution::current());
         }
@@ -61,7 +65,8 @@ impl<E: Engine, T: Send> PlatformMutex<T> for Mutex<E, T> {
 
     #[track_caller]
     fn lock(&self) -> MutexGuard<'_, E, T> {
-        step(Location::caller(), &[writes::<E>(&self.object)], Some(&|| self.is_free()));
+        let touch = writes::<E>(&self.object).needing(Openness::OPEN);
+        step(Location::caller(), &[touch], Some(&|| self.is_free()));
         self.take()
     }
 
@@ -69,7 +74,11 @@ impl<E: Engine, T: Send> PlatformMutex<T> for Mutex<E, T> {
     fn try_lock(&self) -> Option<MutexGuard<'_, E, T>> {
         E::try_lock_is_used();
         step(Location::caller(), &[writes::<E>(&self.object)], None);
-        self.is_free().then(|| self.take())
+        if !self.is_free() {
+            E::only_looked(self.object.id());
+            return None;
+        }
+        Some(self.take())
     }
 }
 
@@ -156,7 +165,7 @@ impl<E: Engine, T: Send + Sync> PlatformRwLock<T> for RwLock<E, T> {
     #[track_caller]
     fn read(&self) -> RwLockReadGuard<'_, E, T> {
         let ready = || self.holders.with(|holders| *holders != Holders::Writer);
-        step(Location::caller(), &[writes::<E>(&self.object)], Some(&ready));
+        step(Location::caller(), &[writes::<E>(&self.object).needing(Openness::SHARED)], Some(&ready));
         self.holders.with(|holders| {
             *holders = match *holders {
                 Holders::Readers(count) => Holders::Readers(count + 1),
@@ -164,6 +173,7 @@ impl<E: Engine, T: Send + Sync> PlatformRwLock<T> for RwLock<E, T> {
                 Holders::Writer => Holders::Readers(1),
             };
         });
+        E::opens(self.object.id(), Openness::SHARED);
         E::acquire(&self.object, WRITERS);
         RwLockReadGuard { lock: self, on_this_thread: PhantomData }
     }
@@ -171,8 +181,9 @@ impl<E: Engine, T: Send + Sync> PlatformRwLock<T> for RwLock<E, T> {
     #[track_caller]
     fn write(&self) -> RwLockWriteGuard<'_, E, T> {
         let ready = || self.holders.with(|holders| *holders == Holders::Readers(0));
-        step(Location::caller(), &[writes::<E>(&self.object)], Some(&ready));
+        step(Location::caller(), &[writes::<E>(&self.object).needing(Openness::OPEN)], Some(&ready));
         self.holders.with(|holders| *holders = Holders::Writer);
+        E::opens(self.object.id(), Openness::CLOSED);
         E::acquire(&self.object, WRITERS);
         E::acquire(&self.object, READERS);
         RwLockWriteGuard { lock: self, on_this_thread: PhantomData }
@@ -186,8 +197,10 @@ impl<E: Engine, T> RwLock<E, T> {
                 Holders::Readers(count) => Holders::Readers(count.saturating_sub(1)),
                 Holders::Writer => Holders::Readers(0),
             };
+            *holders == Holders::Readers(0)
         });
-        if given.is_some() {
+        if let Some(is_free) = given {
+            E::opens(self.object.id(), if is_free { Openness::OPEN } else { Openness::SHARED });
             E::release(&self.object, channel);
             E::changed(&Execution::current());
         }
@@ -266,20 +279,30 @@ pub struct Condvar<E: Engine> {
 struct Waiters {
     tickets: u64,
     /// In the order of their waits.
-    waiting: Vec<(u64, Notified)>,
+    waiting: Vec<Waiter>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Notified {
-    NotYet,
-    Yes,
+#[derive(Clone, Copy)]
+struct Waiter {
+    ticket: u64,
+    /// What opens when the waiter is notified.
+    notification: ObjectId,
+    is_notified: bool,
+}
+
+impl Waiter {
+    /// The step that was taken last notifies the waiter.
+    fn notify<E: Engine>(&mut self) {
+        self.is_notified = true;
+        E::noted(self.notification, Access::Write, Openness::CLOSED);
+        E::opens(self.notification, Openness::OPEN);
+    }
 }
 
 impl<E: Engine> Condvar<E> {
     fn not_notified(&self) -> Vec<u64> {
         self.waiters.with(|waiters| {
-            let not_yet = waiters.waiting.iter().filter(|(_, state)| *state == Notified::NotYet);
-            not_yet.map(|(ticket, _)| *ticket).collect()
+            waiters.waiting.iter().filter(|waiter| !waiter.is_notified).map(|waiter| waiter.ticket).collect()
         })
     }
 
@@ -300,14 +323,22 @@ impl<E: Engine> Condvar<E> {
             drop(give_back);
         }
         let deadline = timeout.map(|timeout| deadline(&execution, timeout));
+        let notification = execution.next_object();
+        E::opens(notification, Openness::CLOSED);
         let ticket = self.waiters.with(|waiters| {
             waiters.tickets += 1;
-            waiters.waiting.push((waiters.tickets, Notified::NotYet));
+            waiters.waiting.push(Waiter { ticket: waiters.tickets, notification, is_notified: false });
             waiters.tickets
         });
         let waiting = Waiting { condvar: self, ticket };
-        let notified = || waiting.state() == Some(Notified::Yes);
-        let woken = wait_for::<E>(location, &[&mutex.object, &self.object], &|| mutex.is_free(), &notified, deadline);
+        let wait = Wait {
+            lock: Some(&mutex.object),
+            source: &self.object,
+            event: Some(notification),
+            may_act: &|| mutex.is_free(),
+            happened: &|| waiting.is_notified(),
+        };
+        let woken = wait_for::<E>(location, &wait, deadline);
         drop(waiting);
         (mutex.take(), woken)
     }
@@ -320,16 +351,16 @@ struct Waiting<'a, E: Engine> {
 }
 
 impl<E: Engine> Waiting<'_, E> {
-    fn state(&self) -> Option<Notified> {
+    fn is_notified(&self) -> bool {
         self.condvar
             .waiters
-            .with(|waiters| waiters.waiting.iter().find(|(ticket, _)| *ticket == self.ticket).map(|(_, state)| *state))
+            .with(|waiters| waiters.waiting.iter().any(|waiter| waiter.ticket == self.ticket && waiter.is_notified))
     }
 }
 
 impl<E: Engine> Drop for Waiting<'_, E> {
     fn drop(&mut self) {
-        self.condvar.waiters.try_with(|waiters| waiters.waiting.retain(|(ticket, _)| *ticket != self.ticket));
+        self.condvar.waiters.try_with(|waiters| waiters.waiting.retain(|waiter| waiter.ticket != self.ticket));
     }
 }
 
@@ -364,9 +395,8 @@ impl<E: Engine> PlatformCondvar<E> for Condvar<E> {
             }
             let chosen = candidates[<E as super::super::Platform>::choose(candidates.len())];
             let found = self.waiters.with(|waiters| {
-                let waiter =
-                    waiters.waiting.iter_mut().find(|(ticket, state)| *ticket == chosen && *state == Notified::NotYet);
-                waiter.map(|(_, state)| *state = Notified::Yes).is_some()
+                let waiter = waiters.waiting.iter_mut().find(|waiter| waiter.ticket == chosen && !waiter.is_notified);
+                waiter.map(Waiter::notify::<E>).is_some()
             });
             if found {
                 break;
@@ -379,8 +409,8 @@ impl<E: Engine> PlatformCondvar<E> for Condvar<E> {
     fn notify_all(&self) {
         step(Location::caller(), &[writes::<E>(&self.object)], None);
         self.waiters.with(|waiters| {
-            for (_, state) in &mut waiters.waiting {
-                *state = Notified::Yes;
+            for waiter in waiters.waiting.iter_mut().filter(|waiter| !waiter.is_notified) {
+                waiter.notify::<E>();
             }
         });
         E::changed(&Execution::current());
@@ -404,8 +434,37 @@ impl<E: Engine, T: Send> RegionTrait<T> for Region<E, T> {
     #[track_caller]
     fn when<R>(&self, ready: impl Fn(&T) -> bool, act: impl FnOnce(&mut T) -> R) -> R {
         step(Location::caller(), &[writes::<E>(&self.object)], Some(&|| self.value.with(|value| ready(value))));
+        self.take_turn(act)
+    }
+
+    #[track_caller]
+    fn with<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
+        self.act(Location::caller(), writes(&self.object), act)
+    }
+
+    #[track_caller]
+    fn with_others(&self, group: u8, act: impl FnOnce(&mut T)) {
+        self.act(Location::caller(), joins_in(&self.object, group), act);
+    }
+}
+
+impl<E: Engine, T: Send> Region<E, T> {
+    /// Acts at once.
+    fn act<R>(
+        &self,
+        location: &'static Location<'static>,
+        touch: Touch<'_, E>,
+        act: impl FnOnce(&mut T) -> R,
+    ) -> R {
+        step(location, &[touch], None);
+        self.take_turn(act)
+    }
+
+    /// Acts; the step has been taken.
+    fn take_turn<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
         E::acquire(&self.object, 0);
         let result = self.value.with(act);
+        E::altered(self.object.id());
         E::release(&self.object, 0);
         E::changed(&Execution::current());
         result

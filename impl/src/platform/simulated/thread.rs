@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use super::super::quiet;
 use super::super::{Body, End, Failure, Join, Race, Timeouts, Unpark};
-use super::{Confined, Doom, Engine, Execution, Object, ObjectId, Shape, Touch, reads, step, writes};
+use super::{
+    Access, Confined, Doom, Engine, Execution, Mention, Object, ObjectId, Openness, Shape, Touch, reads, step, step_also,
+    writes,
+};
 
 /// The payload with which a doomed thread leaves.
 pub struct Abandoned;
@@ -55,6 +58,7 @@ impl<E: Engine> Unpark for Handle<E> {
         let thread = &*self.0;
         step(Location::caller(), &[writes::<E>(&thread.token)], None);
         thread.has_token.with(|token| *token = true);
+        E::opens(thread.token.id(), Openness::OPEN);
         E::release(&thread.token, 0);
         E::changed(&Execution::current());
     }
@@ -68,30 +72,51 @@ pub(super) enum Woken {
     Luck,
 }
 
-/// A wait for an event of `objects`, with an end in time if there is a `deadline`. `may_act` is what must hold in any case.
+/// What a wait is about.
+pub(super) struct Wait<'a, E: Engine> {
+    /// Must be free in any case; the step takes it.
+    pub lock: Option<&'a E::Object>,
+    /// Where the event is told. Whoever goes on without the event changes it.
+    pub source: &'a E::Object,
+    /// What opens when the event happens, if that is finer than `source`.
+    pub event: Option<ObjectId>,
+    /// Whether `lock` is free.
+    pub may_act: &'a dyn Fn() -> bool,
+    /// Whether the event has happened.
+    pub happened: &'a dyn Fn() -> bool,
+}
+
+/// A wait for an event, with an end in time if there is a `deadline`.
 pub(super) fn wait_for<E: Engine>(
     location: &'static Location<'static>,
-    objects: &[&E::Object],
-    may_act: &dyn Fn() -> bool,
-    happened: &dyn Fn() -> bool,
+    wait: &Wait<'_, E>,
     deadline: Option<Duration>,
 ) -> Woken {
+    let Wait { may_act, happened, .. } = *wait;
     let execution = Execution::<E>::current();
     let me = execution.running();
     let clocked = execution.profile().timeouts == Timeouts::Clocked;
     let time_is_over = || deadline.is_some_and(|deadline| !clocked || execution.time() >= deadline);
-    let mut touches: Vec<Touch<'_, E>> = objects.iter().map(|object| writes(*object)).collect();
-    if deadline.is_some() && clocked {
-        touches.push(reads(execution.clock()));
-    }
-    let touches = &touches;
     // Asked first, not once the attempt has been scheduled: a choice may be a scheduling point of its own.
-    if execution.has_spurious(me) && E::choose(&execution, 2) == 1 {
+    let by_luck = execution.has_spurious(me) && E::choose(&execution, 2) == 1;
+    // Without a deadline and without luck only the event lets the thread go on.
+    let needs = if deadline.is_none() && !by_luck { Openness::OPEN } else { Openness::CLOSED };
+    let mut touches: [Option<Touch<'_, E>>; 3] = [None, None, None];
+    touches[0] = wait.lock.map(|lock| writes(lock).needing(Openness::OPEN));
+    touches[1] = Some(match wait.event {
+        Some(_) if needs == Openness::OPEN => writes(wait.source).hidden(),
+        Some(_) => writes(wait.source),
+        None => writes(wait.source).needing(needs),
+    });
+    touches[2] = (deadline.is_some() && clocked).then(|| reads(execution.clock()));
+    let touches: Vec<Touch<'_, E>> = touches.into_iter().flatten().collect();
+    let also = wait.event.map(|object| Mention { object, access: Access::Write, needs });
+    if by_luck {
         execution.spend_spurious(me);
-        step(location, touches, Some(may_act));
+        step_also(location, &touches, also, Some(may_act));
         return if happened() { Woken::Event } else { Woken::Luck };
     }
-    step(location, touches, Some(&|| may_act() && (happened() || time_is_over())));
+    step_also(location, &touches, also, Some(&|| may_act() && (happened() || time_is_over())));
     if happened() { Woken::Event } else { Woken::Time }
 }
 
@@ -117,9 +142,11 @@ pub(super) fn park_until<E: Engine>(location: &'static Location<'static>, deadli
     let execution = Execution::<E>::current();
     let Handle(me) = execution.handle(execution.running());
     let has_token = || me.has_token.with(|token| *token);
-    let woken = wait_for::<E>(location, &[&me.token], &|| true, &has_token, deadline);
+    let wait = Wait { lock: None, source: &me.token, event: None, may_act: &|| true, happened: &has_token };
+    let woken = wait_for::<E>(location, &wait, deadline);
     if woken == Woken::Event {
         me.has_token.with(|token| *token = false);
+        E::opens(me.token.id(), Openness::CLOSED);
         E::acquire(&me.token, 0);
     }
     woken == Woken::Event
@@ -137,6 +164,7 @@ impl<E: Engine, T: Send> Join<T> for JoinHandle<E, T> {
         let execution = Execution::<E>::current();
         let index = self.thread.index;
         step::<E>(Location::caller(), &[], Some(&|| execution.has_ended(index)));
+        E::noted(self.thread.end.id(), Access::Read, Openness::OPEN);
         E::acquire(&self.thread.end, 0);
         let value = self.value.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         match value {
@@ -169,7 +197,11 @@ fn enter<E: Engine>(execution: &Execution<E>, scope: Option<usize>) -> usize {
         execution.leave_if_doomed(execution.running());
     }
     E::admit(execution.thread_count());
-    execution.enter(scope)
+    let index = execution.enter(scope);
+    let Handle(thread) = execution.handle(index);
+    E::opens(thread.token.id(), Openness::CLOSED);
+    E::opens(thread.end.id(), Openness::CLOSED);
+    index
 }
 
 /// What a coroutine does: the body of thread `index`, then its end.
@@ -198,6 +230,8 @@ pub fn thread_body<E: Engine>(index: usize, body: Box<dyn FnOnce() + Send>) {
         },
     };
     let Handle(shared) = execution.handle(index);
+    E::noted(shared.end.id(), Access::Write, Openness::CLOSED);
+    E::opens(shared.end.id(), Openness::OPEN);
     E::release(&shared.end, 0);
     execution.end_thread(index, end);
     E::ended(&execution, index);
@@ -229,6 +263,7 @@ pub fn run_to_rest<E: Engine>(location: &'static Location<'static>, bodies: Vec<
         .into_iter()
         .map(|index| {
             let Handle(thread) = execution.handle(index);
+            E::noted(thread.end.id(), Access::Read, Openness::OPEN);
             E::acquire(&thread.end, 0);
             execution.take_end(index)
         })

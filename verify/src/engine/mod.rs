@@ -1,5 +1,7 @@
 //! Engines: who decides which thread runs next, and for how long they may look.
 
+pub mod exhaustive;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;

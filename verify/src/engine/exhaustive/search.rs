@@ -1,0 +1,573 @@
+//! The search: a strategy that decides each execution so that it differs from all before it, up to equivalence.
+//!
+//! The stack holds the decisions of the running execution. An execution follows the stack as far as it goes, and decides
+//! for itself from there on; at its end, races between its steps are turned into sequences that are to be explored from
+//! earlier decisions, and the last decision with something left to explore starts the next execution.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use selvedge::platform::host::{Mutex, PoisonError};
+use selvedge::platform::shuttle::{self, Access, Divergence, Moment, Noted, Openness, Strategy};
+
+use super::trace::{Event, Names, Touch, Touches, Trace, dependent};
+use super::wakeup::{Branch, Planned, Wakeup, insert, weak_initial};
+use super::{Account, Fault, Options, Reduction};
+
+/// The strategy.
+pub struct Search {
+    options: Options,
+    names: Names,
+    stack: Vec<Node>,
+    trace: Trace,
+    /// How many decisions of the stack the execution has followed.
+    followed: usize,
+    /// How many steps it has taken.
+    steps: usize,
+    /// The step whose thread is running, if that step is not part of the trace yet.
+    open: Option<Event>,
+    /// The choices made since the last step.
+    choices: Vec<usize>,
+    /// By thread: what it is about to do.
+    pending: Vec<Option<Pending>>,
+    /// The thread that took the last step.
+    last: Option<usize>,
+    /// What blocked threads wait for.
+    blocked: Vec<Pending>,
+    /// The next step comes after everything before it.
+    is_at_rest: bool,
+    has_begun: bool,
+    is_pruned: bool,
+    notes: Vec<Noted>,
+    account: Arc<Mutex<Account>>,
+}
+
+/// What a thread is about to do.
+#[derive(Clone, Debug)]
+struct Pending {
+    thread: usize,
+    touches: Touches,
+    location: &'static Location<'static>,
+}
+
+/// A decision.
+enum Node {
+    Thread(ThreadNode),
+    Choice(ChoiceNode),
+}
+
+/// Who takes the next step.
+struct ThreadNode {
+    /// The step that is decided.
+    step: usize,
+    /// A bit for each thread that can go on.
+    enabled: u64,
+    /// Whose steps need not come first: what begins with them has been explored.
+    sleep: Vec<Pending>,
+    /// Who is left to explore.
+    wakeups: Vec<Wakeup>,
+    /// Who it is, and what it was about to do; the latter is unknown until it has been taken once.
+    current: Current,
+    /// What is to come after that.
+    branches: Vec<Branch>,
+}
+
+/// Whose step it is.
+enum Current {
+    /// It has been taken.
+    Taken(Pending),
+    /// It is planned, and the next execution tries it.
+    Planned(usize),
+    /// It was planned, and could not be taken.
+    Impossible,
+}
+
+/// The answer to a `choose`.
+struct ChoiceNode {
+    /// The step that it follows.
+    step: usize,
+    /// Out of how many.
+    alternatives: usize,
+    current: usize,
+    /// Which are left to explore, last first.
+    left: Vec<usize>,
+}
+
+impl Search {
+    /// A search that keeps the account as it goes.
+    pub fn new(options: Options, account: Arc<Mutex<Account>>) -> Self {
+        Search {
+            options,
+            names: Names::default(),
+            stack: Vec::new(),
+            trace: Trace::default(),
+            followed: 0,
+            steps: 0,
+            open: None,
+            choices: Vec::new(),
+            pending: Vec::new(),
+            last: None,
+            blocked: Vec::new(),
+            is_at_rest: false,
+            has_begun: false,
+            is_pruned: false,
+            notes: Vec::new(),
+            account,
+        }
+    }
+
+    fn account(&self, change: impl FnOnce(&mut Account)) {
+        change(&mut self.account.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    // Following an execution.
+
+    /// What is known now about the step that was taken last becomes part of the trace.
+    fn close_step(&mut self) {
+        self.notes.clear();
+        shuttle::take_notes(&mut self.notes);
+        let Some(mut event) = self.open.take() else {
+            self.choices.clear();
+            return;
+        };
+        let mut touches = event.touches.to_vec();
+        for note in &self.notes {
+            match *note {
+                Noted::Touched(mention, before) => {
+                    let touch = self.names.touch(mention, before);
+                    if !touches.iter().any(|other| (other.object, other.access) == (touch.object, touch.access)) {
+                        touches.push(touch);
+                    }
+                }
+                Noted::OnlyLooked(object) => {
+                    let object = self.names.number(object);
+                    for touch in touches.iter_mut().filter(|touch| touch.object == object) {
+                        touch.access = Access::Read;
+                    }
+                }
+            }
+        }
+        if !self.notes.is_empty() {
+            event.touches = touches.into();
+        }
+        event.choices = std::mem::take(&mut self.choices);
+        self.trace.push(event);
+    }
+
+    /// Learns what the thread that ran last and new threads are about to do.
+    fn look_around(&mut self) {
+        if let Some(last) = self.last {
+            self.look_at(last);
+        }
+        for thread in self.trace.thread_count()..shuttle::thread_count() {
+            let after = self.steps.checked_sub(1);
+            self.trace.born(after);
+            self.pending.push(None);
+            self.look_at(thread);
+        }
+    }
+
+    fn look_at(&mut self, thread: usize) {
+        let names = &mut self.names;
+        self.pending[thread] = shuttle::pending_step(thread).map(|step| Pending {
+            thread,
+            touches: step
+                .touches
+                .iter()
+                .map(|mention| names.touch(*mention, shuttle::openness(mention.object)))
+                .collect(),
+            location: step.location,
+        });
+        debug_assert!(thread < 64, "checked where threads are counted");
+    }
+
+    /// Starts the step of a thread. In a part of the execution that is repeated it is in the trace already.
+    fn open_step(&mut self, thread: usize, node: usize) {
+        let index = self.steps;
+        self.steps += 1;
+        self.last = Some(thread);
+        self.choices.clear();
+        let is_barrier = std::mem::take(&mut self.is_at_rest);
+        if index < self.trace.len() {
+            return;
+        }
+        let pending = self.pending[thread].as_ref().expect("who takes a step was about to");
+        // How far the objects are open now, not when the step was published.
+        let fresh = shuttle::pending_step(thread).expect("who takes a step is about to");
+        let touches = (pending.touches.iter().zip(&fresh.touches))
+            .map(|(touch, mention)| Touch { before: shuttle::openness(mention.object), ..*touch })
+            .collect();
+        self.open = Some(Event {
+            thread,
+            sequence: self.trace.next_sequence(thread),
+            touches,
+            choices: Vec::new(),
+            node,
+            is_barrier,
+        });
+    }
+
+    /// Makes a decision of the stack again, or one that was planned there. `None` if what was planned cannot be done.
+    fn repeat(&mut self, moment: &Moment<'_>) -> Result<Option<usize>, Divergence> {
+        let Node::Thread(node) = &mut self.stack[self.followed] else {
+            return Err(format!(
+                "decision {}: the program made a choice here before, and takes a step now",
+                self.followed
+            ));
+        };
+        if let Current::Planned(thread) = node.current {
+            if moment.enabled.contains(&thread) {
+                let pending = self.pending[thread].clone().expect("who can go on is about to take a step");
+                node.current = Current::Taken(pending);
+                return Ok(Some(thread));
+            }
+            node.current = Current::Impossible;
+            self.account(|account| account.misled += 1);
+            return Ok(None);
+        }
+        let Current::Taken(expected) = &node.current else { unreachable!("it is not repeated") };
+        let thread = expected.thread;
+        let found = self.pending.get(thread).and_then(Option::as_ref);
+        let is_same = found.is_some_and(|found| {
+            let same = |(one, other): (&Touch, &Touch)| (one.object, one.access) == (other.object, other.access);
+            found.touches.len() == expected.touches.len()
+                && found.touches.iter().zip(expected.touches.iter()).all(same)
+                && std::ptr::eq(found.location, expected.location)
+        });
+        if is_same && moment.enabled.contains(&thread) {
+            return Ok(Some(thread));
+        }
+        Err(format!(
+            "step {}: after the same steps thread {thread} took the step at {} before, and now {}: the program depends on \
+             something that the engine does not control",
+            self.steps,
+            expected.location,
+            match found {
+                _ if is_same => "it cannot go on".to_owned(),
+                Some(found) => format!("is about to take the step at {}", found.location),
+                None => "takes none".to_owned(),
+            }
+        ))
+    }
+
+    /// Makes a new decision. `None` if all that could follow has been explored.
+    fn decide(&mut self, moment: &Moment<'_>) -> Option<usize> {
+        let enabled = moment.enabled.iter().fold(0u64, |set, thread| set | 1 << thread);
+        let (sleep, mut wakeups) = self.inherit();
+        let is_asleep = |thread: usize| sleep.iter().any(|sleeper| sleeper.thread == thread);
+        let pending = |thread: usize| self.pending[thread].clone().expect("who can go on is about to take a step");
+        let mut awake = moment.enabled.iter().copied().filter(|&thread| !is_asleep(thread));
+        if self.options.reduction == Reduction::Optimal {
+            let is_possible = |wakeup: &Wakeup| enabled & 1 << wakeup.thread != 0 && !is_asleep(wakeup.thread);
+            if wakeups.first().is_some_and(|first| !is_possible(first)) {
+                // The plan was made under an assumption that does not hold: a condition that only the program knows.
+                self.account(|account| account.misled += 1);
+                wakeups.clear();
+            }
+            if wakeups.is_empty() {
+                let goes_on = moment.current.filter(|current| enabled & 1 << current != 0 && !is_asleep(*current));
+                let thread = goes_on.or_else(|| awake.next())?;
+                wakeups.push(Wakeup::leaf(thread, pending(thread).touches));
+            }
+        } else {
+            wakeups = awake.map(|thread| Wakeup::leaf(thread, pending(thread).touches)).collect();
+            // Executions with few switches are the easiest to read.
+            if let Some(at) = wakeups.iter().position(|wakeup| Some(wakeup.thread) == moment.current) {
+                wakeups[..=at].rotate_right(1);
+            }
+        }
+        if wakeups.is_empty() {
+            return None;
+        }
+        let first = wakeups.remove(0);
+        self.stack.push(Node::Thread(ThreadNode {
+            step: self.steps,
+            enabled,
+            sleep,
+            wakeups,
+            current: Current::Taken(pending(first.thread)),
+            branches: first.branches,
+        }));
+        Some(first.thread)
+    }
+
+    /// What the last decision leaves to the next: who sleeps, and what is planned.
+    fn inherit(&mut self) -> (Vec<Pending>, Vec<Wakeup>) {
+        let Some(parent) = self.last_thread_node() else {
+            return (Vec::new(), Vec::new());
+        };
+        let Node::Thread(parent) = &mut self.stack[parent] else { unreachable!("as looked for") };
+        let event = &self.trace.events()[parent.step];
+        let sleep = match self.options.reduction {
+            Reduction::None => Vec::new(),
+            _ => {
+                let keeps = |sleeper: &&Pending| {
+                    sleeper.thread != event.thread
+                        && (!dependent(&sleeper.touches, &event.touches)
+                            || self.options.fault == Some(Fault::SleepTooLong))
+                };
+                parent.sleep.iter().filter(keeps).cloned().collect()
+            }
+        };
+        let branch = parent.branches.iter_mut().find(|branch| branch.choices == event.choices);
+        (sleep, branch.map(|branch| std::mem::take(&mut branch.next)).unwrap_or_default())
+    }
+
+    fn last_thread_node(&self) -> Option<usize> {
+        self.stack.iter().rposition(|node| matches!(node, Node::Thread(_)))
+    }
+
+    // Between executions.
+
+    /// Turns the races of the execution into plans.
+    fn plan(&mut self) {
+        let blocked = std::mem::take(&mut self.blocked);
+        let mut races: Vec<(usize, usize)> = Vec::new();
+        for later in 0..self.trace.len() {
+            let event = &self.trace.events()[later];
+            if event.is_barrier {
+                continue;
+            }
+            let predecessor = self.trace.predecessor(later);
+            self.races(event.thread, &event.touches, predecessor, later, &mut races);
+            for (earlier, _) in std::mem::take(&mut races) {
+                let event = &self.trace.events()[later];
+                let planned = Planned { thread: event.thread, touches: event.touches.clone(), choices: None };
+                self.reverse(earlier, Some(later), planned);
+            }
+        }
+        for pending in blocked {
+            let end = self.trace.len();
+            let predecessor = self.trace.last_of(pending.thread);
+            self.races(pending.thread, &pending.touches, predecessor, end, &mut races);
+            for (earlier, _) in std::mem::take(&mut races) {
+                let planned = Planned { thread: pending.thread, touches: pending.touches.clone(), choices: None };
+                self.reverse(earlier, None, planned);
+            }
+        }
+    }
+
+    /// The steps before `until` that are in a race with a step of `thread`, as far as that step could be taken before
+    /// them.
+    fn races(
+        &self,
+        thread: usize,
+        touches: &Touches,
+        predecessor: Option<usize>,
+        until: usize,
+        races: &mut Vec<(usize, usize)>,
+    ) {
+        let is_ordered =
+            |event: usize| predecessor.is_some_and(|predecessor| self.trace.happened_before(event, predecessor));
+        for touch in touches.iter() {
+            self.trace.visit_conflicts(touch, until, |group| {
+                let mut is_over = false;
+                for &earlier in group {
+                    if self.trace.events()[earlier].thread == thread || is_ordered(earlier) {
+                        is_over = true;
+                    } else if self.is_reversible(earlier, thread, touches, predecessor, until) {
+                        is_over = true;
+                        if !races.iter().any(|(known, _)| *known == earlier) {
+                            races.push((earlier, until));
+                        }
+                    }
+                }
+                is_over || self.options.fault == Some(Fault::MissedRace)
+            });
+        }
+    }
+
+    /// Whether the step could be taken before `earlier`, as far as can be told.
+    fn is_reversible(
+        &self,
+        earlier: usize,
+        thread: usize,
+        touches: &Touches,
+        predecessor: Option<usize>,
+        until: usize,
+    ) -> bool {
+        let is_open = touches.iter().all(|touch| {
+            let openness = self.trace.openness_without(earlier, touch.object, until).unwrap_or(touch.before);
+            openness >= touch.needs
+        });
+        if !is_open {
+            return false;
+        }
+        // A step on one object that was pending then: whether it could go on then decides, for all other steps on the
+        // object happened after `earlier`.
+        if let [touch] = &**touches
+            && touch.access == Access::Write
+            && predecessor.is_none_or(|predecessor| predecessor < earlier)
+            && let Node::Thread(node) = &self.stack[self.trace.events()[earlier].node]
+        {
+            return node.enabled & 1 << thread != 0;
+        }
+        true
+    }
+
+    /// Plans an execution in which `step` comes before `earlier`, unless one is known.
+    fn reverse(&mut self, earlier: usize, later: Option<usize>, step: Planned) {
+        let mut sequence: Vec<Planned> = (earlier + 1..self.trace.len())
+            .filter(|&event| Some(event) != later && !self.trace.happened_before(earlier, event))
+            .map(|event| {
+                let event = &self.trace.events()[event];
+                Planned {
+                    thread: event.thread,
+                    touches: event.touches.clone(),
+                    choices: Some(event.choices.clone()),
+                }
+            })
+            .collect();
+        sequence.push(step);
+        let node = self.trace.events()[earlier].node;
+        let Node::Thread(node) = &mut self.stack[node] else { unreachable!("steps are decided by thread nodes") };
+        let is_known =
+            node.sleep.iter().any(|sleeper| weak_initial(sleeper.thread, &sleeper.touches, &sequence).is_some());
+        if !is_known {
+            insert(&mut node.wakeups, sequence);
+        }
+    }
+
+    /// Finds the last decision with something left to explore, and makes it. Returns whether there is one.
+    fn backtrack(&mut self) -> bool {
+        while let Some(node) = self.stack.last_mut() {
+            match node {
+                Node::Thread(node) => {
+                    if !node.wakeups.is_empty() {
+                        let next = node.wakeups.remove(0);
+                        let explored = std::mem::replace(&mut node.current, Current::Planned(next.thread));
+                        if let Current::Taken(explored) = explored {
+                            node.sleep.push(explored);
+                        }
+                        node.branches = next.branches;
+                        let step = node.step;
+                        self.trace.truncate(step);
+                        return true;
+                    }
+                    self.trace.truncate(node.step);
+                }
+                Node::Choice(node) => {
+                    if let Some(next) = node.left.pop() {
+                        node.current = next;
+                        let step = node.step;
+                        self.trace.truncate(step);
+                        return true;
+                    }
+                }
+            }
+            self.stack.pop();
+        }
+        false
+    }
+}
+
+impl Strategy for Search {
+    fn begin(&mut self) -> bool {
+        let goes_on = if std::mem::replace(&mut self.has_begun, true) {
+            self.close_step();
+            let is_pruned = self.is_pruned;
+            self.account(|account| if is_pruned { account.blocked += 1 } else { account.complete += 1 });
+            if !is_pruned && self.options.reduction == Reduction::Optimal {
+                self.plan();
+            }
+            self.backtrack()
+        } else {
+            true
+        };
+        self.trace.forget_births();
+        self.pending.clear();
+        self.blocked.clear();
+        self.choices.clear();
+        self.open = None;
+        self.last = None;
+        self.is_at_rest = false;
+        self.is_pruned = false;
+        super::PRUNED.set(false);
+        (self.followed, self.steps) = (0, 0);
+        goes_on
+    }
+
+    fn next_thread(&mut self, moment: &Moment<'_>) -> Result<Option<usize>, Divergence> {
+        if self.is_at_rest {
+            // What threads did that left is nobody's step.
+            self.notes.clear();
+            shuttle::take_notes(&mut self.notes);
+        } else {
+            self.close_step();
+        }
+        if shuttle::thread_count() > 64 {
+            return Err("more than 64 threads".to_owned());
+        }
+        self.look_around();
+        let node = self.followed;
+        let decided = if node < self.stack.len() { self.repeat(moment)? } else { self.decide(moment) };
+        let Some(thread) = decided else {
+            self.is_pruned = true;
+            super::PRUNED.set(true);
+            return Ok(None);
+        };
+        self.followed += 1;
+        self.open_step(thread, node);
+        Ok(Some(thread))
+    }
+
+    fn choose(&mut self, alternatives: usize) -> Result<usize, Divergence> {
+        let at = self.followed;
+        self.followed += 1;
+        let chosen = match self.stack.get(at) {
+            Some(Node::Choice(node)) if node.alternatives == alternatives => node.current,
+            Some(_) => {
+                return Err(format!("decision {at}: the program did something else here before than choose"));
+            }
+            None => {
+                let planned = self.last_thread_node().and_then(|node| match &self.stack[node] {
+                    Node::Thread(node) => node
+                        .branches
+                        .iter()
+                        .find(|branch| branch.choices.starts_with(&self.choices))
+                        .and_then(|branch| branch.choices.get(self.choices.len()).copied()),
+                    Node::Choice(_) => None,
+                });
+                let current = planned.filter(|&planned| planned < alternatives).unwrap_or(0);
+                let left = (0..alternatives).rev().filter(|&other| other != current).collect();
+                let step = self.steps.saturating_sub(1);
+                self.stack.push(Node::Choice(ChoiceNode { step, alternatives, current, left }));
+                current
+            }
+        };
+        self.choices.push(chosen);
+        Ok(chosen)
+    }
+
+    fn at_rest(&mut self) {
+        self.close_step();
+        self.look_around();
+        self.is_at_rest = true;
+        self.blocked = self
+            .pending
+            .iter()
+            .flatten()
+            .map(|pending| {
+                // How far the objects are open now.
+                let fresh = shuttle::pending_step(pending.thread);
+                let mentions = fresh.map(|fresh| fresh.touches).unwrap_or_default();
+                let touches = (pending.touches.iter().zip(&mentions))
+                    .map(|(touch, mention)| Touch { before: shuttle::openness(mention.object), ..*touch })
+                    .collect();
+                Pending { touches, ..pending.clone() }
+            })
+            .filter(|pending| pending.touches.iter().any(|touch| touch.needs > Openness::CLOSED || touch.access == Access::Write))
+            .collect();
+    }
+
+    fn end(&mut self) -> Result<(), Divergence> {
+        if self.followed < self.stack.len() {
+            return Err(format!("decision {}: the execution ended, and went on before", self.followed));
+        }
+        Ok(())
+    }
+
+    fn is_exhaustive(&self) -> bool {
+        true
+    }
+}

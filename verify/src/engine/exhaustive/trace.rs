@@ -1,0 +1,274 @@
+//! The execution so far: its steps, what each touched, and which happened before which.
+//!
+//! Two steps of different threads depend on each other if they touch the same object and the touches do not commute.
+//! *Happens-before* is the order that the threads themselves, the dependences and the starts of threads give; it is held
+//! as a vector clock a step. Equivalent executions (in the sense of Mazurkiewicz) have the same steps and the same order.
+
+use std::sync::Arc;
+
+use selvedge::platform::shuttle::{Access, Mention, ObjectId, Openness};
+
+/// What a step does with one object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// The object, as [`Names`] numbers it.
+    pub object: u32,
+    /// What is done with it.
+    pub access: Access,
+    /// How far it must be open for the step to be taken.
+    pub needs: Openness,
+    /// How far it was open when the step was taken, or published if it has not been taken.
+    pub before: Openness,
+}
+
+/// All that a step touches.
+pub type Touches = Arc<[Touch]>;
+
+/// Whether the order of two steps of different threads matters.
+pub fn dependent(one: &[Touch], other: &[Touch]) -> bool {
+    one.iter().any(|one| {
+        other.iter().any(|other| one.object == other.object && !one.access.commutes_with(other.access))
+    })
+}
+
+/// Numbers objects. An object's name does not depend on the schedule, so its number is kept over executions.
+#[derive(Debug, Default)]
+pub struct Names {
+    by_maker: Vec<Vec<u32>>,
+    count: u32,
+}
+
+impl Names {
+    /// The number of an object.
+    pub fn number(&mut self, object: ObjectId) -> u32 {
+        let (maker, number) = (object.maker as usize, object.number as usize);
+        if self.by_maker.len() <= maker {
+            self.by_maker.resize_with(maker + 1, Vec::new);
+        }
+        let numbers = &mut self.by_maker[maker];
+        while numbers.len() <= number {
+            numbers.push(self.count);
+            self.count += 1;
+        }
+        numbers[number]
+    }
+
+    /// A mention as a touch.
+    pub fn touch(&mut self, mention: Mention, before: Openness) -> Touch {
+        Touch { object: self.number(mention.object), access: mention.access, needs: mention.needs, before }
+    }
+}
+
+/// A step that was taken.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// By which thread.
+    pub thread: usize,
+    /// Its number among the thread's steps, from 1.
+    pub sequence: u32,
+    /// What it touched.
+    pub touches: Touches,
+    /// The choices that the thread made between this step and its next.
+    pub choices: Vec<usize>,
+    /// Where in the stack of decisions it was decided.
+    pub node: usize,
+    /// It was taken when nothing else could move: it comes after everything before it.
+    pub is_barrier: bool,
+}
+
+/// One touch in the history of an object.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    event: u32,
+    access: Access,
+    before: Openness,
+}
+
+/// The steps of an execution.
+#[derive(Debug, Default)]
+pub struct Trace {
+    events: Vec<Event>,
+    /// One clock after the other, `width` numbers each.
+    clocks: Vec<u32>,
+    width: usize,
+    /// By object.
+    histories: Vec<Vec<Entry>>,
+    /// By thread, its steps.
+    threads: Vec<Vec<u32>>,
+    /// By thread, the step after which it was started, if any.
+    births: Vec<Option<u32>>,
+}
+
+impl Trace {
+    /// The steps.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The number of steps.
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// The number of threads known.
+    pub fn thread_count(&self) -> usize {
+        self.births.len()
+    }
+
+    /// A thread is seen for the first time, after the step that was taken last.
+    pub fn born(&mut self, after: Option<usize>) {
+        self.births.push(after.map(|event| event as u32));
+        if self.threads.len() < self.births.len() {
+            self.threads.push(Vec::new());
+        }
+        self.widen(self.births.len());
+    }
+
+    fn widen(&mut self, threads: usize) {
+        if threads <= self.width {
+            return;
+        }
+        let (old, new) = (self.width, threads.next_power_of_two().max(4));
+        let mut clocks = vec![0; self.events.len() * new];
+        for event in 0..self.events.len() {
+            clocks[event * new..event * new + old].copy_from_slice(&self.clocks[event * old..(event + 1) * old]);
+        }
+        (self.clocks, self.width) = (clocks, new);
+    }
+
+    /// The step that a thread takes next would have this number.
+    pub fn next_sequence(&self, thread: usize) -> u32 {
+        self.threads[thread].len() as u32 + 1
+    }
+
+    /// The last step of a thread, or the step after which it was started.
+    pub fn last_of(&self, thread: usize) -> Option<usize> {
+        self.threads[thread].last().copied().or(self.births[thread]).map(|event| event as usize)
+    }
+
+    /// What came before a step in its own thread; before its thread was started, if it is the first.
+    pub fn predecessor(&self, event: usize) -> Option<usize> {
+        let Event { thread, sequence, .. } = self.events[event];
+        let before = match sequence {
+            1 => self.births[thread],
+            _ => Some(self.threads[thread][sequence as usize - 2]),
+        };
+        before.map(|event| event as usize)
+    }
+
+    /// Adds a step.
+    pub fn push(&mut self, event: Event) {
+        let index = self.events.len();
+        let start = index * self.width;
+        self.clocks.resize(start + self.width, 0);
+        if event.is_barrier {
+            for thread in 0..self.threads.len() {
+                self.clocks[start + thread] = self.threads[thread].len() as u32;
+            }
+        } else {
+            if let Some(last) = self.last_of(event.thread) {
+                self.join(start, last);
+            }
+            for touch in event.touches.iter() {
+                self.join_dependences(start, touch);
+            }
+        }
+        self.clocks[start + event.thread] = event.sequence;
+        for touch in event.touches.iter() {
+            let object = touch.object as usize;
+            if self.histories.len() <= object {
+                self.histories.resize_with(object + 1, Vec::new);
+            }
+            self.histories[object].push(Entry { event: index as u32, access: touch.access, before: touch.before });
+        }
+        self.threads[event.thread].push(index as u32);
+        self.events.push(event);
+    }
+
+    fn join(&mut self, start: usize, other: usize) {
+        for thread in 0..self.width {
+            self.clocks[start + thread] = self.clocks[start + thread].max(self.clocks[other * self.width + thread]);
+        }
+    }
+
+    /// Joins the last steps that depend on the touch: those between them and it commute with it, those before them
+    /// happened before them.
+    fn join_dependences(&mut self, start: usize, touch: &Touch) {
+        let Some(history) = self.histories.get(touch.object as usize) else { return };
+        let mut at = history.len();
+        while at > 0 && history[at - 1].access.commutes_with(touch.access) {
+            at -= 1;
+        }
+        let mut members = Vec::new();
+        while at > 0 {
+            members.push(history[at - 1].event);
+            at -= 1;
+            if at == 0 || !history[at - 1].access.commutes_with(history[at].access) {
+                break;
+            }
+        }
+        for event in members {
+            self.join(start, event as usize);
+        }
+    }
+
+    /// Forgets all but the first steps.
+    pub fn truncate(&mut self, len: usize) {
+        while self.events.len() > len {
+            let event = self.events.pop().expect("there are more");
+            for touch in event.touches.iter() {
+                self.histories[touch.object as usize].pop();
+            }
+            self.threads[event.thread].pop();
+        }
+        self.clocks.truncate(len * self.width);
+    }
+
+    /// Forgets which threads there are: they are seen again.
+    pub fn forget_births(&mut self) {
+        self.births.clear();
+    }
+
+    /// Whether a step happened before another, or is it.
+    pub fn happened_before(&self, earlier: usize, later: usize) -> bool {
+        let Event { thread, sequence, .. } = self.events[earlier];
+        self.clocks[later * self.width + thread] >= sequence
+    }
+
+    /// How far an object is open after the steps before `event` and those after it that did not happen after it, as far
+    /// as they come before `until`. `None` if nothing that happened after it touched the object.
+    ///
+    /// This is what a step needs to know that is to be taken before `event`. It is exact for objects whose steps are all
+    /// ordered with each other: those that did not happen after `event` are then the first of them.
+    pub fn openness_without(&self, event: usize, object: u32, until: usize) -> Option<Openness> {
+        let history = self.histories.get(object as usize)?;
+        let from = history.partition_point(|entry| (entry.event as usize) < event);
+        history[from..]
+            .iter()
+            .take_while(|entry| (entry.event as usize) < until)
+            .find(|entry| self.happened_before(event, entry.event as usize))
+            .map(|entry| entry.before)
+    }
+
+    /// Calls `visit` for the steps before `until` that a touch could change places with: newest first, in groups of which
+    /// none is ordered with the others through the object. Stops when `visit` says so.
+    pub fn visit_conflicts(&self, touch: &Touch, until: usize, mut visit: impl FnMut(&[usize]) -> bool) {
+        let Some(history) = self.histories.get(touch.object as usize) else { return };
+        let mut at = history.partition_point(|entry| (entry.event as usize) < until);
+        let mut group = Vec::new();
+        while at > 0 {
+            let entry = history[at - 1];
+            at -= 1;
+            if entry.access.commutes_with(touch.access) {
+                continue;
+            }
+            group.push(entry.event as usize);
+            if at == 0 || !history[at - 1].access.commutes_with(entry.access) {
+                if visit(&group) {
+                    return;
+                }
+                group.clear();
+            }
+        }
+    }
+}
