@@ -4,19 +4,27 @@
 //! block is copied by one click because it selects as a whole, and what colour says is always said in words too.
 //!
 //! Every number that stands in `report.json` is written as `<data value="N" data-at="/json/pointer">`, and every text
-//! that does as an element of class `t`. A reader does not see that; the tests read it and hold the page to the JSON.
+//! that does as an element of class `t` or as `code` (unless of class `own`). A reader does not see that; the tests read
+//! it and hold the page to the JSON. What many numbers' pointers begin with stands once around them, as `data-base`.
+//!
+//! What checks have in common is said once, by program ([`programs`]): the page's size grows with the checks, a few
+//! hundred bytes each, and with the executions that it shows.
+
+use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 use selvedge_verify::evidence::{Counterexample, Evidence, Kind, Relation, Verdict};
 use selvedge_verify::info::ObligationInfo;
 
+use self::programs::program_anchor;
 use crate::exit::Exit;
 use crate::report::{
-    Alarm, Clause, Coverage, Failure, FailureKind, Fate, Finding, KINDS, Mutant, OutcomeRow, Report, Run, RunPlan,
-    SurveyCell, System, Tally, counted, kind_word, mode_word, verdict_word,
+    Alarm, Clause, Coverage, Failure, FailureKind, Fate, Finding, Mutant, OutcomeCell, OutcomeRow, Report, Run,
+    RunPlan, SurveyCell, System, Tally, counted, kind_word, mode_word, verdict_word,
 };
 
 mod lanes;
+mod programs;
 
 /// Rows of a counterexample that are drawn and tabulated. A longer one says how many are left out.
 const ROWS_SHOWN: usize = 400;
@@ -43,8 +51,14 @@ struct Page<'a> {
     report: &'a Report,
 }
 
-/// A number of the JSON, with the pointer to it.
+/// A number of the JSON, with the pointer to it; without a slash in front it continues the `data-base` around it.
 struct Number<'a> {
+    at: &'a str,
+    value: u64,
+}
+
+/// A seed of the JSON: to be copied, so that its digits are not grouped.
+struct Seed<'a> {
     at: &'a str,
     value: u64,
 }
@@ -70,6 +84,12 @@ impl Render for Number<'_> {
     }
 }
 
+impl Render for Seed<'_> {
+    fn render(&self) -> Markup {
+        html! { data value=(self.value) data-at=(self.at) { (self.value) } }
+    }
+}
+
 impl Render for Milliseconds<'_> {
     fn render(&self) -> Markup {
         html! { data.ms value=(self.value) data-at=(self.at) { (duration(self.value)) } }
@@ -90,13 +110,13 @@ impl Render for Text<'_> {
 
 impl Render for Code<'_> {
     fn render(&self) -> Markup {
-        html! { code.t { (self.0) } }
+        html! { code { (self.0) } }
     }
 }
 
 impl Render for Command<'_> {
     fn render(&self) -> Markup {
-        html! { pre.command tabindex="0" { code.t { (self.0) } } }
+        html! { pre.command tabindex="0" { code { (self.0) } } }
     }
 }
 
@@ -136,10 +156,10 @@ impl Page<'_> {
                     }
                     footer {
                         p {
-                            "This page is a rendering of " code { "report.json" } " (format "
+                            "This page is a rendering of " code.own { "report.json" } " (format "
                             (Number { at: "/schema_version", value: u64::from(report.schema_version) })
-                            "), which lies beside it together with " code { "junit.xml" }
-                            " and one record a check in " code { "evidence/" } "."
+                            "), which lies beside it together with " code.own { "junit.xml" }
+                            " and one record a check in " code.own { "evidence/" } "."
                         }
                     }
                 }
@@ -356,6 +376,7 @@ impl Page<'_> {
                         "Fewer than allowed is legal; one that is not allowed is a violation."
                     }
                     (self.outcome_table(
+                        &system.name,
                         &format!("/systems/{position}/outcomes"),
                         &system.outcomes,
                         "Outcomes, by program and engine",
@@ -374,6 +395,7 @@ impl Page<'_> {
                         "cannot find in an implementation either: that is the engine’s gap, not a fault of the spec."
                     }
                     (self.outcome_table(
+                        &system.name,
                         &format!("/systems/{position}/reference"),
                         &system.reference,
                         "Outcomes of the reference subject, by program and engine",
@@ -478,8 +500,8 @@ impl Page<'_> {
                     @if clause.checks.is_empty() { span.quiet { "none" } }
                     @else {
                         details {
-                            summary { "list" }
-                            ul.plain { @for &index in &clause.checks { li { (self.check_link_by_id(index)) } } }
+                            summary { (counted(wide(clause.checks.len()), "check", "checks")) }
+                            ul.plain { @for place in self.places(&clause.checks) { li { (place) } } }
                         }
                     }
                 }
@@ -487,7 +509,14 @@ impl Page<'_> {
         }
     }
 
-    fn outcome_table(&self, at: &str, rows: &[OutcomeRow], caption: &str, relation: RelationWords) -> Markup {
+    fn outcome_table(
+        &self,
+        system: &str,
+        at: &str,
+        rows: &[OutcomeRow],
+        caption: &str,
+        relation: RelationWords,
+    ) -> Markup {
         let mut engines: Vec<&str> = rows.iter().flat_map(|row| &row.cells).map(|cell| cell.engine.as_str()).collect();
         engines.sort_unstable();
         engines.dedup();
@@ -505,16 +534,16 @@ impl Page<'_> {
                     }
                     tbody {
                         @for (row, outcomes) in rows.iter().enumerate() {
-                            tr {
-                                th scope="row" { (Code(&outcomes.program)) }
+                            tr data-base={ (at) "/" (row) "/cells" } {
+                                th scope="row" {
+                                    a href={ "#" (program_anchor(system, &outcomes.program)) } { (Code(&outcomes.program)) }
+                                }
                                 td { (Code(&outcomes.subject)) }
                                 @for engine in &engines {
                                     td {
                                         @for (column, cell) in outcomes.cells.iter().enumerate() {
                                             @if cell.engine == *engine {
-                                                (self.outcome_cell(
-                                                    &format!("{at}/{row}/cells/{column}"), cell, relation
-                                                ))
+                                                (self.outcome_cell(column, cell, relation))
                                             }
                                         }
                                     }
@@ -527,22 +556,24 @@ impl Page<'_> {
         )
     }
 
-    fn outcome_cell(&self, at: &str, cell: &crate::report::OutcomeCell, relation: RelationWords) -> Markup {
+    /// The pointers are below the row's.
+    fn outcome_cell(&self, column: usize, cell: &OutcomeCell, relation: RelationWords) -> Markup {
         let record = &self.report.evidence[cell.evidence];
         html! {
-            a href={ "#" (anchor(&record.check)) } {
-                (Number { at: &format!("{at}/witnessed"), value: wide(cell.witnessed) }) " of "
-                (Number { at: &format!("{at}/allowed"), value: wide(cell.allowed) })
-            }
-            @if cell.not_allowed > 0 {
-                " " span.chip.fail {
-                    span aria-hidden="true" { "✗ " }
-                    (Number { at: &format!("{at}/not_allowed"), value: wide(cell.not_allowed) }) " not allowed"
+            div {
+                (Number { at: &format!("{column}/witnessed"), value: wide(cell.witnessed) }) " of "
+                (Number { at: &format!("{column}/allowed"), value: wide(cell.allowed) })
+                @if cell.not_allowed > 0 {
+                    " " a.chip.fail href={ "#" (anchor(&record.check)) } {
+                        span aria-hidden="true" { "✗ " }
+                        (Number { at: &format!("{column}/not_allowed"), value: wide(cell.not_allowed) }) " not allowed"
+                    }
+                } @else if record.verdict == Verdict::Skipped {
+                    " " span.quiet { "skipped" }
+                } @else if let Some(found) = cell.relation {
+                    " " span.quiet { (relation(found, cell.allowed - cell.witnessed, record.complete)) }
                 }
-            } @else if let Some(found) = cell.relation {
-                " " span.quiet { (relation(found, cell.allowed - cell.witnessed, record.complete)) }
             }
-            br;
         }
     }
 
@@ -739,63 +770,7 @@ impl Page<'_> {
             @if cell.promised == Some(false) { p.promise { "not promised by its documentation" } }
             @for note in &cell.documentation { p.source { (Text(note)) } }
             @if cell.finding == Finding::NotSeen {
-                @for &index in &cell.evidence { p.source { (self.check_link_by_id(index)) } }
-            }
-        }
-    }
-
-    // Every check.
-
-    fn checks(&self) -> Markup {
-        let evidence = &self.report.evidence;
-        let of_kind = |kind: Kind| evidence.iter().enumerate().filter(move |(_, record)| record.kind == kind);
-        html! {
-            section #checks aria-labelledby="checks-title" {
-                h2 #checks-title { "Every check" }
-                p {
-                    "A pass is worth what its technique and bound are worth: both stand beside each verdict. "
-                    "Open a line for the reason, the outcomes and the command that runs it again."
-                }
-                @for kind in KINDS {
-                    @if of_kind(kind).next().is_some() {
-                        @let tally = self.report.counts.by_kind.iter().find(|known| known.kind == kind);
-                        details.kind {
-                            summary {
-                                h3 id={ "checks-" (kind_word(kind)) } { (capitalised(kind_word(kind))) }
-                                @if let Some(known) = tally { " " span.quiet { (summary_of(kind, &known.tally)) } }
-                            }
-                            p.quiet { (about_kind(kind)) }
-                            @for (index, record) in of_kind(kind) { (self.check(index, record)) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn check(&self, index: usize, record: &Evidence) -> Markup {
-        let failed = self.report.failures.iter().any(|failure| failure.evidence == index);
-        let line = html! {
-            (verdict_chip(record))
-            " " span.id { (Code(&record.check)) }
-            " " span.technique {
-                (Text(&record.technique))
-                @if let Some(mode) = record.mode { span.unseen { ", " } span.tag { (mode_word(mode)) } }
-            }
-            " " span.effort {
-                (Number { at: &format!("/evidence/{index}/executions"), value: record.executions }) " executions, "
-                (if record.complete { "complete" } else { "not complete" })
-            }
-        };
-        html! {
-            @if failed {
-                p.check.elsewhere { a href={ "#" (anchor(&record.check)) } { (line) } }
-            } @else {
-                details.check {
-                    summary { (line) }
-                    // The fragment is inside, so that following a link to it opens the fold.
-                    div.inside id=(anchor(&record.check)) { (self.record(index, record)) }
-                }
+                p.source { @for place in self.places(&cell.evidence) { (place) " " } }
             }
         }
     }
@@ -829,7 +804,7 @@ impl Page<'_> {
                     dt { "Found after" }
                     dd { (Number { at: &at("killed_after"), value }) " executions" }
                 }
-                @if let Some(value) = record.seed { dt { "Seed" } dd { (Number { at: &at("seed"), value }) } }
+                @if let Some(value) = record.seed { dt { "Seed" } dd { (Seed { at: &at("seed"), value }) } }
                 @if let Some(subject) = &record.subject { dt { "Subject" } dd { (Code(subject)) } }
                 @if let Some(program) = &record.program { dt { "Program" } dd { (Code(program)) } }
                 @if !record.clauses.is_empty() {
@@ -839,18 +814,7 @@ impl Page<'_> {
             }
             @if !record.expectations.is_empty() {
                 h4 { "Expectations" }
-                ul.plain {
-                    @for expected in &record.expectations {
-                        li {
-                            (match expected.held {
-                                Some(true) => "held: ",
-                                Some(false) => "did not hold: ",
-                                None => "could not be told: ",
-                            })
-                            (Code(&expected.text))
-                        }
-                    }
-                }
+                (expectation_list(record))
             }
             @if !record.outcomes.is_empty() { (outcome_list(index, record)) }
             @if !record.rules.is_empty() {
@@ -887,10 +851,10 @@ impl Page<'_> {
             }
             @if !shown.is_empty() {
                 (lanes::figure(&name, &found.threads, shown))
-                (scrolled("The execution, a column a thread", columns(&name, &found.threads, shown)))
+                (scrolled("The execution, a column a thread", columns(&found.threads, shown)))
                 @if left_out > 0 {
                     p.quiet data-left-out=(left_out) {
-                        "The record in " code { "report.json" } " has further events that are not shown here."
+                        "The record in " code.own { "report.json" } " has further events that are not shown here."
                     }
                 }
             }
@@ -906,7 +870,7 @@ impl Page<'_> {
             @if !found.program.is_empty() {
                 details {
                     summary { "The program" }
-                    pre.program tabindex="0" { code.t { (found.program) } }
+                    pre.program tabindex="0" { code { (found.program) } }
                 }
             }
             @if let Some(token) = &found.token {
@@ -919,6 +883,23 @@ impl Page<'_> {
 
     fn check_link(&self, index: usize, words: &str) -> Markup {
         html! { a href={ "#" (anchor(&self.report.evidence[index].check)) } { (words) } }
+    }
+
+    /// Where checks stand: a link to each program that they are of, and one to each check that is of no single program.
+    fn places(&self, checks: &[usize]) -> Vec<Markup> {
+        let mut programs = BTreeMap::<(&str, &str), u64>::new();
+        let mut places = Vec::new();
+        for &index in checks {
+            let record = &self.report.evidence[index];
+            match &record.program {
+                Some(program) => *programs.entry((&record.system, program)).or_default() += 1,
+                None => places.push(self.check_link_by_id(index)),
+            }
+        }
+        let linked = programs.into_iter().map(|((system, program), count)| {
+            html! { a href={ "#" (program_anchor(system, program)) } { (Code(program)) } " (" (count) ")" }
+        });
+        linked.chain(places).collect()
     }
 
     fn check_link_by_id(&self, index: usize) -> Markup {
@@ -993,7 +974,7 @@ fn relation_of_reference(relation: Relation, missing: usize, complete: bool) -> 
     }
 }
 
-fn columns(name: &str, threads: &[String], rows: &[selvedge_verify::evidence::Row]) -> Markup {
+fn columns(threads: &[String], rows: &[selvedge_verify::evidence::Row]) -> Markup {
     html! {
         table.columns {
             caption { "The execution, step by step, a column a thread" }
@@ -1005,7 +986,7 @@ fn columns(name: &str, threads: &[String], rows: &[selvedge_verify::evidence::Ro
             }
             tbody {
                 @for (step, row) in rows.iter().enumerate() {
-                    tr.here[row.here] id={ (name) "-step-" (step + 1) } {
+                    tr class=[row.here.then_some("here")] {
                         th.ordinal scope="row" { (step + 1) }
                         @for column in 0..threads.len() {
                             td {
@@ -1017,6 +998,23 @@ fn columns(name: &str, threads: &[String], rows: &[selvedge_verify::evidence::Ro
                             }
                         }
                     }
+                }
+            }
+        }
+    }
+}
+
+fn expectation_list(record: &Evidence) -> Markup {
+    html! {
+        ul.plain {
+            @for expected in &record.expectations {
+                li {
+                    (match expected.held {
+                        Some(true) => "held: ",
+                        Some(false) => "did not hold: ",
+                        None => "could not be told: ",
+                    })
+                    (Code(&expected.text))
                 }
             }
         }
@@ -1069,7 +1067,7 @@ fn run_facts(position: usize, run: &Run) -> Markup {
                     ", part " (Number { at: &at("partition/index"), value: partition.index })
                     " of " (Number { at: &at("partition/count"), value: partition.count })
                 }
-                @if let Some(value) = plan.seed { ", seed " (Number { at: &at("seed"), value }) }
+                @if let Some(value) = plan.seed { ", seed " (Seed { at: &at("seed"), value }) }
                 ". Began " (Text(&plan.started_at))
                 @if let Some(value) = plan.duration_ms {
                     ", took " (Milliseconds { at: &at("duration_ms"), value })
@@ -1186,7 +1184,7 @@ fn tally_cells(at: &str, tally: &Tally) -> Markup {
     }
 }
 
-fn by_engine(at: &str, counts: &std::collections::BTreeMap<String, u64>) -> Markup {
+fn by_engine(at: &str, counts: &BTreeMap<String, u64>) -> Markup {
     html! {
         @if counts.is_empty() { strong { "never taken" } }
         @else {

@@ -231,6 +231,49 @@ pub struct System {
     pub peers: Vec<String>,
     /// What the peers do: a row a clause, or a program where a record names no clause.
     pub survey: Vec<SurveyRow>,
+    /// The programs by name, and last what belongs to no single program.
+    pub programs: Vec<Program>,
+}
+
+/// A litmus program and the checks of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Program {
+    /// Its name; absent for the checks that are not of one program.
+    pub name: Option<String>,
+    /// The clauses that it bears on.
+    pub clauses: Vec<String>,
+    /// How the checks that decide ended.
+    pub deciding: Tally,
+    /// How the checks of peers ended.
+    pub survey: Tally,
+    /// Everything that the spec allows or that a check compared in [`Program::compared`] came to.
+    pub outcomes: Vec<ProgramOutcome>,
+    /// The checks that ran it and whose outcomes are compared: indices into [`Report::evidence`]. Mutants and canaries
+    /// are not among them: what they come to is meant to be wrong.
+    pub compared: Vec<usize>,
+    /// Every check of it that has a record, kind by kind: indices into [`Report::evidence`].
+    pub checks: Vec<usize>,
+}
+
+/// An outcome of a program.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ProgramOutcome {
+    /// The outcome in words.
+    pub outcome: String,
+    /// Who allows it.
+    pub standing: Standing,
+}
+
+/// Who allows an outcome.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// The spec.
+    Allowed,
+    /// Only some of the records: those of an engine with weak memory, which the spec does not have.
+    WeakMemory,
+    /// Nobody.
+    NotAllowed,
 }
 
 /// A clause and what touched it.
@@ -478,7 +521,7 @@ impl Report {
             makers,
             notices,
             failures,
-            systems: describe_systems(&evidence, systems),
+            systems: describe_systems(&evidence, &not_run, systems),
             not_run,
             duplicates,
             evidence,
@@ -856,8 +899,9 @@ fn conclude(counts: &Counts, failures: &[Failure]) -> Conclusion {
     Conclusion { outcome, exit_code: outcome.code(), sentence }
 }
 
-fn describe_systems(evidence: &[Evidence], infos: &[SystemInfo]) -> Vec<System> {
-    let named: BTreeSet<&str> = evidence.iter().map(|record| record.system.as_str()).collect();
+fn describe_systems(evidence: &[Evidence], not_run: &[NotRun], infos: &[SystemInfo]) -> Vec<System> {
+    let planned = not_run.iter().map(|missing| missing.check.system.as_str());
+    let named: BTreeSet<&str> = evidence.iter().map(|record| record.system.as_str()).chain(planned).collect();
     let known = infos.iter().cloned();
     let unknown = named.iter().filter(|name| !infos.iter().any(|info| info.name == **name)).map(|name| SystemInfo {
         name: (*name).to_owned(),
@@ -865,10 +909,10 @@ fn describe_systems(evidence: &[Evidence], infos: &[SystemInfo]) -> Vec<System> 
         rules: vec![],
         parameters: vec![],
     });
-    known.chain(unknown).map(|info| describe_system(evidence, info)).collect()
+    known.chain(unknown).map(|info| describe_system(evidence, not_run, info)).collect()
 }
 
-fn describe_system(evidence: &[Evidence], info: SystemInfo) -> System {
+fn describe_system(evidence: &[Evidence], not_run: &[NotRun], info: SystemInfo) -> System {
     let records: Vec<(usize, &Evidence)> =
         evidence.iter().enumerate().filter(|(_, record)| record.system == info.name).collect();
     let (peers, survey) = survey(&records, &info);
@@ -882,6 +926,7 @@ fn describe_system(evidence: &[Evidence], info: SystemInfo) -> System {
         canaries: canaries(&records),
         peers,
         survey,
+        programs: programs(&records, not_run, &info.name),
         name: info.name,
         parameters: info.parameters,
     }
@@ -989,6 +1034,75 @@ fn outcome_rows(records: &[(usize, &Evidence)], wanted: impl Fn(&Evidence) -> bo
             OutcomeRow { program, subject, cells }
         })
         .collect()
+}
+
+fn programs(records: &[(usize, &Evidence)], not_run: &[NotRun], system: &str) -> Vec<Program> {
+    let mut by_name: BTreeMap<Option<&str>, Vec<(usize, &Evidence)>> = BTreeMap::new();
+    for &(index, record) in records {
+        by_name.entry(record.program.as_deref()).or_default().push((index, record));
+    }
+    let missing = || not_run.iter().map(|missing| &missing.check).filter(|check| check.system == system);
+    for check in missing() {
+        by_name.entry(check.program.as_deref()).or_default();
+    }
+    let mut programs: Vec<Program> = by_name
+        .into_iter()
+        .map(|(name, of_it)| {
+            let mut program = program(name, &of_it);
+            for check in missing().filter(|check| check.program.as_deref() == name) {
+                let is_peer = check.kind == Kind::Peer;
+                if is_peer { &mut program.survey } else { &mut program.deciding }.add_not_run();
+            }
+            program
+        })
+        .collect();
+    // A stable sort: `None` comes first in a map.
+    programs.sort_by_key(|program| program.name.is_none());
+    programs
+}
+
+fn program(name: Option<&str>, records: &[(usize, &Evidence)]) -> Program {
+    let (mut deciding, mut survey) = (Tally::default(), Tally::default());
+    for (_, record) in records {
+        if record.kind == Kind::Peer { &mut survey } else { &mut deciding }.add(record.verdict);
+    }
+    let is_planted = |record: &Evidence| matches!(record.kind, Kind::Mutant | Kind::Canary);
+    let mut checks: Vec<(usize, &Evidence)> = records.to_vec();
+    let place = |kind: Kind| KINDS.iter().position(|known| *known == kind);
+    checks.sort_by_key(|(index, record)| (place(record.kind), *index));
+    let honest: Vec<(usize, &Evidence)> =
+        checks.iter().copied().filter(|(_, record)| name.is_some() && !is_planted(record)).collect();
+    let clauses: BTreeSet<String> = honest.iter().flat_map(|(_, record)| record.clauses.clone()).collect();
+    let listing: Vec<&Evidence> =
+        honest.iter().map(|(_, record)| *record).filter(|record| !record.outcomes.is_empty()).collect();
+    let mut outcomes: Vec<ProgramOutcome> = Vec::new();
+    for witness in listing.iter().flat_map(|record| &record.outcomes) {
+        if outcomes.iter().all(|known| known.outcome != witness.outcome) {
+            let allows = |record: &&&Evidence| {
+                record.outcomes.iter().any(|other| other.allowed && other.outcome == witness.outcome)
+            };
+            let standing = match listing.iter().filter(allows).count() {
+                0 => Standing::NotAllowed,
+                count if count == listing.len() => Standing::Allowed,
+                _ => Standing::WeakMemory,
+            };
+            outcomes.push(ProgramOutcome { outcome: witness.outcome.clone(), standing });
+        }
+    }
+    let is_compared = |record: &Evidence| record.subject.is_some() && record.executions > 0;
+    Program {
+        name: name.map(str::to_owned),
+        clauses: clauses.into_iter().collect(),
+        deciding,
+        survey,
+        compared: honest
+            .iter()
+            .filter(|(_, record)| is_compared(record) && !record.outcomes.is_empty())
+            .map(|(index, _)| *index)
+            .collect(),
+        outcomes,
+        checks: checks.into_iter().map(|(index, _)| index).collect(),
+    }
 }
 
 fn mutants(records: &[(usize, &Evidence)]) -> Vec<Mutant> {

@@ -6,3 +6,4 @@ mod browser;
 mod html;
 mod junit;
 mod schema;
+mod size;
