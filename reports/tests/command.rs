@@ -125,6 +125,7 @@ fn a_filter_that_matches_nothing_exits_with_4_and_suggests() {
     ran.explains(&["no check's id contains registr", "did you mean `register`?", "selvedge list"]);
     assert!(!out.exists(), "nothing ran, yet something was written");
     selvedge([&"list", &"registr"]).exits(4);
+    selvedge([&"verify", &"--engine", &"random", &"--out", &out]).exits(4).explains(&["no check runs under random"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod support;
 
 mod browser;
+mod documentation;
 mod html;
 mod junit;
 mod schema;
