@@ -10,7 +10,7 @@
 //! What checks have in common is said once, by program ([`programs`]): the page's size grows with the checks, a few
 //! hundred bytes each, and with the executions that it shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 use selvedge_verify::evidence::{Counterexample, Evidence, Kind, Relation, Verdict};
@@ -150,8 +150,10 @@ impl Page<'_> {
                         (self.contents())
                         (self.failures())
                         @for (position, system) in report.systems.iter().enumerate() { (self.system(position, system)) }
+                        (self.unanswered())
                         (self.checks())
                         (self.not_run())
+                        (doubt())
                         (words())
                     }
                     footer {
@@ -159,7 +161,8 @@ impl Page<'_> {
                             "This page is a rendering of " code.own { "report.json" } " (format "
                             (Number { at: "/schema_version", value: u64::from(report.schema_version) })
                             "), which lies beside it together with " code.own { "junit.xml" }
-                            " and one record a check in " code.own { "evidence/" } "."
+                            ". The records that both are made from, one a check, lie in " code.own { "evidence/" }
+                            " of each run’s directory."
                         }
                     }
                 }
@@ -192,8 +195,8 @@ impl Page<'_> {
                 }
                 (self.tiles())
                 div.pair {
-                    (self.tallies())
-                    (self.what_ran())
+                    div { (self.tallies()) (self.summaries()) }
+                    div { (self.what_ran()) }
                 }
             }
         }
@@ -269,14 +272,14 @@ impl Page<'_> {
                         }
                         dt { "Compiler" }
                         dd { (Text(&known.maker.rustc)) }
-                        dt { "System" }
+                        dt { "Machine" }
                         dd { (Text(&known.maker.target)) ", kernel " (Text(&known.maker.kernel)) }
                     }
                     dt { "Work" }
                     dd {
                         (Number { at: "/counts/executions", value: report.counts.executions }) " executions in "
                         (Milliseconds { at: "/counts/checking_ms", value: report.counts.checking_ms })
-                        " of checking"
+                        " of checking, added up over checks that ran side by side"
                     }
                     @for (position, run) in report.runs.iter().enumerate() { (run_facts(position, run)) }
                 }
@@ -289,9 +292,97 @@ impl Page<'_> {
         let plans: Vec<&RunPlan> = self.report.runs.iter().filter_map(|run| run.plan.as_ref()).collect();
         html! {
             @if let (Some(known), false) = (self.report.makers.first(), plans.is_empty()) {
-                h2.small { "How to reproduce" }
-                p { "In a checkout at commit " (Code(&known.maker.commit)) ":" }
+                h2.small { "How to run it again" }
+                p {
+                    "In a checkout at commit " (Code(&known.maker.commit)) ", where " code.own { "selvedge" } " is short for "
+                    code.own { "cargo run --release --" } ":"
+                }
                 @for plan in plans { (Command(&plan.command)) }
+                p { a href="#doubt" { "How to check a single number" } }
+            }
+        }
+    }
+
+    /// What the checks rest on, a row a system: it belongs on the first screen, since a pass alone says little.
+    fn summaries(&self) -> Markup {
+        let of = |position: usize, (some, value): (&str, u64), (all, whole): (&str, u64)| {
+            let at = |field: &str| format!("/systems/{position}/summary/{field}");
+            html! { (Number { at: &at(some), value }) " of " (Number { at: &at(all), value: whole }) }
+        };
+        html! {
+            @if !self.report.systems.is_empty() {
+                (scrolled("What the verdict rests on", html! {
+                    table.rests {
+                        caption {
+                            "What the verdict rests on: requirements that an implementation was held against, planted bugs "
+                            "that were found, alarms that went off when they had to."
+                        }
+                        thead {
+                            tr {
+                                th scope="col" { "System" }
+                                th scope="col" { "Clauses covered" }
+                                th scope="col" { "Planted bugs found" }
+                                th scope="col" { "Canaries that went off" }
+                            }
+                        }
+                        tbody {
+                            @for (position, system) in self.report.systems.iter().enumerate() {
+                                @let known = &system.summary;
+                                tr {
+                                    th scope="row" { (Code(&system.name)) }
+                                    td { (of(position, ("covered", known.covered), ("clauses", known.clauses))) }
+                                    td { (of(position, ("killed", known.killed), ("mutants", known.mutants))) }
+                                    td { (of(position, ("went_off", known.went_off), ("canaries", known.canaries))) }
+                                }
+                            }
+                        }
+                    }
+                }))
+            }
+        }
+    }
+
+    /// The reasons for which checks say nothing.
+    fn unanswered(&self) -> Markup {
+        html! {
+            @if !self.report.unanswered.is_empty() {
+                section #unanswered aria-labelledby="unanswered-title" {
+                    h2 #unanswered-title { "Without an answer" }
+                    p {
+                        "Checks that could not run, or ended before there was anything to say. Of what they would have "
+                        "shown, this page says nothing."
+                    }
+                    (scrolled("Without an answer", html! {
+                        table {
+                            caption { "Reasons, and how many checks each of them stopped" }
+                            thead {
+                                tr {
+                                    th scope="col" { "Verdict" }
+                                    th scope="col" { "Why" }
+                                    th.number scope="col" { "Checks that decide" }
+                                    th.number scope="col" { "Checks of peers" }
+                                    th scope="col" { "Which" }
+                                }
+                            }
+                            tbody {
+                                @for (row, reason) in self.report.unanswered.iter().enumerate() {
+                                    tr data-base={ "/unanswered/" (row) } {
+                                        td { (chip(verdict_word(reason.verdict), verdict_word(reason.verdict))) }
+                                        td { (Text(&reason.reason)) }
+                                        td.number { (Number { at: "deciding", value: reason.deciding }) }
+                                        td.number { (Number { at: "peers", value: reason.peers }) }
+                                        td {
+                                            details {
+                                                summary { "list" }
+                                                ul.plain { @for place in self.places(&reason.checks) { li { (place) } } }
+                                            }
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }))
+                }
             }
         }
     }
@@ -325,8 +416,10 @@ impl Page<'_> {
                             }
                         }
                     }
+                    @if !report.unanswered.is_empty() { li { a href="#unanswered" { "Without an answer" } } }
                     li { a href="#checks" { "Every check" } }
                     @if !report.not_run.is_empty() { li { a href="#not-run" { "Not run" } } }
+                    li { a href="#doubt" { "How to check this page" } }
                     li { a href="#words" { "What the words mean" } }
                 }
             }
@@ -373,7 +466,8 @@ impl Page<'_> {
                     h2 id={ "outcomes-" (position) } { "Outcomes witnessed of those allowed: " (Text(&system.name)) }
                     p {
                         "What the spec allows of each program, and how much of it each engine made the subject do. "
-                        "Fewer than allowed is legal; one that is not allowed is a violation."
+                        "Fewer than allowed is legal; one that is not allowed is a violation. An empty cell: no such "
+                        "check. The bound of each check and the outcomes themselves stand where the program’s name leads."
                     }
                     (self.outcome_table(
                         &system.name,
@@ -413,7 +507,9 @@ impl Page<'_> {
                 p {
                     "A clause is covered if an implementation took a rule that names it, or if a check of one that bears "
                     "on it came to a verdict. Mutants, canaries, peers and the reference subject cover nothing. "
-                    "Uncovered clauses come first."
+                    "Uncovered clauses come first. A rule is a kind of step that the spec has, and names the clause that "
+                    "it stands for. The numbers are executions in which the rule explains a step, added up over rules and "
+                    "checks; for the explorer, which runs nothing, steps of the spec’s own state space."
                 }
                 (scrolled("Clauses", html! {
                     table.clauses {
@@ -423,7 +519,7 @@ impl Page<'_> {
                                 th scope="col" { "Clause" }
                                 th scope="col" { "Coverage" }
                                 th scope="col" { "Requirement" }
-                                th scope="col" { "Steps taken, by engine" }
+                                th scope="col" { "Rules taken, by engine" }
                                 th scope="col" { "Checks" }
                             }
                         }
@@ -581,7 +677,10 @@ impl Page<'_> {
         html! {
             section aria-labelledby={ "mutants-" (position) } {
                 h2 id={ "mutants-" (position) } { "Planted bugs: " (Text(&system.name)) }
-                p { "What the suite would miss, it must be shown not to miss. Survivors come first." }
+                p {
+                    "What the suite would miss, it must be shown not to miss. Survivors come first. A bug in a program is "
+                    "found by exploring the spec, which takes no executions."
+                }
                 (scrolled("Planted bugs", html! {
                     table {
                         caption { "Each planted bug and who found it" }
@@ -652,6 +751,8 @@ impl Page<'_> {
                 td.number {
                     @if let Some(value) = mutant.kills.first().and_then(|kill| kill.executions) {
                         (Number { at: &format!("{at}/kills/0/executions"), value })
+                    } @else if mutant.kills.first().is_some_and(|kill| kill.engine == "explorer") {
+                        "explored"
                     } @else { "–" }
                 }
             }
@@ -751,7 +852,10 @@ impl Page<'_> {
     }
 
     fn survey_cell(&self, at: &str, cell: &SurveyCell) -> Markup {
-        let executions = html! { (Number { at, value: cell.executions }) " executions" };
+        let engines: BTreeSet<&str> =
+            cell.evidence.iter().map(|&index| self.report.evidence[index].engine.as_str()).collect();
+        let engines: Vec<&str> = engines.into_iter().collect();
+        let executions = html! { (Number { at, value: cell.executions }) " executions under " (engines.join(", ")) };
         html! {
             p.finding {
                 @match cell.finding {
@@ -770,7 +874,10 @@ impl Page<'_> {
             @if cell.promised == Some(false) { p.promise { "not promised by its documentation" } }
             @for note in &cell.documentation { p.source { (Text(note)) } }
             @if cell.finding == Finding::NotSeen {
-                p.source { @for place in self.places(&cell.evidence) { (place) " " } }
+                details.source {
+                    summary { (counted(wide(cell.evidence.len()), "check", "checks")) }
+                    ul.plain { @for place in self.places(&cell.evidence) { li { (place) } } }
+                }
             }
         }
     }
@@ -779,7 +886,10 @@ impl Page<'_> {
     fn record(&self, index: usize, record: &Evidence) -> Markup {
         let at = |field: &str| format!("/evidence/{index}/{field}");
         html! {
-            p { (verdict_chip(record)) " " (Text(&record.reason)) }
+            // The sentence of a counterexample has been said above it.
+            @if record.counterexample.as_ref().is_none_or(|found| found.sentence != record.reason) {
+                p { (verdict_chip(record)) " " (Text(&record.reason)) }
+            }
             @if record.kind != Kind::Canary && record.kind != Kind::Mutant {
                 @if let Some(note) = &record.note { p { (Text(note)) } }
             } @else if let Some(note) = &record.note {
@@ -897,7 +1007,7 @@ impl Page<'_> {
             }
         }
         let linked = programs.into_iter().map(|((system, program), count)| {
-            html! { a href={ "#" (program_anchor(system, program)) } { (Code(program)) } " (" (count) ")" }
+            html! { a href={ "#" (program_anchor(system, program)) } { (Code(program)) } @if count > 1 { " (" (count) ")" } }
         });
         linked.chain(places).collect()
     }
@@ -959,7 +1069,7 @@ type RelationWords = fn(Relation, usize, bool) -> &'static str;
 fn relation_of_subject(relation: Relation, _missing: usize, complete: bool) -> &'static str {
     match (relation, complete) {
         (Relation::Equal, _) => "equal",
-        (Relation::Narrower, true) => "narrower, complete",
+        (Relation::Narrower, true) => "narrower within its bound",
         (Relation::Narrower, false) => "narrower so far",
         (Relation::Wider, _) => "wider",
     }
@@ -968,8 +1078,8 @@ fn relation_of_subject(relation: Relation, _missing: usize, complete: bool) -> &
 fn relation_of_reference(relation: Relation, missing: usize, complete: bool) -> &'static str {
     match (relation, missing, complete) {
         (Relation::Equal, _, _) | (_, 0, _) => "equal",
-        (Relation::Narrower, _, true) => "engine misses the rest",
-        (Relation::Narrower, _, false) => "engine misses the rest so far",
+        (Relation::Narrower, _, true) => "misses the rest within its bound",
+        (Relation::Narrower, _, false) => "misses the rest so far",
         (Relation::Wider, _, _) => "wider",
     }
 }
@@ -1081,39 +1191,152 @@ fn run_facts(position: usize, run: &Run) -> Markup {
     }
 }
 
-fn words() -> Markup {
+/// Which command prints what stands on the page.
+fn doubt() -> Markup {
     let entries = [
         (
-            "pass",
-            "What the technique could see, within its bound, is what the spec allows. Not a proof beyond the bound.",
-        ),
-        ("fail", "The spec is violated, or a planted bug survived."),
-        ("inconclusive", "A budget ran out before there was anything to say."),
-        ("skipped", "The check cannot run with this engine or on this machine; the reason says why."),
-        ("error", "The harness itself failed. Nothing is known of the subject."),
-        ("not run", "Planned, and there is no record: stopped, lost, or in a part that is missing."),
-        ("outcomes", "Judged: the values returned, the final state, and who is blocked for ever."),
-        ("histories", "Judged: the real-time order of calls and returns as well."),
-        (
-            "complete",
-            "The engine finished everything within its bound; otherwise a budget or the number of draws ended it.",
+            "what ran, and its verdict",
+            "selvedge verify ID",
+            "Runs one check again; the id stands in its command. Engines that search or draw find the same; real threads \
+             may not.",
         ),
         (
-            "equal, narrower, wider",
-            "The subject reached the same outcomes as the spec allows, fewer, or one that is not allowed.",
+            "an execution",
+            "selvedge replay DIR/evidence/ID.json",
+            "Runs the recorded schedule again and judges it; of real threads, judges the recorded history again.",
         ),
         (
-            "mutant",
-            "A subject or program with a planted bug. The suite must find it: that is what makes a pass mean something.",
+            "what the spec allows",
+            "selvedge outcomes verify/litmus/SYSTEM/PROGRAM.litmus",
+            "Prints every outcome of the program, with a shortest way there, and which of its expectations hold.",
         ),
-        ("canary", "A check that must fail, one for each engine and mode, to prove that the alarm works."),
-        ("clause", "One requirement with a stable name. Evidence is counted per clause."),
-        ("at rest", "Nothing can move any more. Who is blocked then must be someone whom the spec allows to be."),
+        ("which checks there are", "selvedge list", "Prints the ids of all checks, those left out here too."),
+        (
+            "a sum or a table",
+            "selvedge report DIR --out OTHER",
+            "Makes this page, report.json and junit.xml from the records again. Every number here is one of report.json.",
+        ),
+    ];
+    html! {
+        section #doubt aria-labelledby="doubt-title" {
+            h2 #doubt-title { "How to check this page" }
+            p {
+                "In a checkout at the commit named above, where " code.own { "selvedge" } " is short for "
+                code.own { "cargo run --release --" } ". DIR is the directory of a run, as named above."
+            }
+            dl.facts {
+                @for (what, command, meaning) in entries {
+                    dt { (what) }
+                    dd { code.own { (command) } br; (meaning) }
+                }
+            }
+        }
+    }
+}
+
+fn words() -> Markup {
+    let groups: [(&str, &[(&str, &str)]); 4] = [
+        (
+            "What is compared",
+            &[
+                ("spec", "An executable model of the requirement. It says of every step whether it may happen."),
+                ("clause", "One requirement with a stable name and a source. Evidence is counted per clause."),
+                ("rule", "A kind of step of the spec. Each names the clause that it stands for."),
+                ("program", "A litmus test: a few threads with a few operations each, in a file of its own."),
+                (
+                    "subject",
+                    "What performs the operations: an implementation of ours by its name, a peer by its crate, or the \
+                     reference subject, which performs the spec rule by rule.",
+                ),
+                ("peer", "Somebody else’s primitive, asked the same questions. It decides nothing here."),
+                (
+                    "mutant",
+                    "A subject or program with a planted bug. The suite must find it: that is what makes a pass mean \
+                     something.",
+                ),
+                ("canary", "A check that must fail, one for each engine and mode, to prove that the alarm works."),
+            ],
+        ),
+        (
+            "How it is compared",
+            &[
+                ("check", "One program, one subject, one engine; or one engine and many generated programs."),
+                ("execution", "One run of a program from beginning to end under one order of its steps."),
+                ("outcome", "The values returned, the final state, and who is blocked for ever."),
+                ("history", "The calls and returns of an execution in the order in which they really happened."),
+                ("judged: outcomes", "Each execution’s outcome must be one that the spec allows."),
+                ("judged: histories", "The spec must also explain the calls and returns in their real-time order."),
+                ("witnessed", "Allowed, and seen in at least one execution."),
+                (
+                    "equal, narrower, wider",
+                    "The subject reached the same outcomes as the spec allows, fewer, or one that is not allowed. Narrower \
+                     is legal: an implementation need not do all that it may, and an engine need not find it.",
+                ),
+                (
+                    "by weak memory only",
+                    "The spec is sequentially consistent. This outcome needs reordered memory accesses, which loom \
+                     explores; where it could be run there, the reference subject reaches it too.",
+                ),
+                (
+                    "at rest",
+                    "Nothing can move any more. Who is blocked then must be someone whom the spec allows to be.",
+                ),
+            ],
+        ),
+        (
+            "The engines",
+            &[
+                ("explorer", "Visits every state of the spec for the program. It runs no implementation."),
+                (
+                    "loom",
+                    "Enumerates schedules, and what weak memory lets each read return, up to a number of preemptions.",
+                ),
+                ("dfs", "Depth-first search: enumerates schedules up to a number of preemptions."),
+                (
+                    "portfolio",
+                    "Draws schedules in three ways from a fixed seed: random, PCT (threads have random priorities, \
+                     which change at one point fewer than its depth) and URW (by how much each thread has left to do, so \
+                     that no order is much likelier than another).",
+                ),
+                (
+                    "threads",
+                    "The machine’s own threads. Nothing steers them, and an execution cannot be repeated. Blocked means \
+                     asleep without progress for the time that the bound states.",
+                ),
+                ("preemption", "The scheduler takes the processor from a thread that could have gone on."),
+                ("bound", "How far an engine looked: preemptions, executions, a seed. Beyond it a pass says nothing."),
+                (
+                    "complete",
+                    "The engine finished everything within its bound; otherwise a budget or the number of draws ended it.",
+                ),
+                ("token", "The schedule of an execution, written so that it can be replayed."),
+            ],
+        ),
+        (
+            "The verdicts",
+            &[
+                (
+                    "pass",
+                    "What the technique could see, within its bound, is what the spec allows. Not a proof beyond the bound.",
+                ),
+                ("fail", "The spec is violated, or a planted bug survived."),
+                ("differs", "A peer did what the spec does not allow. A finding, not a failure."),
+                ("killed, survived", "A planted bug was found, or was not."),
+                ("went off, silent", "A canary made the alarm go off as it must, or did not."),
+                ("inconclusive", "A budget ran out before there was anything to say."),
+                ("skipped", "The check cannot run with this engine or on this machine; the reason says why."),
+                ("error", "The harness itself failed. Nothing is known of the subject."),
+                ("not run", "Planned, and there is no record: stopped, lost, or in a part that is missing."),
+            ],
+        ),
     ];
     html! {
         section #words aria-labelledby="words-title" {
             h2 #words-title { "What the words mean" }
-            dl.facts.words { @for (word, meaning) in entries { dt { (word) } dd { (meaning) } } }
+            @for (title, entries) in groups {
+                h3 { (title) }
+                dl.facts.words { @for (word, meaning) in entries { dt { (word) } dd { (meaning) } } }
+            }
         }
     }
 }
@@ -1151,7 +1374,11 @@ fn verdict_chip(record: &Evidence) -> Markup {
         (Kind::Canary, Verdict::Fail) => ("silent", "fail"),
         (_, verdict) => (verdict_word(verdict), verdict_word(verdict)),
     };
-    let sign = if word == "differs" { "≠" } else { sign_of_name(verdict_word(record.verdict)) };
+    chip(word, tone)
+}
+
+fn chip(word: &str, tone: &str) -> Markup {
+    let sign = if word == "differs" { "≠" } else { sign_of_name(tone) };
     html! { span class={ "chip " (tone) } { span aria-hidden="true" { (sign) " " } (word) } }
 }
 

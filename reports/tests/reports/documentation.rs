@@ -1,8 +1,12 @@
-//! `docs/command.md` against the command: nothing undocumented, nothing documented that there is not.
+//! `docs/command.md`, and what the report advises, against the command: nothing undocumented, nothing documented that there is not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use scraper::{Html, Selector};
 use selvedge_reports::cli;
+use selvedge_reports::html::render;
+
+use crate::support;
 
 const PAGE: &str = include_str!("../../../docs/command.md");
 
@@ -40,10 +44,26 @@ fn every_option_of_every_command_is_documented_and_every_documented_one_exists()
 
 #[test]
 fn no_line_names_an_option_that_its_command_does_not_have() {
+    let spans: Vec<&str> = code_spans(PAGE).filter(|span| span.starts_with("selvedge ")).collect();
+    check_lines(&spans);
+}
+
+#[test]
+fn the_commands_that_the_report_advises_exist() {
+    let page = Html::parse_document(&render(&support::report()));
+    let commands = Selector::parse("#doubt code").unwrap();
+    let advised = page.select(&commands).map(|code| code.text().collect::<String>());
+    let advised: Vec<String> = advised.filter(|text| text.starts_with("selvedge ")).collect();
+    assert!(advised.len() > 3, "{advised:?}");
+    check_lines(&advised.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[track_caller]
+fn check_lines(lines: &[&str]) {
     let commands = commands();
     let global: BTreeSet<String> = rows(section(EVERY_COMMAND)).into_keys().collect();
     let mut seen = 0;
-    for span in code_spans(PAGE).filter(|span| span.starts_with("selvedge ")) {
+    for span in lines {
         let name = named_command(span).unwrap_or_else(|| panic!("`{span}` names no command"));
         let options = commands.get(name).unwrap_or_else(|| panic!("`{span}`: there is no `{name}`"));
         for option in span.split_whitespace().filter(|word| word.starts_with("--")) {
@@ -55,7 +75,7 @@ fn no_line_names_an_option_that_its_command_does_not_have() {
             assert!(span.contains(option.as_str()), "`{span}` leaves {option} out");
         }
     }
-    assert!(seen > 0, "the page shows no option in use");
+    assert!(seen > 0, "no option is shown in use");
 }
 
 /// Every subcommand's long options, with what the page has to say of each: its short form, whether it is required, its

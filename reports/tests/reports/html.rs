@@ -225,3 +225,18 @@ fn hostile_text_stays_text() {
     let page = Html::parse_document(&render(&report));
     assert_eq!(page.select(&selector("script, img")).count(), 0);
 }
+
+#[test]
+fn what_is_not_answered_is_said_with_its_reason() {
+    let report = support::report();
+    let page = Html::parse_document(&render(&report));
+    let words = |it: ElementRef<'_>| it.text().collect::<String>();
+    let rows: Vec<String> = page.select(&selector("#unanswered tbody tr")).map(words).collect();
+    let silent = |record: &&Evidence| matches!(record.verdict, Verdict::Skipped | Verdict::Inconclusive);
+    for record in report.evidence.iter().filter(silent) {
+        assert!(rows.iter().any(|row| row.contains(&record.reason.replace('`', ""))), "{}", record.check);
+    }
+    let deciding: u64 = report.unanswered.iter().map(|it| it.deciding).sum();
+    assert_eq!(deciding, report.counts.deciding.skipped + report.counts.deciding.inconclusive);
+    assert!(report.unanswered.iter().any(|it| it.peers > 0), "the fixture has a peer without an answer");
+}

@@ -8,3 +8,4 @@ mod html;
 mod junit;
 mod schema;
 mod size;
+mod trust;
