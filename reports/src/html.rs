@@ -1501,7 +1501,12 @@ fn summary_of(kind: Kind, tally: &Tally) -> String {
     let failed = tally.fail + tally.error;
     let mut parts = vec![counted(tally.checks, "check", "checks"), format!("{} pass", tally.pass)];
     if failed > 0 {
-        parts.push(format!("{failed} {}", if kind == Kind::Peer { "differ from the spec" } else { "fail" }));
+        let word = match (kind, failed) {
+            (Kind::Peer, 1) => "differs from the spec",
+            (Kind::Peer, _) => "differ from the spec",
+            _ => "fail",
+        };
+        parts.push(format!("{failed} {word}"));
     }
     for (count, word) in [(tally.inconclusive, "inconclusive"), (tally.skipped, "skipped"), (tally.not_run, "not run")]
     {

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use selvedge_verify::evidence::{Evidence, Kind};
 
 use super::{
-    Code, Milliseconds, Number, Page, Seed, Text, about_kind, anchor, capitalised, expectation_list, scrolled,
+    Code, Milliseconds, Number, Page, Seed, Text, about_kind, anchor, capitalised, chip, expectation_list, scrolled,
     summary_of, verdict_chip, wide,
 };
 use crate::report::{KINDS, Program, ProgramOutcome, Standing, System, kind_word, mode_word};
@@ -46,6 +46,7 @@ impl Page<'_> {
                         Some(name) => { (Code(name)) }
                         None => { "checks of no single program" }
                     }
+                    @if program.deciding.fail + program.deciding.error > 0 { " " (chip("fail", "fail")) }
                     " " span.quiet { (in_a_line(program)) }
                 }
                 // The fragment is inside, so that following a link to it opens the fold.

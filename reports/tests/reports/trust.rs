@@ -26,7 +26,8 @@ fn notices(report: &Report, about: About) -> Vec<&str> {
 fn the_summary_counts_what_the_tables_show() {
     let summary = report_from(support::evidence()).systems[0].summary;
     let clauses = support::systems()[0].clauses.len() as u64;
-    // COND-01 to COND-08; of COND-09 and COND-10 only the spec was explored. Of six planted bugs one survives, and one cannot be observed.
+    // COND-01 to COND-08 are covered; of COND-09 and COND-10 only the spec was explored. Of six planted bugs one survives,
+    // and one cannot be observed.
     assert_eq!(summary, Summary { clauses, covered: 8, mutants: 6, killed: 4, canaries: 5, went_off: 5 });
     let silent = report_with(|record| {
         if record.kind == Kind::Canary && record.engine == "loom" {
