@@ -7,7 +7,7 @@
 //! that does as an element of class `t` or as `code` (unless of class `own`). A reader does not see that; the tests read
 //! it and hold the page to the JSON. What many numbers' pointers begin with stands once around them, as `data-base`.
 //!
-//! What checks have in common is said once, by program ([`programs`]): the page's size grows with the checks, a few
+//! What checks have in common is said once, by program (`programs.rs`): the page's size grows with the checks, a few
 //! hundred bytes each, and with the executions that it shows.
 
 use std::collections::{BTreeMap, BTreeSet};
