@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, WrapErr, miette};
 use selvedge::platform::Arc;
@@ -125,10 +125,14 @@ impl Depth {
     }
 }
 
+/// What the command takes, for whoever documents it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command with the given arguments, the program's name first.
 pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    // `selvedge` alone, or with options only, is `selvedge verify`.
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -141,6 +145,7 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
     let json = cli.json;
     let suite = Arc::new(suite);
     let ended = match cli.command {
+        // `selvedge` alone is `selvedge verify`.
         None => {
             let arguments = Verify {
                 filter: Vec::new(),
@@ -236,7 +241,7 @@ fn verify<S: Suite>(suite: &Arc<S>, arguments: &Verify, command: &str, json: boo
     let ids: Vec<String> = plan.iter().map(|planned| planned.id.clone()).collect();
     let wanted = selected(plan, &arguments.filter, arguments.engine.as_deref())?;
     if wanted.is_empty() {
-        say_nothing_matches(&arguments.filter, &ids);
+        say_nothing_matches(&arguments.filter, arguments.engine.as_deref(), &ids);
         return Ok(Exit::NothingRan);
     }
     let in_part = |planned: &&Planned| arguments.partition.is_none_or(|part| part.holds(&planned.id));
@@ -280,8 +285,12 @@ fn verify<S: Suite>(suite: &Arc<S>, arguments: &Verify, command: &str, json: boo
     Ok(report.conclusion.outcome)
 }
 
-fn say_nothing_matches(filter: &[String], ids: &[String]) {
-    eprintln!("no check's id contains {}", filter.join(" or "));
+fn say_nothing_matches(filter: &[String], engine: Option<&str>, ids: &[String]) {
+    match (filter.is_empty(), engine) {
+        (true, Some(engine)) => eprintln!("no check runs under {engine}"),
+        (false, Some(engine)) => eprintln!("no check's id contains {} and runs under {engine}", filter.join(" or ")),
+        (_, None) => eprintln!("no check's id contains {}", filter.join(" or ")),
+    }
     let parts = || ids.iter().flat_map(|id| id.split('/'));
     for word in filter {
         if let Some(near) = nearest(word, parts()) {

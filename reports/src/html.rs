@@ -4,19 +4,27 @@
 //! block is copied by one click because it selects as a whole, and what colour says is always said in words too.
 //!
 //! Every number that stands in `report.json` is written as `<data value="N" data-at="/json/pointer">`, and every text
-//! that does as an element of class `t`. A reader does not see that; the tests read it and hold the page to the JSON.
+//! that does as an element of class `t` or as `code` (unless of class `own`). A reader does not see that; the tests read
+//! it and hold the page to the JSON. What many numbers' pointers begin with stands once around them, as `data-base`.
+//!
+//! What checks have in common is said once, by program (`programs.rs`): the page's size grows with the checks, a few
+//! hundred bytes each, and with the executions that it shows.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 use selvedge_verify::evidence::{Counterexample, Evidence, Kind, Relation, Verdict};
 use selvedge_verify::info::ObligationInfo;
 
+use self::programs::program_anchor;
 use crate::exit::Exit;
 use crate::report::{
-    Alarm, Clause, Coverage, Failure, FailureKind, Fate, Finding, KINDS, Mutant, OutcomeRow, Report, Run, RunPlan,
-    SurveyCell, System, Tally, counted, kind_word, mode_word, verdict_word,
+    Alarm, Clause, Coverage, Failure, FailureKind, Fate, Finding, Mutant, OutcomeCell, OutcomeRow, Report, Run,
+    RunPlan, SurveyCell, System, Tally, counted, kind_word, mode_word, verdict_word,
 };
 
 mod lanes;
+mod programs;
 
 /// Rows of a counterexample that are drawn and tabulated. A longer one says how many are left out.
 const ROWS_SHOWN: usize = 400;
@@ -43,8 +51,14 @@ struct Page<'a> {
     report: &'a Report,
 }
 
-/// A number of the JSON, with the pointer to it.
+/// A number of the JSON, with the pointer to it; without a slash in front it continues the `data-base` around it.
 struct Number<'a> {
+    at: &'a str,
+    value: u64,
+}
+
+/// A seed of the JSON: to be copied, so that its digits are not grouped.
+struct Seed<'a> {
     at: &'a str,
     value: u64,
 }
@@ -70,6 +84,12 @@ impl Render for Number<'_> {
     }
 }
 
+impl Render for Seed<'_> {
+    fn render(&self) -> Markup {
+        html! { data value=(self.value) data-at=(self.at) { (self.value) } }
+    }
+}
+
 impl Render for Milliseconds<'_> {
     fn render(&self) -> Markup {
         html! { data.ms value=(self.value) data-at=(self.at) { (duration(self.value)) } }
@@ -90,13 +110,13 @@ impl Render for Text<'_> {
 
 impl Render for Code<'_> {
     fn render(&self) -> Markup {
-        html! { code.t { (self.0) } }
+        html! { code { (self.0) } }
     }
 }
 
 impl Render for Command<'_> {
     fn render(&self) -> Markup {
-        html! { pre.command tabindex="0" { code.t { (self.0) } } }
+        html! { pre.command tabindex="0" { code { (self.0) } } }
     }
 }
 
@@ -130,16 +150,19 @@ impl Page<'_> {
                         (self.contents())
                         (self.failures())
                         @for (position, system) in report.systems.iter().enumerate() { (self.system(position, system)) }
+                        (self.unanswered())
                         (self.checks())
                         (self.not_run())
+                        (doubt())
                         (words())
                     }
                     footer {
                         p {
-                            "This page is a rendering of " code { "report.json" } " (format "
+                            "This page is a rendering of " code.own { "report.json" } " (format "
                             (Number { at: "/schema_version", value: u64::from(report.schema_version) })
-                            "), which lies beside it together with " code { "junit.xml" }
-                            " and one record a check in " code { "evidence/" } "."
+                            "), which lies beside it together with " code.own { "junit.xml" }
+                            ". The records that both are made from, one a check, lie in " code.own { "evidence/" }
+                            " of each run’s directory."
                         }
                     }
                 }
@@ -172,8 +195,8 @@ impl Page<'_> {
                 }
                 (self.tiles())
                 div.pair {
-                    (self.tallies())
-                    (self.what_ran())
+                    div { (self.tallies()) (self.summaries()) }
+                    div { (self.what_ran()) }
                 }
             }
         }
@@ -249,14 +272,14 @@ impl Page<'_> {
                         }
                         dt { "Compiler" }
                         dd { (Text(&known.maker.rustc)) }
-                        dt { "System" }
+                        dt { "Machine" }
                         dd { (Text(&known.maker.target)) ", kernel " (Text(&known.maker.kernel)) }
                     }
                     dt { "Work" }
                     dd {
                         (Number { at: "/counts/executions", value: report.counts.executions }) " executions in "
                         (Milliseconds { at: "/counts/checking_ms", value: report.counts.checking_ms })
-                        " of checking"
+                        " of checking, added up over checks that ran side by side"
                     }
                     @for (position, run) in report.runs.iter().enumerate() { (run_facts(position, run)) }
                 }
@@ -269,9 +292,97 @@ impl Page<'_> {
         let plans: Vec<&RunPlan> = self.report.runs.iter().filter_map(|run| run.plan.as_ref()).collect();
         html! {
             @if let (Some(known), false) = (self.report.makers.first(), plans.is_empty()) {
-                h2.small { "How to reproduce" }
-                p { "In a checkout at commit " (Code(&known.maker.commit)) ":" }
+                h2.small { "How to run it again" }
+                p {
+                    "In a checkout at commit " (Code(&known.maker.commit)) ", where " code.own { "selvedge" } " is short for "
+                    code.own { "cargo run --release --" } ":"
+                }
                 @for plan in plans { (Command(&plan.command)) }
+                p { a href="#doubt" { "How to check a single number" } }
+            }
+        }
+    }
+
+    /// What the checks rest on, a row a system: it belongs on the first screen, since a pass alone says little.
+    fn summaries(&self) -> Markup {
+        let of = |position: usize, (some, value): (&str, u64), (all, whole): (&str, u64)| {
+            let at = |field: &str| format!("/systems/{position}/summary/{field}");
+            html! { (Number { at: &at(some), value }) " of " (Number { at: &at(all), value: whole }) }
+        };
+        html! {
+            @if !self.report.systems.is_empty() {
+                (scrolled("What the verdict rests on", html! {
+                    table.rests {
+                        caption {
+                            "What the verdict rests on: requirements that an implementation was held against, planted bugs "
+                            "that were found, alarms that went off when they had to."
+                        }
+                        thead {
+                            tr {
+                                th scope="col" { "System" }
+                                th scope="col" { "Clauses covered" }
+                                th scope="col" { "Planted bugs found" }
+                                th scope="col" { "Canaries that went off" }
+                            }
+                        }
+                        tbody {
+                            @for (position, system) in self.report.systems.iter().enumerate() {
+                                @let known = &system.summary;
+                                tr {
+                                    th scope="row" { (Code(&system.name)) }
+                                    td { (of(position, ("covered", known.covered), ("clauses", known.clauses))) }
+                                    td { (of(position, ("killed", known.killed), ("mutants", known.mutants))) }
+                                    td { (of(position, ("went_off", known.went_off), ("canaries", known.canaries))) }
+                                }
+                            }
+                        }
+                    }
+                }))
+            }
+        }
+    }
+
+    /// The reasons for which checks say nothing.
+    fn unanswered(&self) -> Markup {
+        html! {
+            @if !self.report.unanswered.is_empty() {
+                section #unanswered aria-labelledby="unanswered-title" {
+                    h2 #unanswered-title { "Without an answer" }
+                    p {
+                        "Checks that could not run, or ended before there was anything to say. Of what they would have "
+                        "shown, this page says nothing."
+                    }
+                    (scrolled("Without an answer", html! {
+                        table {
+                            caption { "Reasons, and how many checks each of them stopped" }
+                            thead {
+                                tr {
+                                    th scope="col" { "Verdict" }
+                                    th scope="col" { "Why" }
+                                    th.number scope="col" { "Checks that decide" }
+                                    th.number scope="col" { "Checks of peers" }
+                                    th scope="col" { "Which" }
+                                }
+                            }
+                            tbody {
+                                @for (row, reason) in self.report.unanswered.iter().enumerate() {
+                                    tr data-base={ "/unanswered/" (row) } {
+                                        td { (chip(verdict_word(reason.verdict), verdict_word(reason.verdict))) }
+                                        td { (Text(&reason.reason)) }
+                                        td.number { (Number { at: "deciding", value: reason.deciding }) }
+                                        td.number { (Number { at: "peers", value: reason.peers }) }
+                                        td {
+                                            details {
+                                                summary { "list" }
+                                                ul.plain { @for place in self.places(&reason.checks) { li { (place) } } }
+                                            }
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }))
+                }
             }
         }
     }
@@ -305,8 +416,10 @@ impl Page<'_> {
                             }
                         }
                     }
+                    @if !report.unanswered.is_empty() { li { a href="#unanswered" { "Without an answer" } } }
                     li { a href="#checks" { "Every check" } }
                     @if !report.not_run.is_empty() { li { a href="#not-run" { "Not run" } } }
+                    li { a href="#doubt" { "How to check this page" } }
                     li { a href="#words" { "What the words mean" } }
                 }
             }
@@ -353,9 +466,11 @@ impl Page<'_> {
                     h2 id={ "outcomes-" (position) } { "Outcomes witnessed of those allowed: " (Text(&system.name)) }
                     p {
                         "What the spec allows of each program, and how much of it each engine made the subject do. "
-                        "Fewer than allowed is legal; one that is not allowed is a violation."
+                        "Fewer than allowed is legal; one that is not allowed is a violation. An empty cell: no such "
+                        "check. The bound of each check and the outcomes themselves stand where the program’s name leads."
                     }
                     (self.outcome_table(
+                        &system.name,
                         &format!("/systems/{position}/outcomes"),
                         &system.outcomes,
                         "Outcomes, by program and engine",
@@ -374,6 +489,7 @@ impl Page<'_> {
                         "cannot find in an implementation either: that is the engine’s gap, not a fault of the spec."
                     }
                     (self.outcome_table(
+                        &system.name,
                         &format!("/systems/{position}/reference"),
                         &system.reference,
                         "Outcomes of the reference subject, by program and engine",
@@ -391,7 +507,9 @@ impl Page<'_> {
                 p {
                     "A clause is covered if an implementation took a rule that names it, or if a check of one that bears "
                     "on it came to a verdict. Mutants, canaries, peers and the reference subject cover nothing. "
-                    "Uncovered clauses come first."
+                    "Uncovered clauses come first. A rule is a kind of step that the spec has, and names the clause that "
+                    "it stands for. The numbers are executions in which the rule explains a step, added up over rules and "
+                    "checks; for the explorer, which runs nothing, steps of the spec’s own state space."
                 }
                 (scrolled("Clauses", html! {
                     table.clauses {
@@ -401,7 +519,7 @@ impl Page<'_> {
                                 th scope="col" { "Clause" }
                                 th scope="col" { "Coverage" }
                                 th scope="col" { "Requirement" }
-                                th scope="col" { "Steps taken, by engine" }
+                                th scope="col" { "Rules taken, by engine" }
                                 th scope="col" { "Checks" }
                             }
                         }
@@ -478,8 +596,8 @@ impl Page<'_> {
                     @if clause.checks.is_empty() { span.quiet { "none" } }
                     @else {
                         details {
-                            summary { "list" }
-                            ul.plain { @for &index in &clause.checks { li { (self.check_link_by_id(index)) } } }
+                            summary { (counted(wide(clause.checks.len()), "check", "checks")) }
+                            ul.plain { @for place in self.places(&clause.checks) { li { (place) } } }
                         }
                     }
                 }
@@ -487,7 +605,14 @@ impl Page<'_> {
         }
     }
 
-    fn outcome_table(&self, at: &str, rows: &[OutcomeRow], caption: &str, relation: RelationWords) -> Markup {
+    fn outcome_table(
+        &self,
+        system: &str,
+        at: &str,
+        rows: &[OutcomeRow],
+        caption: &str,
+        relation: RelationWords,
+    ) -> Markup {
         let mut engines: Vec<&str> = rows.iter().flat_map(|row| &row.cells).map(|cell| cell.engine.as_str()).collect();
         engines.sort_unstable();
         engines.dedup();
@@ -505,16 +630,16 @@ impl Page<'_> {
                     }
                     tbody {
                         @for (row, outcomes) in rows.iter().enumerate() {
-                            tr {
-                                th scope="row" { (Code(&outcomes.program)) }
+                            tr data-base={ (at) "/" (row) "/cells" } {
+                                th scope="row" {
+                                    a href={ "#" (program_anchor(system, &outcomes.program)) } { (Code(&outcomes.program)) }
+                                }
                                 td { (Code(&outcomes.subject)) }
                                 @for engine in &engines {
                                     td {
                                         @for (column, cell) in outcomes.cells.iter().enumerate() {
                                             @if cell.engine == *engine {
-                                                (self.outcome_cell(
-                                                    &format!("{at}/{row}/cells/{column}"), cell, relation
-                                                ))
+                                                (self.outcome_cell(column, cell, relation))
                                             }
                                         }
                                     }
@@ -527,22 +652,24 @@ impl Page<'_> {
         )
     }
 
-    fn outcome_cell(&self, at: &str, cell: &crate::report::OutcomeCell, relation: RelationWords) -> Markup {
+    /// The pointers are below the row's.
+    fn outcome_cell(&self, column: usize, cell: &OutcomeCell, relation: RelationWords) -> Markup {
         let record = &self.report.evidence[cell.evidence];
         html! {
-            a href={ "#" (anchor(&record.check)) } {
-                (Number { at: &format!("{at}/witnessed"), value: wide(cell.witnessed) }) " of "
-                (Number { at: &format!("{at}/allowed"), value: wide(cell.allowed) })
-            }
-            @if cell.not_allowed > 0 {
-                " " span.chip.fail {
-                    span aria-hidden="true" { "✗ " }
-                    (Number { at: &format!("{at}/not_allowed"), value: wide(cell.not_allowed) }) " not allowed"
+            div {
+                (Number { at: &format!("{column}/witnessed"), value: wide(cell.witnessed) }) " of "
+                (Number { at: &format!("{column}/allowed"), value: wide(cell.allowed) })
+                @if cell.not_allowed > 0 {
+                    " " a.chip.fail href={ "#" (anchor(&record.check)) } {
+                        span aria-hidden="true" { "✗ " }
+                        (Number { at: &format!("{column}/not_allowed"), value: wide(cell.not_allowed) }) " not allowed"
+                    }
+                } @else if record.verdict == Verdict::Skipped {
+                    " " span.quiet { "skipped" }
+                } @else if let Some(found) = cell.relation {
+                    " " span.quiet { (relation(found, cell.allowed - cell.witnessed, record.complete)) }
                 }
-            } @else if let Some(found) = cell.relation {
-                " " span.quiet { (relation(found, cell.allowed - cell.witnessed, record.complete)) }
             }
-            br;
         }
     }
 
@@ -550,7 +677,10 @@ impl Page<'_> {
         html! {
             section aria-labelledby={ "mutants-" (position) } {
                 h2 id={ "mutants-" (position) } { "Planted bugs: " (Text(&system.name)) }
-                p { "What the suite would miss, it must be shown not to miss. Survivors come first." }
+                p {
+                    "What the suite would miss, it must be shown not to miss. Survivors come first. A bug in a program is "
+                    "found by exploring the spec, which takes no executions."
+                }
                 (scrolled("Planted bugs", html! {
                     table {
                         caption { "Each planted bug and who found it" }
@@ -621,6 +751,8 @@ impl Page<'_> {
                 td.number {
                     @if let Some(value) = mutant.kills.first().and_then(|kill| kill.executions) {
                         (Number { at: &format!("{at}/kills/0/executions"), value })
+                    } @else if mutant.kills.first().is_some_and(|kill| kill.engine == "explorer") {
+                        "explored"
                     } @else { "–" }
                 }
             }
@@ -720,7 +852,10 @@ impl Page<'_> {
     }
 
     fn survey_cell(&self, at: &str, cell: &SurveyCell) -> Markup {
-        let executions = html! { (Number { at, value: cell.executions }) " executions" };
+        let engines: BTreeSet<&str> =
+            cell.evidence.iter().map(|&index| self.report.evidence[index].engine.as_str()).collect();
+        let engines: Vec<&str> = engines.into_iter().collect();
+        let executions = html! { (Number { at, value: cell.executions }) " executions under " (engines.join(", ")) };
         html! {
             p.finding {
                 @match cell.finding {
@@ -739,62 +874,9 @@ impl Page<'_> {
             @if cell.promised == Some(false) { p.promise { "not promised by its documentation" } }
             @for note in &cell.documentation { p.source { (Text(note)) } }
             @if cell.finding == Finding::NotSeen {
-                @for &index in &cell.evidence { p.source { (self.check_link_by_id(index)) } }
-            }
-        }
-    }
-
-    // Every check.
-
-    fn checks(&self) -> Markup {
-        let evidence = &self.report.evidence;
-        let of_kind = |kind: Kind| evidence.iter().enumerate().filter(move |(_, record)| record.kind == kind);
-        html! {
-            section #checks aria-labelledby="checks-title" {
-                h2 #checks-title { "Every check" }
-                p {
-                    "A pass is worth what its technique and bound are worth: both stand beside each verdict. "
-                    "Open a line for the reason, the outcomes and the command that runs it again."
-                }
-                @for kind in KINDS {
-                    @if of_kind(kind).next().is_some() {
-                        @let tally = self.report.counts.by_kind.iter().find(|known| known.kind == kind);
-                        details.kind {
-                            summary {
-                                h3 id={ "checks-" (kind_word(kind)) } { (capitalised(kind_word(kind))) }
-                                @if let Some(known) = tally { " " span.quiet { (summary_of(kind, &known.tally)) } }
-                            }
-                            p.quiet { (about_kind(kind)) }
-                            @for (index, record) in of_kind(kind) { (self.check(index, record)) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn check(&self, index: usize, record: &Evidence) -> Markup {
-        let failed = self.report.failures.iter().any(|failure| failure.evidence == index);
-        let line = html! {
-            (verdict_chip(record))
-            " " span.id { (Code(&record.check)) }
-            " " span.technique {
-                (Text(&record.technique))
-                @if let Some(mode) = record.mode { span.unseen { ", " } span.tag { (mode_word(mode)) } }
-            }
-            " " span.effort {
-                (Number { at: &format!("/evidence/{index}/executions"), value: record.executions }) " executions, "
-                (if record.complete { "complete" } else { "not complete" })
-            }
-        };
-        html! {
-            @if failed {
-                p.check.elsewhere { a href={ "#" (anchor(&record.check)) } { (line) } }
-            } @else {
-                details.check {
-                    summary { (line) }
-                    // The fragment is inside, so that following a link to it opens the fold.
-                    div.inside id=(anchor(&record.check)) { (self.record(index, record)) }
+                details.source {
+                    summary { (counted(wide(cell.evidence.len()), "check", "checks")) }
+                    ul.plain { @for place in self.places(&cell.evidence) { li { (place) } } }
                 }
             }
         }
@@ -804,7 +886,10 @@ impl Page<'_> {
     fn record(&self, index: usize, record: &Evidence) -> Markup {
         let at = |field: &str| format!("/evidence/{index}/{field}");
         html! {
-            p { (verdict_chip(record)) " " (Text(&record.reason)) }
+            // The sentence of a counterexample has been said above it.
+            @if record.counterexample.as_ref().is_none_or(|found| found.sentence != record.reason) {
+                p { (verdict_chip(record)) " " (Text(&record.reason)) }
+            }
             @if record.kind != Kind::Canary && record.kind != Kind::Mutant {
                 @if let Some(note) = &record.note { p { (Text(note)) } }
             } @else if let Some(note) = &record.note {
@@ -829,7 +914,7 @@ impl Page<'_> {
                     dt { "Found after" }
                     dd { (Number { at: &at("killed_after"), value }) " executions" }
                 }
-                @if let Some(value) = record.seed { dt { "Seed" } dd { (Number { at: &at("seed"), value }) } }
+                @if let Some(value) = record.seed { dt { "Seed" } dd { (Seed { at: &at("seed"), value }) } }
                 @if let Some(subject) = &record.subject { dt { "Subject" } dd { (Code(subject)) } }
                 @if let Some(program) = &record.program { dt { "Program" } dd { (Code(program)) } }
                 @if !record.clauses.is_empty() {
@@ -839,18 +924,7 @@ impl Page<'_> {
             }
             @if !record.expectations.is_empty() {
                 h4 { "Expectations" }
-                ul.plain {
-                    @for expected in &record.expectations {
-                        li {
-                            (match expected.held {
-                                Some(true) => "held: ",
-                                Some(false) => "did not hold: ",
-                                None => "could not be told: ",
-                            })
-                            (Code(&expected.text))
-                        }
-                    }
-                }
+                (expectation_list(record))
             }
             @if !record.outcomes.is_empty() { (outcome_list(index, record)) }
             @if !record.rules.is_empty() {
@@ -887,10 +961,10 @@ impl Page<'_> {
             }
             @if !shown.is_empty() {
                 (lanes::figure(&name, &found.threads, shown))
-                (scrolled("The execution, a column a thread", columns(&name, &found.threads, shown)))
+                (scrolled("The execution, a column a thread", columns(&found.threads, shown)))
                 @if left_out > 0 {
                     p.quiet data-left-out=(left_out) {
-                        "The record in " code { "report.json" } " has further events that are not shown here."
+                        "The record in " code.own { "report.json" } " has further events that are not shown here."
                     }
                 }
             }
@@ -906,7 +980,7 @@ impl Page<'_> {
             @if !found.program.is_empty() {
                 details {
                     summary { "The program" }
-                    pre.program tabindex="0" { code.t { (found.program) } }
+                    pre.program tabindex="0" { code { (found.program) } }
                 }
             }
             @if let Some(token) = &found.token {
@@ -919,6 +993,23 @@ impl Page<'_> {
 
     fn check_link(&self, index: usize, words: &str) -> Markup {
         html! { a href={ "#" (anchor(&self.report.evidence[index].check)) } { (words) } }
+    }
+
+    /// Where checks stand: a link to each program that they are of, and one to each check that is of no single program.
+    fn places(&self, checks: &[usize]) -> Vec<Markup> {
+        let mut programs = BTreeMap::<(&str, &str), u64>::new();
+        let mut places = Vec::new();
+        for &index in checks {
+            let record = &self.report.evidence[index];
+            match &record.program {
+                Some(program) => *programs.entry((&record.system, program)).or_default() += 1,
+                None => places.push(self.check_link_by_id(index)),
+            }
+        }
+        let linked = programs.into_iter().map(|((system, program), count)| {
+            html! { a href={ "#" (program_anchor(system, program)) } { (Code(program)) } @if count > 1 { " (" (count) ")" } }
+        });
+        linked.chain(places).collect()
     }
 
     fn check_link_by_id(&self, index: usize) -> Markup {
@@ -978,7 +1069,7 @@ type RelationWords = fn(Relation, usize, bool) -> &'static str;
 fn relation_of_subject(relation: Relation, _missing: usize, complete: bool) -> &'static str {
     match (relation, complete) {
         (Relation::Equal, _) => "equal",
-        (Relation::Narrower, true) => "narrower, complete",
+        (Relation::Narrower, true) => "narrower within its bound",
         (Relation::Narrower, false) => "narrower so far",
         (Relation::Wider, _) => "wider",
     }
@@ -987,13 +1078,13 @@ fn relation_of_subject(relation: Relation, _missing: usize, complete: bool) -> &
 fn relation_of_reference(relation: Relation, missing: usize, complete: bool) -> &'static str {
     match (relation, missing, complete) {
         (Relation::Equal, _, _) | (_, 0, _) => "equal",
-        (Relation::Narrower, _, true) => "engine misses the rest",
-        (Relation::Narrower, _, false) => "engine misses the rest so far",
+        (Relation::Narrower, _, true) => "misses the rest within its bound",
+        (Relation::Narrower, _, false) => "misses the rest so far",
         (Relation::Wider, _, _) => "wider",
     }
 }
 
-fn columns(name: &str, threads: &[String], rows: &[selvedge_verify::evidence::Row]) -> Markup {
+fn columns(threads: &[String], rows: &[selvedge_verify::evidence::Row]) -> Markup {
     html! {
         table.columns {
             caption { "The execution, step by step, a column a thread" }
@@ -1005,7 +1096,7 @@ fn columns(name: &str, threads: &[String], rows: &[selvedge_verify::evidence::Ro
             }
             tbody {
                 @for (step, row) in rows.iter().enumerate() {
-                    tr.here[row.here] id={ (name) "-step-" (step + 1) } {
+                    tr class=[row.here.then_some("here")] {
                         th.ordinal scope="row" { (step + 1) }
                         @for column in 0..threads.len() {
                             td {
@@ -1017,6 +1108,23 @@ fn columns(name: &str, threads: &[String], rows: &[selvedge_verify::evidence::Ro
                             }
                         }
                     }
+                }
+            }
+        }
+    }
+}
+
+fn expectation_list(record: &Evidence) -> Markup {
+    html! {
+        ul.plain {
+            @for expected in &record.expectations {
+                li {
+                    (match expected.held {
+                        Some(true) => "held: ",
+                        Some(false) => "did not hold: ",
+                        None => "could not be told: ",
+                    })
+                    (Code(&expected.text))
                 }
             }
         }
@@ -1069,7 +1177,7 @@ fn run_facts(position: usize, run: &Run) -> Markup {
                     ", part " (Number { at: &at("partition/index"), value: partition.index })
                     " of " (Number { at: &at("partition/count"), value: partition.count })
                 }
-                @if let Some(value) = plan.seed { ", seed " (Number { at: &at("seed"), value }) }
+                @if let Some(value) = plan.seed { ", seed " (Seed { at: &at("seed"), value }) }
                 ". Began " (Text(&plan.started_at))
                 @if let Some(value) = plan.duration_ms {
                     ", took " (Milliseconds { at: &at("duration_ms"), value })
@@ -1083,39 +1191,152 @@ fn run_facts(position: usize, run: &Run) -> Markup {
     }
 }
 
-fn words() -> Markup {
+/// Which command prints what stands on the page.
+fn doubt() -> Markup {
     let entries = [
         (
-            "pass",
-            "What the technique could see, within its bound, is what the spec allows. Not a proof beyond the bound.",
-        ),
-        ("fail", "The spec is violated, or a planted bug survived."),
-        ("inconclusive", "A budget ran out before there was anything to say."),
-        ("skipped", "The check cannot run with this engine or on this machine; the reason says why."),
-        ("error", "The harness itself failed. Nothing is known of the subject."),
-        ("not run", "Planned, and there is no record: stopped, lost, or in a part that is missing."),
-        ("outcomes", "Judged: the values returned, the final state, and who is blocked for ever."),
-        ("histories", "Judged: the real-time order of calls and returns as well."),
-        (
-            "complete",
-            "The engine finished everything within its bound; otherwise a budget or the number of draws ended it.",
+            "what ran, and its verdict",
+            "selvedge verify ID",
+            "Runs one check again; the id stands in its command. Engines that search or draw find the same; real threads \
+             may not.",
         ),
         (
-            "equal, narrower, wider",
-            "The subject reached the same outcomes as the spec allows, fewer, or one that is not allowed.",
+            "an execution",
+            "selvedge replay DIR/evidence/ID.json",
+            "Runs the recorded schedule again and judges it; of real threads, judges the recorded history again.",
         ),
         (
-            "mutant",
-            "A subject or program with a planted bug. The suite must find it: that is what makes a pass mean something.",
+            "what the spec allows",
+            "selvedge outcomes verify/litmus/SYSTEM/PROGRAM.litmus",
+            "Prints every outcome of the program, with a shortest way there, and which of its expectations hold.",
         ),
-        ("canary", "A check that must fail, one for each engine and mode, to prove that the alarm works."),
-        ("clause", "One requirement with a stable name. Evidence is counted per clause."),
-        ("at rest", "Nothing can move any more. Who is blocked then must be someone whom the spec allows to be."),
+        ("which checks there are", "selvedge list", "Prints the ids of all checks, those left out here too."),
+        (
+            "a sum or a table",
+            "selvedge report DIR --out OTHER",
+            "Makes this page, report.json and junit.xml from the records again. Every number here is one of report.json.",
+        ),
+    ];
+    html! {
+        section #doubt aria-labelledby="doubt-title" {
+            h2 #doubt-title { "How to check this page" }
+            p {
+                "In a checkout at the commit named above, where " code.own { "selvedge" } " is short for "
+                code.own { "cargo run --release --" } ". DIR is the directory of a run, as named above."
+            }
+            dl.facts {
+                @for (what, command, meaning) in entries {
+                    dt { (what) }
+                    dd { code.own { (command) } br; (meaning) }
+                }
+            }
+        }
+    }
+}
+
+fn words() -> Markup {
+    let groups: [(&str, &[(&str, &str)]); 4] = [
+        (
+            "What is compared",
+            &[
+                ("spec", "An executable model of the requirement. It says of every step whether it may happen."),
+                ("clause", "One requirement with a stable name and a source. Evidence is counted per clause."),
+                ("rule", "A kind of step of the spec. Each names the clause that it stands for."),
+                ("program", "A litmus test: a few threads with a few operations each, in a file of its own."),
+                (
+                    "subject",
+                    "What performs the operations: an implementation of ours by its name, a peer by its crate, or the \
+                     reference subject, which performs the spec rule by rule.",
+                ),
+                ("peer", "Somebody else’s primitive, asked the same questions. It decides nothing here."),
+                (
+                    "mutant",
+                    "A subject or program with a planted bug. The suite must find it: that is what makes a pass mean \
+                     something.",
+                ),
+                ("canary", "A check that must fail, one for each engine and mode, to prove that the alarm works."),
+            ],
+        ),
+        (
+            "How it is compared",
+            &[
+                ("check", "One program, one subject, one engine; or one engine and many generated programs."),
+                ("execution", "One run of a program from beginning to end under one order of its steps."),
+                ("outcome", "The values returned, the final state, and who is blocked for ever."),
+                ("history", "The calls and returns of an execution in the order in which they really happened."),
+                ("judged: outcomes", "Each execution’s outcome must be one that the spec allows."),
+                ("judged: histories", "The spec must also explain the calls and returns in their real-time order."),
+                ("witnessed", "Allowed, and seen in at least one execution."),
+                (
+                    "equal, narrower, wider",
+                    "The subject reached the same outcomes as the spec allows, fewer, or one that is not allowed. Narrower \
+                     is legal: an implementation need not do all that it may, and an engine need not find it.",
+                ),
+                (
+                    "by weak memory only",
+                    "The spec is sequentially consistent. This outcome needs reordered memory accesses, which loom \
+                     explores; where it could be run there, the reference subject reaches it too.",
+                ),
+                (
+                    "at rest",
+                    "Nothing can move any more. Who is blocked then must be someone whom the spec allows to be.",
+                ),
+            ],
+        ),
+        (
+            "The engines",
+            &[
+                ("explorer", "Visits every state of the spec for the program. It runs no implementation."),
+                (
+                    "loom",
+                    "Enumerates schedules, and what weak memory lets each read return, up to a number of preemptions.",
+                ),
+                ("dfs", "Depth-first search: enumerates schedules up to a number of preemptions."),
+                (
+                    "portfolio",
+                    "Draws schedules in three ways from a fixed seed: random, PCT (threads have random priorities, \
+                     which change at one point fewer than its depth) and URW (by how much each thread has left to do, so \
+                     that no order is much likelier than another).",
+                ),
+                (
+                    "threads",
+                    "The machine’s own threads. Nothing steers them, and an execution cannot be repeated. Blocked means \
+                     asleep without progress for the time that the bound states.",
+                ),
+                ("preemption", "The scheduler takes the processor from a thread that could have gone on."),
+                ("bound", "How far an engine looked: preemptions, executions, a seed. Beyond it a pass says nothing."),
+                (
+                    "complete",
+                    "The engine finished everything within its bound; otherwise a budget or the number of draws ended it.",
+                ),
+                ("token", "The schedule of an execution, written so that it can be replayed."),
+            ],
+        ),
+        (
+            "The verdicts",
+            &[
+                (
+                    "pass",
+                    "What the technique could see, within its bound, is what the spec allows. Not a proof beyond the bound.",
+                ),
+                ("fail", "The spec is violated, or a planted bug survived."),
+                ("differs", "A peer did what the spec does not allow. A finding, not a failure."),
+                ("killed, survived", "A planted bug was found, or was not."),
+                ("went off, silent", "A canary made the alarm go off as it must, or did not."),
+                ("inconclusive", "A budget ran out before there was anything to say."),
+                ("skipped", "The check cannot run with this engine or on this machine; the reason says why."),
+                ("error", "The harness itself failed. Nothing is known of the subject."),
+                ("not run", "Planned, and there is no record: stopped, lost, or in a part that is missing."),
+            ],
+        ),
     ];
     html! {
         section #words aria-labelledby="words-title" {
             h2 #words-title { "What the words mean" }
-            dl.facts.words { @for (word, meaning) in entries { dt { (word) } dd { (meaning) } } }
+            @for (title, entries) in groups {
+                h3 { (title) }
+                dl.facts.words { @for (word, meaning) in entries { dt { (word) } dd { (meaning) } } }
+            }
         }
     }
 }
@@ -1153,7 +1374,11 @@ fn verdict_chip(record: &Evidence) -> Markup {
         (Kind::Canary, Verdict::Fail) => ("silent", "fail"),
         (_, verdict) => (verdict_word(verdict), verdict_word(verdict)),
     };
-    let sign = if word == "differs" { "≠" } else { sign_of_name(verdict_word(record.verdict)) };
+    chip(word, tone)
+}
+
+fn chip(word: &str, tone: &str) -> Markup {
+    let sign = if word == "differs" { "≠" } else { sign_of_name(tone) };
     html! { span class={ "chip " (tone) } { span aria-hidden="true" { (sign) " " } (word) } }
 }
 
@@ -1186,7 +1411,7 @@ fn tally_cells(at: &str, tally: &Tally) -> Markup {
     }
 }
 
-fn by_engine(at: &str, counts: &std::collections::BTreeMap<String, u64>) -> Markup {
+fn by_engine(at: &str, counts: &BTreeMap<String, u64>) -> Markup {
     html! {
         @if counts.is_empty() { strong { "never taken" } }
         @else {
@@ -1276,7 +1501,12 @@ fn summary_of(kind: Kind, tally: &Tally) -> String {
     let failed = tally.fail + tally.error;
     let mut parts = vec![counted(tally.checks, "check", "checks"), format!("{} pass", tally.pass)];
     if failed > 0 {
-        parts.push(format!("{failed} {}", if kind == Kind::Peer { "differ from the spec" } else { "fail" }));
+        let word = match (kind, failed) {
+            (Kind::Peer, 1) => "differs from the spec",
+            (Kind::Peer, _) => "differ from the spec",
+            _ => "fail",
+        };
+        parts.push(format!("{failed} {word}"));
     }
     for (count, word) in [(tally.inconclusive, "inconclusive"), (tally.skipped, "skipped"), (tally.not_run, "not run")]
     {

@@ -39,6 +39,8 @@ pub struct Report {
     pub notices: Vec<Notice>,
     /// The checks that failed, the gravest first.
     pub failures: Vec<Failure>,
+    /// Why checks that ran, or were to run, say nothing: the reasons, inconclusive ones first, then the most frequent.
+    pub unanswered: Vec<Unanswered>,
     /// What the records say of each system.
     pub systems: Vec<System>,
     /// The checks that were planned and have no record.
@@ -185,6 +187,10 @@ pub enum About {
     Filtered,
     /// A record names a system, a rule or a clause that this suite does not know.
     Unknown,
+    /// The suite that made records was not one that a commit holds.
+    UnknownCommit,
+    /// Nothing shows that the alarm of an engine works.
+    NoCanary,
 }
 
 /// A check that failed.
@@ -194,6 +200,21 @@ pub struct Failure {
     pub evidence: usize,
     /// In what way.
     pub what: FailureKind,
+}
+
+/// A reason for which checks say nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Unanswered {
+    /// [`Verdict::Inconclusive`] or [`Verdict::Skipped`].
+    pub verdict: Verdict,
+    /// The reason.
+    pub reason: String,
+    /// How many checks that decide have it.
+    pub deciding: u64,
+    /// How many checks of peers have it.
+    pub peers: u64,
+    /// Which: indices into [`Report::evidence`].
+    pub checks: Vec<usize>,
 }
 
 /// In what way a check failed.
@@ -215,6 +236,8 @@ pub enum FailureKind {
 pub struct System {
     /// Its name.
     pub name: String,
+    /// What the tables below come to.
+    pub summary: Summary,
     /// The choices of semantics that its spec offers.
     pub parameters: Vec<ParameterInfo>,
     /// Its clauses: uncovered ones first, then violated ones, then by strength of coverage.
@@ -231,6 +254,66 @@ pub struct System {
     pub peers: Vec<String>,
     /// What the peers do: a row a clause, or a program where a record names no clause.
     pub survey: Vec<SurveyRow>,
+    /// The programs by name, and last what belongs to no single program.
+    pub programs: Vec<Program>,
+}
+
+/// How much of a system was looked at, and whether looking would have found anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Summary {
+    /// Clauses that the spec has.
+    pub clauses: u64,
+    /// How many of them are [`Coverage::Covered`].
+    pub covered: u64,
+    /// Planted bugs.
+    pub mutants: u64,
+    /// How many of them a check found.
+    pub killed: u64,
+    /// Canaries.
+    pub canaries: u64,
+    /// How many of them made the alarm go off.
+    pub went_off: u64,
+}
+
+/// A litmus program and the checks of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Program {
+    /// Its name; absent for the checks that are not of one program.
+    pub name: Option<String>,
+    /// The clauses that it bears on.
+    pub clauses: Vec<String>,
+    /// How the checks that decide ended.
+    pub deciding: Tally,
+    /// How the checks of peers ended.
+    pub survey: Tally,
+    /// Everything that the spec allows or that a check compared in [`Program::compared`] came to.
+    pub outcomes: Vec<ProgramOutcome>,
+    /// The checks that ran it and whose outcomes are compared: indices into [`Report::evidence`]. Mutants and canaries
+    /// are not among them: what they come to is meant to be wrong.
+    pub compared: Vec<usize>,
+    /// Every check of it that has a record, kind by kind: indices into [`Report::evidence`].
+    pub checks: Vec<usize>,
+}
+
+/// An outcome of a program.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ProgramOutcome {
+    /// The outcome in words.
+    pub outcome: String,
+    /// Who allows it.
+    pub standing: Standing,
+}
+
+/// Who allows an outcome.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// The spec.
+    Allowed,
+    /// Only some of the records: those of an engine with weak memory, which the spec does not have.
+    WeakMemory,
+    /// Nobody.
+    NotAllowed,
 }
 
 /// A clause and what touched it.
@@ -399,8 +482,8 @@ pub struct SurveyCell {
     pub executions: u64,
     /// The checks behind it: indices into [`Report::evidence`], a witness of a violation first.
     pub evidence: Vec<usize>,
-    /// What the peer's documentation says, where the records say it. By convention it begins with `promised` or
-    /// `not promised`, and names version and link.
+    /// What the peer's documentation says, where the records say it. By convention it begins with `promised:` or
+    /// `not promised:`, names the clause that it is about, if it is about one, up to the next `;`, then version and link.
     pub documentation: Vec<String>,
     /// Whether the documentation promises it, where the records say.
     pub promised: Option<bool>,
@@ -464,10 +547,12 @@ impl Report {
         notices.extend(duplicates.iter().map(notice_about_duplicate));
         let makers = count_makers(&evidence);
         notices.extend(notice_about_makers(&makers));
+        notices.extend(makers.iter().filter_map(notice_about_commit));
         let not_run = find_not_run(&plans, &evidence);
         let counts = count(&evidence, &not_run);
         let failures = find_failures(&evidence);
         notices_about_unknown_names(&evidence, systems, &mut notices);
+        notices_about_canaries(&evidence, &mut notices);
         Report {
             schema_version: SCHEMA_VERSION,
             generated_at,
@@ -478,7 +563,8 @@ impl Report {
             makers,
             notices,
             failures,
-            systems: describe_systems(&evidence, systems),
+            unanswered: find_unanswered(&evidence),
+            systems: describe_systems(&evidence, &not_run, systems),
             not_run,
             duplicates,
             evidence,
@@ -695,6 +781,39 @@ fn notice_about_makers(makers: &[MakerCount]) -> Option<Notice> {
     Some(Notice { about: About::MixedMakers, text })
 }
 
+fn notice_about_commit(known: &MakerCount) -> Option<Notice> {
+    let records = counted(known.records as u64, "record", "records");
+    let commit = &known.maker.commit;
+    let text = if let Some(commit) = commit.strip_suffix('+') {
+        format!(
+            "{records} come from a checkout of commit {commit} with changes that no commit holds: what ran cannot be \
+             had again from the commit alone."
+        )
+    } else if commit == "unknown" {
+        format!("{records} come from a suite whose commit is not known: what ran cannot be had again for certain.")
+    } else {
+        return None;
+    };
+    Some(Notice { about: About::UnknownCommit, text })
+}
+
+/// An engine whose alarm was not tried passes whatever it is given.
+fn notices_about_canaries(evidence: &[Evidence], notices: &mut Vec<Notice>) {
+    let kept = |kinds: &[Kind]| -> BTreeSet<(&str, &str, Option<Mode>)> {
+        let of_kinds = evidence.iter().filter(|record| kinds.contains(&record.kind) && record.mode.is_some());
+        let said = of_kinds.filter(|record| matches!(record.verdict, Verdict::Pass | Verdict::Fail));
+        said.map(|record| (record.system.as_str(), record.engine.as_str(), record.mode)).collect()
+    };
+    let relied_on = kept(&[Kind::Conformance, Kind::Generated]);
+    for (system, engine, mode) in relied_on.difference(&kept(&[Kind::Canary])) {
+        let mode = mode.map_or("", mode_word);
+        let text = format!(
+            "No canary of {system} ran under {engine} judging {mode}: nothing here shows that its alarm works."
+        );
+        notices.push(Notice { about: About::NoCanary, text });
+    }
+}
+
 fn notices_about_unknown_names(evidence: &[Evidence], systems: &[SystemInfo], notices: &mut Vec<Notice>) {
     let mut unknown: BTreeSet<String> = BTreeSet::new();
     for record in evidence {
@@ -797,6 +916,26 @@ fn find_failures(evidence: &[Evidence]) -> Vec<Failure> {
     failures
 }
 
+fn find_unanswered(evidence: &[Evidence]) -> Vec<Unanswered> {
+    let mut reasons: Vec<Unanswered> = Vec::new();
+    for (index, record) in evidence.iter().enumerate() {
+        if !matches!(record.verdict, Verdict::Inconclusive | Verdict::Skipped) {
+            continue;
+        }
+        let known = reasons.iter().position(|it| it.verdict == record.verdict && it.reason == record.reason);
+        let place = known.unwrap_or(reasons.len());
+        if known.is_none() {
+            let (verdict, reason) = (record.verdict, record.reason.clone());
+            reasons.push(Unanswered { verdict, reason, deciding: 0, peers: 0, checks: vec![] });
+        }
+        let reason = &mut reasons[place];
+        *if record.kind == Kind::Peer { &mut reason.peers } else { &mut reason.deciding } += 1;
+        reason.checks.push(index);
+    }
+    reasons.sort_by_key(|it| std::cmp::Reverse((it.verdict, it.deciding, it.peers)));
+    reasons
+}
+
 fn conclude(counts: &Counts, failures: &[Failure]) -> Conclusion {
     let of_kind = |what| failures.iter().filter(|failure| failure.what == what).count() as u64;
     let (canaries, violations) = (of_kind(FailureKind::SilentCanary), of_kind(FailureKind::Violation));
@@ -856,8 +995,9 @@ fn conclude(counts: &Counts, failures: &[Failure]) -> Conclusion {
     Conclusion { outcome, exit_code: outcome.code(), sentence }
 }
 
-fn describe_systems(evidence: &[Evidence], infos: &[SystemInfo]) -> Vec<System> {
-    let named: BTreeSet<&str> = evidence.iter().map(|record| record.system.as_str()).collect();
+fn describe_systems(evidence: &[Evidence], not_run: &[NotRun], infos: &[SystemInfo]) -> Vec<System> {
+    let planned = not_run.iter().map(|missing| missing.check.system.as_str());
+    let named: BTreeSet<&str> = evidence.iter().map(|record| record.system.as_str()).chain(planned).collect();
     let known = infos.iter().cloned();
     let unknown = named.iter().filter(|name| !infos.iter().any(|info| info.name == **name)).map(|name| SystemInfo {
         name: (*name).to_owned(),
@@ -865,23 +1005,36 @@ fn describe_systems(evidence: &[Evidence], infos: &[SystemInfo]) -> Vec<System> 
         rules: vec![],
         parameters: vec![],
     });
-    known.chain(unknown).map(|info| describe_system(evidence, info)).collect()
+    known.chain(unknown).map(|info| describe_system(evidence, not_run, info)).collect()
 }
 
-fn describe_system(evidence: &[Evidence], info: SystemInfo) -> System {
+fn describe_system(evidence: &[Evidence], not_run: &[NotRun], info: SystemInfo) -> System {
     let records: Vec<(usize, &Evidence)> =
         evidence.iter().enumerate().filter(|(_, record)| record.system == info.name).collect();
     let (peers, survey) = survey(&records, &info);
     let of_ours =
         |record: &Evidence| matches!(record.kind, Kind::Conformance | Kind::Generated) && record.subject.is_some();
+    let (clauses, mutants, canaries) = (clauses(&records, &info), mutants(&records), canaries(&records));
+    let covered = clauses.iter().filter(|clause| clause.coverage == Coverage::Covered).count();
+    let killed = mutants.iter().filter(|mutant| mutant.fate == Fate::Killed).count();
+    let went_off = canaries.iter().filter(|canary| canary.alarm == Alarm::WentOff).count();
     System {
-        clauses: clauses(&records, &info),
+        summary: Summary {
+            clauses: clauses.len() as u64,
+            covered: covered as u64,
+            mutants: mutants.len() as u64,
+            killed: killed as u64,
+            canaries: canaries.len() as u64,
+            went_off: went_off as u64,
+        },
+        clauses,
         outcomes: outcome_rows(&records, of_ours),
         reference: outcome_rows(&records, |record| record.kind == Kind::Reference),
-        mutants: mutants(&records),
-        canaries: canaries(&records),
+        mutants,
+        canaries,
         peers,
         survey,
+        programs: programs(&records, not_run, &info.name),
         name: info.name,
         parameters: info.parameters,
     }
@@ -991,6 +1144,75 @@ fn outcome_rows(records: &[(usize, &Evidence)], wanted: impl Fn(&Evidence) -> bo
         .collect()
 }
 
+fn programs(records: &[(usize, &Evidence)], not_run: &[NotRun], system: &str) -> Vec<Program> {
+    let mut by_name: BTreeMap<Option<&str>, Vec<(usize, &Evidence)>> = BTreeMap::new();
+    for &(index, record) in records {
+        by_name.entry(record.program.as_deref()).or_default().push((index, record));
+    }
+    let missing = || not_run.iter().map(|missing| &missing.check).filter(|check| check.system == system);
+    for check in missing() {
+        by_name.entry(check.program.as_deref()).or_default();
+    }
+    let mut programs: Vec<Program> = by_name
+        .into_iter()
+        .map(|(name, of_it)| {
+            let mut program = program(name, &of_it);
+            for check in missing().filter(|check| check.program.as_deref() == name) {
+                let is_peer = check.kind == Kind::Peer;
+                if is_peer { &mut program.survey } else { &mut program.deciding }.add_not_run();
+            }
+            program
+        })
+        .collect();
+    // A stable sort: `None` comes first in a map.
+    programs.sort_by_key(|program| program.name.is_none());
+    programs
+}
+
+fn program(name: Option<&str>, records: &[(usize, &Evidence)]) -> Program {
+    let (mut deciding, mut survey) = (Tally::default(), Tally::default());
+    for (_, record) in records {
+        if record.kind == Kind::Peer { &mut survey } else { &mut deciding }.add(record.verdict);
+    }
+    let is_planted = |record: &Evidence| matches!(record.kind, Kind::Mutant | Kind::Canary);
+    let mut checks: Vec<(usize, &Evidence)> = records.to_vec();
+    let place = |kind: Kind| KINDS.iter().position(|known| *known == kind);
+    checks.sort_by_key(|(index, record)| (place(record.kind), *index));
+    let honest: Vec<(usize, &Evidence)> =
+        checks.iter().copied().filter(|(_, record)| name.is_some() && !is_planted(record)).collect();
+    let clauses: BTreeSet<String> = honest.iter().flat_map(|(_, record)| record.clauses.clone()).collect();
+    let listing: Vec<&Evidence> =
+        honest.iter().map(|(_, record)| *record).filter(|record| !record.outcomes.is_empty()).collect();
+    let mut outcomes: Vec<ProgramOutcome> = Vec::new();
+    for witness in listing.iter().flat_map(|record| &record.outcomes) {
+        if outcomes.iter().all(|known| known.outcome != witness.outcome) {
+            let allows = |record: &&&Evidence| {
+                record.outcomes.iter().any(|other| other.allowed && other.outcome == witness.outcome)
+            };
+            let standing = match listing.iter().filter(allows).count() {
+                0 => Standing::NotAllowed,
+                count if count == listing.len() => Standing::Allowed,
+                _ => Standing::WeakMemory,
+            };
+            outcomes.push(ProgramOutcome { outcome: witness.outcome.clone(), standing });
+        }
+    }
+    let is_compared = |record: &Evidence| record.subject.is_some() && record.executions > 0;
+    Program {
+        name: name.map(str::to_owned),
+        clauses: clauses.into_iter().collect(),
+        deciding,
+        survey,
+        compared: honest
+            .iter()
+            .filter(|(_, record)| is_compared(record) && !record.outcomes.is_empty())
+            .map(|(index, _)| *index)
+            .collect(),
+        outcomes,
+        checks: checks.into_iter().map(|(index, _)| index).collect(),
+    }
+}
+
 fn mutants(records: &[(usize, &Evidence)]) -> Vec<Mutant> {
     // What is planted is the mutant's identity: several programs and engines may hunt the same one.
     let mut hunts: BTreeMap<String, Vec<(usize, &Evidence)>> = BTreeMap::new();
@@ -1084,7 +1306,7 @@ fn survey(records: &[(usize, &Evidence)], info: &SystemInfo) -> (Vec<String>, Ve
                     let here = asked.iter().copied().filter(|(_, record)| {
                         record.subject.as_ref() == Some(peer) && questions_of(record).contains(&question)
                     });
-                    survey_cell(&here.collect::<Vec<_>>(), &question)
+                    survey_cell(&here.collect::<Vec<_>>(), &question, info)
                 })
                 .collect(),
             question,
@@ -1093,7 +1315,7 @@ fn survey(records: &[(usize, &Evidence)], info: &SystemInfo) -> (Vec<String>, Ve
     (peers.into_iter().collect(), rows)
 }
 
-fn survey_cell(asked: &[(usize, &Evidence)], question: &str) -> SurveyCell {
+fn survey_cell(asked: &[(usize, &Evidence)], question: &str, info: &SystemInfo) -> SurveyCell {
     let breaks = |record: &Evidence| {
         let blamed = record.counterexample.as_ref().and_then(|found| found.clause.as_deref());
         record.verdict == Verdict::Fail && blamed.is_none_or(|clause| clause == question)
@@ -1111,16 +1333,32 @@ fn survey_cell(asked: &[(usize, &Evidence)], question: &str) -> SurveyCell {
     };
     let mut behind: Vec<(usize, &Evidence)> = asked.to_vec();
     behind.sort_by_key(|(index, record)| (!breaks(record), !telling(record), *index));
-    let documentation: BTreeSet<String> = asked.iter().filter_map(|(_, record)| record.note.clone()).collect();
-    let promised = documentation.iter().find_map(|note| {
-        let note = note.to_lowercase();
-        if note.starts_with("not promised") { Some(false) } else { note.starts_with("promised").then_some(true) }
-    });
+    // A record bears on several clauses; what its note says of one of them says nothing of the others.
+    let is_of_this = |note: &&String| {
+        let about = promise(note).map_or("", |(_, about)| about);
+        let words: Vec<&str> = about.split(|letter: char| !letter.is_alphanumeric() && letter != '-').collect();
+        let mut named = info.clauses.iter().filter(|clause| words.contains(&clause.id.as_str())).peekable();
+        named.peek().is_none() || named.any(|clause| clause.id == question)
+    };
+    let notes = asked.iter().filter_map(|(_, record)| record.note.as_ref()).filter(is_of_this);
+    let documentation: BTreeSet<String> = notes.cloned().collect();
+    let promised = documentation.iter().find_map(|note| promise(note)).map(|(promised, _)| promised);
     SurveyCell {
         finding,
         executions: asked.iter().filter(|(_, record)| telling(record)).map(|(_, record)| record.executions).sum(),
         evidence: behind.into_iter().map(|(index, _)| index).collect(),
         documentation: documentation.into_iter().collect(),
         promised,
+    }
+}
+
+/// Whether a note says that something is promised, and of what: `not promised: COND-05; ...`.
+fn promise(note: &str) -> Option<(bool, &str)> {
+    let (head, rest) = note.split_once(':')?;
+    let about = rest.split(';').next().unwrap_or_default();
+    match head.trim().to_lowercase().as_str() {
+        "promised" => Some((true, about)),
+        "not promised" => Some((false, about)),
+        _ => None,
     }
 }

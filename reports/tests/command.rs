@@ -1,5 +1,6 @@
 //! The command as a user meets it: the real binary, its exit codes, what it says and what it leaves behind.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -125,6 +126,7 @@ fn a_filter_that_matches_nothing_exits_with_4_and_suggests() {
     ran.explains(&["no check's id contains registr", "did you mean `register`?", "selvedge list"]);
     assert!(!out.exists(), "nothing ran, yet something was written");
     selvedge([&"list", &"registr"]).exits(4);
+    selvedge([&"verify", &"--engine", &"random", &"--out", &out]).exits(4).explains(&["no check runs under random"]);
 }
 
 #[test]
@@ -135,6 +137,18 @@ fn list_names_the_checks() {
     assert_eq!(text.lines().collect::<Vec<_>>(), planned.iter().map(|it| it.id.as_str()).collect::<Vec<_>>());
     assert!(planned.iter().any(|it| it.id == "register/conformance/two-writers/atomic/loom"));
     assert!(planned.iter().all(|it| it.id.contains("register")));
+}
+
+#[test]
+fn every_program_is_a_file_where_the_report_says_that_it_is() {
+    let planned: Vec<Planned> = serde_json::from_value(selvedge([&"list", &"--json"]).exits(0).json()).unwrap();
+    let programs: BTreeSet<(&str, &str)> =
+        planned.iter().filter_map(|check| Some((check.system.as_str(), check.program.as_deref()?))).collect();
+    assert!(programs.len() > 50, "{} programs", programs.len());
+    for (system, program) in programs {
+        let path = litmus(&format!("{system}/{program}.litmus"));
+        assert!(path.is_file(), "{} is not there", path.display());
+    }
 }
 
 #[test]

@@ -3,6 +3,9 @@
 mod support;
 
 mod browser;
+mod documentation;
 mod html;
 mod junit;
 mod schema;
+mod size;
+mod trust;

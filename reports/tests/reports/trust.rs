@@ -1,0 +1,91 @@
+//! What the report says of its own worth: what it rests on, and what a reader should know before believing it.
+
+use selvedge_reports::report::{About, Report, Summary};
+use selvedge_reports::store::Source;
+use selvedge_verify::evidence::{Evidence, Kind, Verdict};
+
+use crate::support;
+
+fn report_with(change: impl FnMut(&mut Evidence)) -> Report {
+    let mut evidence = support::evidence();
+    evidence.iter_mut().for_each(change);
+    report_from(evidence)
+}
+
+fn report_from(evidence: Vec<Evidence>) -> Report {
+    let run = support::run_record(evidence.iter().map(support::planned).collect(), None);
+    let source = Source { directory: "report".to_owned(), run: Some(run), evidence };
+    Report::assemble(vec![source], &support::systems(), support::GENERATED_AT.to_owned())
+}
+
+fn notices(report: &Report, about: About) -> Vec<&str> {
+    report.notices.iter().filter(|notice| notice.about == about).map(|notice| notice.text.as_str()).collect()
+}
+
+#[test]
+fn the_summary_counts_what_the_tables_show() {
+    let summary = report_from(support::evidence()).systems[0].summary;
+    let clauses = support::systems()[0].clauses.len() as u64;
+    // COND-01 to COND-08 are covered; of COND-09 and COND-10 only the spec was explored. Of six planted bugs one survives,
+    // and one cannot be observed.
+    assert_eq!(summary, Summary { clauses, covered: 8, mutants: 6, killed: 4, canaries: 5, went_off: 5 });
+    let silent = report_with(|record| {
+        if record.kind == Kind::Canary && record.engine == "loom" {
+            record.verdict = Verdict::Fail;
+        }
+    });
+    assert_eq!(silent.systems[0].summary.went_off, 4);
+}
+
+#[test]
+fn an_engine_without_a_canary_is_named() {
+    let whole = report_from(support::evidence());
+    assert_eq!(
+        notices(&whole, About::NoCanary),
+        ["No canary of cond ran under portfolio judging histories: nothing here shows that its alarm works."]
+    );
+    // A canary that never ran shows nothing either; a silent one does, and fails the run by itself.
+    let missing = report_with(|record| {
+        if record.kind == Kind::Canary && record.engine == "pct" {
+            record.verdict = Verdict::Skipped;
+        }
+    });
+    assert_eq!(notices(&missing, About::NoCanary).len(), 2);
+    let silent = report_with(|record| {
+        if record.kind == Kind::Canary {
+            record.verdict = Verdict::Fail;
+        }
+    });
+    assert_eq!(notices(&silent, About::NoCanary).len(), 1);
+    // What nothing of ours ran under needs no canary.
+    let peers = support::report_of(|record| record.kind == Kind::Peer);
+    assert!(notices(&peers, About::NoCanary).is_empty());
+}
+
+#[test]
+fn a_suite_that_no_commit_holds_is_named() {
+    let of = |commit: &str| report_with(|record| record.maker.commit = commit.to_owned());
+    assert!(notices(&of("61402ed0c1b7"), About::UnknownCommit).is_empty());
+    assert!(notices(&of("61402ed0c1b7+"), About::UnknownCommit)[0].contains("61402ed0c1b7 with changes"));
+    assert!(notices(&of("unknown"), About::UnknownCommit)[0].contains("is not known"));
+}
+
+#[test]
+fn what_a_peer_does_not_promise_is_said_of_that_clause_only() {
+    let note = "not promised: COND-04; Condvar of std 1.95; https://doc.rust-lang.org/std/sync/struct.Condvar.html";
+    let report = report_with(|record| {
+        if record.kind == Kind::Peer && record.subject.as_deref() == Some("std") {
+            record.clauses = ["COND-03", "COND-04"].map(str::to_owned).to_vec();
+            record.note = Some(note.to_owned());
+            record.verdict = Verdict::Pass;
+        }
+    });
+    let system = &report.systems[0];
+    let column = system.peers.iter().position(|peer| peer == "std").unwrap();
+    let cell = |clause: &str| {
+        let row = system.survey.iter().find(|row| row.question == clause).unwrap();
+        &row.cells[column]
+    };
+    assert_eq!((cell("COND-04").promised, cell("COND-04").documentation.len()), (Some(false), 1));
+    assert_eq!((cell("COND-03").promised, cell("COND-03").documentation.len()), (None, 0));
+}
