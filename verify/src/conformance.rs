@@ -13,7 +13,7 @@ use selvedge_model::spec::rule;
 use selvedge_model::{Spec, Unknown};
 
 use crate::check::{self, At, Checker, Judge, Judgement};
-use crate::engine::{Budget, Engine};
+use crate::engine::{Budget, Engine, exhaustive};
 use crate::evidence::{Mode, Relation};
 use crate::execute::{Ending, Execution, execute};
 use crate::explore::{self, Exploration, explore};
@@ -98,6 +98,8 @@ pub struct Findings<S: Spec> {
     pub violation: Option<Violation<S>>,
     /// A history that no budget sufficed to judge.
     pub unjudged: Option<String>,
+    /// What the exhaustive engine did.
+    pub account: Option<exhaustive::Account>,
     /// Whether the engine looked at everything within its bound.
     pub complete: bool,
     /// Why it stopped before that.
@@ -148,6 +150,7 @@ impl<S: Spec> Findings<S> {
             rules: BTreeMap::new(),
             violation: None,
             unjudged: None,
+            account: None,
             complete: false,
             stopped: None,
             refused: None,
@@ -204,7 +207,7 @@ pub fn on_loom<S: Spec, X: Subject<S, Platform = Loom>>(job: &Arc<Job<S>>) -> Fi
     observer.finish(Search::of(&run))
 }
 
-/// Runs subject `X` under shuttle's schedulers, or under our own depth-first search on it.
+/// Runs subject `X` under the engines that stand on shuttle: the exhaustive one, depth-first search, and those that draw.
 pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>) -> Findings<S> {
     let observer = Observer::new(job.clone());
     if let Err(reason) = X::supports(&job.target.spec, &job.target.program) {
@@ -224,9 +227,14 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
         _ => (vec![SchedulerKind::Random { seed }, pct, SchedulerKind::Urw { seed }], 3),
     };
     let bounds = job.bounds(share);
+    let body = || observer.body::<X>(|_| Some(shuttle::recorded().to_string()));
+    if job.engine == Engine::Exhaustive && job.replay.is_none() {
+        let (run, account) = exhaustive::explore(&bounds, exhaustive::Options::default(), body());
+        return Findings { account: Some(account), ..observer.finish(Search::of(&run)) };
+    }
     let mut search = Search { complete: true, stopped: None };
     for scheduler in schedulers {
-        let run = shuttle::explore(scheduler, &bounds, observer.body::<X>(|_| Some(shuttle::recorded().to_string())));
+        let run = shuttle::explore(scheduler, &bounds, body());
         search = Search::of(&run);
         if observer.is_over() || search.stopped.is_some() {
             break;
@@ -347,6 +355,9 @@ impl<S: Spec> Observer<S> {
         move || {
             let job = &observer.job;
             let execution = execute::<S, X>(&job.target.spec, &job.target.program, job.variant, job.mode);
+            if exhaustive::is_pruned() {
+                return;
+            }
             let number = observer.seen().findings.executions + 1;
             if observer.observe(execution, || schedule(number)) {
                 panic!("{OVER}");

@@ -6,7 +6,12 @@
 //!
 //! In [`Mode::Histories`] each call and each return is a visible step of its own on one history object. Without that a
 //! subject that returns a value which it fetched before its call would pass: no engine would ever put another thread's
-//! step between the fetch and the call.
+//! step between the fetch and the call. What a checker takes from a history is which operations had returned before
+//! which were called, so calls commute with calls and returns with returns, and an engine is told so.
+//!
+//! What threads do here outside the engine's view must not tell one thread what another has done, or an engine that
+//! leaves out equivalent executions would be misled. So an abort is a visible step, and the other threads go on after
+//! it; what they do then is not recorded.
 
 use selvedge::platform::host::{Mutex, MutexGuard, PoisonError};
 use selvedge::platform::{Arc, Atomic, AtomicInteger, Body, End, Ordering, Platform, Region, TrackedCell, Unpark};
@@ -79,6 +84,7 @@ pub fn execute<S: Spec, X: Subject<S>>(
             Mode::Histories => Recorder::Visible(Region::new(Vec::new())),
             Mode::Outcomes => Recorder::Unseen(Mutex::new(Vec::new())),
         },
+        aborted: Region::new(None),
         notes: Mutex::new(Notes {
             position: vec![0; program.threads.len()],
             accessing: vec![None; program.threads.len()],
@@ -131,6 +137,8 @@ struct Shared<S: Spec, X: Subject<S>> {
     /// Who waits in an `await`; every write unparks them all. Outside the engine's view: the tokens carry the order.
     awaiters: Mutex<Vec<<PlatformOf<S, X> as Platform>::Thread>>,
     history: Recorder<S, PlatformOf<S, X>>,
+    /// The first thread whose operation ended the program.
+    aborted: <PlatformOf<S, X> as Platform>::Region<Option<ThreadIndex>>,
     notes: Mutex<Notes>,
 }
 
@@ -150,16 +158,22 @@ struct Notes {
     registers: Vec<Vec<Value>>,
     /// The plain variable that each thread is accessing.
     accessing: Vec<Option<VariableIndex>>,
-    abort: Option<ThreadIndex>,
+    /// Some operation ended the program: what happens from now on does not count.
+    has_aborted: bool,
     endless: bool,
 }
 
 impl Notes {
-    /// Whether the rest of the execution no longer counts.
-    fn over(&self) -> bool {
-        self.abort.is_some() || self.endless
+    /// Whether the threads need not go on. A program that was aborted goes on where an engine explores it: a thread that
+    /// ended early for a reason that the engine does not see would hide the races of its later steps.
+    fn over<P: Platform>(&self) -> bool {
+        self.endless || self.has_aborted && !P::VIRTUAL_TIME
     }
 }
+
+/// The groups of events whose order no checker looks at.
+const CALLS: u8 = 0;
+const RETURNS: u8 = 1;
 
 impl<S: Spec, X: Subject<S>> Shared<S, X> {
     fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -169,15 +183,35 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
 
     /// Records a call, a return or an abort.
     fn record(&self, event: EventOf<S>) {
-        match &self.history {
-            Recorder::Visible(events) => events.with(|events| events.push(event)),
-            Recorder::Unseen(events) => push(events, event),
+        if self.notes().has_aborted {
+            return;
         }
+        match (&self.history, &event) {
+            (Recorder::Visible(events), Event::Call { .. }) => events.with_others(CALLS, |events| events.push(event)),
+            (Recorder::Visible(events), Event::Return { .. }) => {
+                events.with_others(RETURNS, |events| events.push(event));
+            }
+            (Recorder::Visible(events), _) => events.with(|events| events.push(event)),
+            (Recorder::Unseen(events), _) => push(events, event),
+        }
+    }
+
+    /// Records that a thread's operation has ended the program, unless another one has.
+    fn abort(&self, thread: ThreadIndex, text: String) {
+        self.aborted.with(|first| {
+            if first.is_none() {
+                *first = Some(thread);
+            }
+        });
+        self.record(Event::Abort { thread, text });
+        self.notes().has_aborted = true;
     }
 
     /// Records an access, which is visible by itself.
     fn record_access(&self, event: EventOf<S>) {
-        if let Recorder::Unseen(events) = &self.history {
+        if let Recorder::Unseen(events) = &self.history
+            && !self.notes().has_aborted
+        {
             push(events, event);
         }
     }
@@ -187,8 +221,9 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
             Recorder::Visible(events) => events.with(std::mem::take),
             Recorder::Unseen(events) => std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner)),
         };
+        let aborted = self.aborted.with(|first| *first);
         let notes = self.notes();
-        let ending = self.ending(program, &notes, ends);
+        let ending = self.ending(program, &notes, aborted, ends);
         let at_rest = matches!(ending, Ending::Outcome(Outcome::Final(_)));
         Execution {
             history: History { events, close: if at_rest { Close::AtRest } else { Close::Cut } },
@@ -197,14 +232,20 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
         }
     }
 
-    fn ending(&self, program: &Program<S::Op>, notes: &Notes, ends: Vec<End>) -> Ending {
+    fn ending(
+        &self,
+        program: &Program<S::Op>,
+        notes: &Notes,
+        aborted: Option<ThreadIndex>,
+        ends: Vec<End>,
+    ) -> Ending {
         if let Some((thread, race)) = raced(&ends) {
             return match notes.accessing[thread] {
                 Some(variable) => Ending::Outcome(Outcome::Race { variable }),
                 None => Ending::Raced(race),
             };
         }
-        if let Some(thread) = notes.abort {
+        if let Some(thread) = aborted {
             return Ending::Outcome(Outcome::Abort { thread, clause: String::new() });
         }
         if notes.endless {
@@ -268,7 +309,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
         for (position, statement) in self.program.threads[self.index].statements.iter().enumerate() {
             {
                 let mut notes = self.shared.notes();
-                if notes.over() {
+                if notes.over::<PlatformOf<S, X>>() {
                     return;
                 }
                 notes.position[self.index] = position;
@@ -329,8 +370,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
                 Ok(ret)
             }
             Err(Stop::Abort(text)) => {
-                self.shared.record(Event::Abort { thread, text });
-                self.shared.notes().abort.get_or_insert(thread);
+                self.shared.abort(thread, text);
                 Err(Over)
             }
         }
@@ -343,11 +383,17 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
 
     /// Blocks without effect until the condition holds.
     ///
-    /// Store buffering is what could go wrong: the awaiter registers (R) and reads the variables (L), a writer stores
+    /// Where spinning waits, it is a spin loop. Elsewhere a writer unparks the awaiters. Store buffering is what could go wrong: the awaiter registers (R) and reads the variables (L), a writer stores
     /// (W) and looks for awaiters (A). With a `SeqCst` fence between R and L and one between W and A, either L sees W,
     /// or A sees R and leaves a token, so that the park returns and the next read sees W. Weak memory may show a thread
     /// an old value for a while, but a thread that sleeps does not look again.
     fn wait_until(&self, condition: &Expr) {
+        if PlatformOf::<S, X>::SPINNING_WAITS {
+            while !self.evaluate(condition).is_true() {
+                PlatformOf::<S, X>::spin_loop();
+            }
+            return;
+        }
         let me = PlatformOf::<S, X>::current();
         self.awaiters().push(me);
         PlatformOf::<S, X>::fence(Ordering::SeqCst);
@@ -414,7 +460,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
 
     fn wrote(&self, variable: VariableIndex, value: i64) {
         self.shared.record_access(Event::Write { thread: self.index, variable, value: Value::Int(value) });
-        if !self.shared.is_awaited {
+        if !self.shared.is_awaited || PlatformOf::<S, X>::SPINNING_WAITS {
             return;
         }
         PlatformOf::<S, X>::fence(Ordering::SeqCst);

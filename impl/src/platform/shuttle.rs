@@ -186,6 +186,8 @@ pub struct PendingStep {
     pub enabled: bool,
     /// Whether it lets others go first.
     pub yields: bool,
+    /// Whether more than what the step [needs](Mention::needs) decides if it can be taken.
+    pub is_opaque: bool,
     /// Where in the source.
     pub location: &'static Location<'static>,
 }
@@ -207,22 +209,31 @@ pub fn pending_step(thread: usize) -> Option<PendingStep> {
 }
 
 fn pending_of(execution: &Execution<Shuttle>, thread: usize) -> Option<PendingStep> {
-    let (mut touches, yields, location) = execution.with_pending(thread, |pending| {
+    let mut step = execution.with_pending(thread, |pending| {
         let pending = pending?;
-        Some((pending.touches.iter().flatten().copied().collect::<Vec<_>>(), pending.yields, pending.location))
+        Some(PendingStep {
+            thread,
+            touches: pending.touches.iter().flatten().copied().collect(),
+            cells: Vec::new(),
+            enabled: false,
+            yields: pending.yields,
+            is_opaque: pending.is_opaque,
+            location: pending.location,
+        })
     })?;
-    if yields {
+    if step.yields {
         let looks = |object| Mention { object, access: Access::Read, needs: Openness::CLOSED };
-        execution.with_engine(thread, |thread| touches.extend(thread.seen.iter().map(|(object, _)| looks(*object))));
+        execution.with_engine(thread, |thread| step.touches.extend(thread.seen.iter().map(|(object, _)| looks(*object))));
     }
-    Some(PendingStep {
-        thread,
-        touches,
-        cells: execution.with_engine(thread, |thread| thread.cells.clone()),
-        enabled: can_go_on(execution, thread),
-        yields,
-        location,
-    })
+    step.cells = execution.with_engine(thread, |thread| thread.cells.clone());
+    step.enabled = can_go_on(execution, thread);
+    Some(step)
+}
+
+/// Whether the execution that ran last on this thread was cut short: by a data race, or by a limit.
+#[doc(hidden)]
+pub fn was_cut() -> bool {
+    Execution::<Shuttle>::try_current().is_some_and(|execution| execution.was_cut())
 }
 
 /// The number of threads that the running execution has had so far.
@@ -390,12 +401,13 @@ impl Scheduler for Driver {
         if went_through && let Err(divergence) = self.strategy.end() {
             run.failure = Some(Failure::Diverged(divergence));
         }
-        EXECUTION.with(|slot| slot.replace(None));
         if run.failure.is_some() {
             return None;
         }
         // First asked whether there is more, so that a limit that coincides with the end does not hide the end.
-        if !self.strategy.begin() {
+        let has_more = self.strategy.begin();
+        EXECUTION.with(|slot| slot.replace(None));
+        if !has_more {
             run.complete = self.strategy.is_exhaustive();
             return None;
         }

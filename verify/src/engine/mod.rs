@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub enum Engine {
     /// loom: C11 weak memory and data races, every schedule up to a preemption bound. Outcomes only.
     Loom,
+    /// One schedule of each equivalence class, and every choice, under sequential consistency.
+    Exhaustive,
     /// Every schedule and every choice under sequential consistency, one after the other, without reduction.
     Dfs,
     /// A uniformly drawn thread at each step.
@@ -31,13 +33,22 @@ pub enum Engine {
 
 impl Engine {
     /// All of them.
-    pub const ALL: [Engine; 7] =
-        [Engine::Loom, Engine::Dfs, Engine::Random, Engine::Pct, Engine::Urw, Engine::Portfolio, Engine::Threads];
+    pub const ALL: [Engine; 8] = [
+        Engine::Loom,
+        Engine::Exhaustive,
+        Engine::Dfs,
+        Engine::Random,
+        Engine::Pct,
+        Engine::Urw,
+        Engine::Portfolio,
+        Engine::Threads,
+    ];
 
     /// The name on the command line and in evidence.
     pub fn name(self) -> &'static str {
         match self {
             Engine::Loom => "loom",
+            Engine::Exhaustive => "exhaustive",
             Engine::Dfs => "dfs",
             Engine::Random => "random",
             Engine::Pct => "pct",
@@ -113,9 +124,11 @@ impl Profile {
     pub fn budget(self, engine: Engine, seed: u64) -> Budget {
         let (executions, preemptions) = match (self, engine) {
             (Profile::Quick, Engine::Loom | Engine::Dfs) => (2_000, Some(2)),
+            (Profile::Quick, Engine::Exhaustive) => (5_000, None),
             (Profile::Quick, Engine::Threads) => (4, None),
             (Profile::Quick, _) => (300, None),
             (Profile::Full, Engine::Loom | Engine::Dfs) => (200_000, Some(8)),
+            (Profile::Full, Engine::Exhaustive) => (2_000_000, None),
             (Profile::Full, Engine::Threads) => (100, None),
             (Profile::Full, _) => (20_000, None),
         };

@@ -101,7 +101,7 @@ pub(super) fn evidence(planned: &Planned, options: &Options, found: Found, durat
         Some((program, engine)) => (Some(program), engine.name().to_owned()),
         None => (planned.program.clone(), planned.engine.clone()),
     };
-    let draws = !matches!(engine.as_str(), "explorer" | "loom" | "dfs" | "threads");
+    let draws = !matches!(engine.as_str(), "explorer" | "loom" | "exhaustive" | "dfs" | "threads");
     Evidence {
         format: FORMAT,
         check: planned.id.clone(),
@@ -225,7 +225,7 @@ pub(super) fn spec<S: Spec>(target: &Target<S>, expectations: Vec<Expected>) -> 
 /// A subject under an engine.
 pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run<S>, is_reference: bool) -> Found {
     let findings = &run.findings;
-    let is_exhaustive = matches!(engine, Engine::Loom | Engine::Dfs);
+    let is_exhaustive = matches!(engine, Engine::Loom | Engine::Dfs | Engine::Exhaustive);
     let relation = findings.relation(target);
     let missed = target.allowed.outcomes.keys().filter(|outcome| !findings.outcomes.contains_key(*outcome)).count();
     let (verdict, reason) = if let Some(reason) = &findings.refused {
@@ -284,6 +284,13 @@ fn technique<S: Spec>(engine: Engine, run: &Run<S>, findings: &Findings<S>) -> S
             };
             let name = if engine == Engine::Loom { "loom" } else { "depth-first" };
             format!("{name}, {mode}, {bound}, {all}{executions} executions")
+        }
+        Engine::Exhaustive => {
+            let blocked = match findings.account.map_or(0, |account| account.blocked) {
+                0 => String::new(),
+                blocked => format!(", {blocked} more given up as equivalent to others"),
+            };
+            format!("exhaustive, {mode}, {all}{executions} inequivalent executions{blocked}")
         }
         Engine::Random => format!("random, {mode}, {executions} executions, seed {}", budget.seed),
         Engine::Pct => {

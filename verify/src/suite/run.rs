@@ -25,10 +25,10 @@ use crate::subject::reference::Reference;
 pub(super) const REFERENCE: &str = "reference";
 
 /// The engines that every primitive runs under.
-const ENGINES: [Engine; 4] = [Engine::Portfolio, Engine::Dfs, Engine::Loom, Engine::Threads];
+const ENGINES: [Engine; 4] = [Engine::Portfolio, Engine::Exhaustive, Engine::Loom, Engine::Threads];
 
 /// The engines that a mutant is sent through, cheapest first, until one kills it.
-const HUNTERS: [Engine; 3] = [Engine::Portfolio, Engine::Dfs, Engine::Loom];
+const HUNTERS: [Engine; 3] = [Engine::Portfolio, Engine::Exhaustive, Engine::Loom];
 
 impl<S: Spec> AnySystem for System<S> {
     fn name(&self) -> &'static str {
@@ -49,7 +49,7 @@ impl<S: Spec> AnySystem for System<S> {
             plan.push(self.planned(Kind::Spec, Some(file.name), None, "explorer"));
         }
         for file in self.corpus {
-            for engine in [Engine::Dfs, Engine::Loom] {
+            for engine in [Engine::Exhaustive, Engine::Loom] {
                 plan.push(self.planned(Kind::Reference, Some(file.name), Some(REFERENCE), engine.name()));
             }
         }
@@ -425,7 +425,7 @@ fn run<S: Spec>(
         Engine::Loom if target.has_atomics() => weak_outcomes(target, options),
         _ => Some(Default::default()),
     };
-    let job = |budget: &Budget| {
+    let job = |mode: Mode, budget: &Budget| {
         Arc::new(Job {
             target: target.clone(),
             engine,
@@ -436,8 +436,20 @@ fn run<S: Spec>(
             replay: None,
         })
     };
+    if engine == Engine::Exhaustive {
+        // Histories tell more executions apart than outcomes do. Where there are too many, all outcomes are worth more
+        // than some histories.
+        let histories = Run { findings: driver(&job(Mode::Histories, &budget)), mode: Mode::Histories, budget };
+        let findings = &histories.findings;
+        if findings.complete || findings.violation.is_some() || findings.refused.is_some() {
+            return Some(histories);
+        }
+        let outcomes = driver(&job(Mode::Outcomes, &histories.budget));
+        let is_better = outcomes.complete || outcomes.violation.is_some();
+        return Some(if is_better { Run { findings: outcomes, mode: Mode::Outcomes, ..histories } } else { histories });
+    }
     let Some(bound) = budget.preemptions.filter(|_| matches!(engine, Engine::Loom | Engine::Dfs)) else {
-        return Some(Run { findings: driver(&job(&budget)), mode, budget });
+        return Some(Run { findings: driver(&job(mode, &budget)), mode, budget });
     };
     let mut left = budget.clone();
     let mut best: Option<Run<S>> = None;
@@ -445,7 +457,7 @@ fn run<S: Spec>(
     for preemptions in 0..=bound {
         left.preemptions = Some(preemptions);
         left.executions = budget.executions - executions;
-        let findings = driver(&job(&left));
+        let findings = driver(&job(mode, &left));
         executions += findings.executions;
         let is_over = findings.violation.is_some() || findings.refused.is_some();
         let finished = findings.complete;

@@ -1,5 +1,6 @@
 //! The exhaustive engine: what it costs, and that it misses nothing.
 
+mod litmus;
 mod programs;
 
 use std::collections::BTreeMap;

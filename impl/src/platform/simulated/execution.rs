@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::super::{Bounds, End, Failure, Profile, Stop};
 use super::thread::{Abandoned, Shared};
-use super::{Engine, Handle, Mention, Object, ObjectId, Touch};
+use super::{Engine, Handle, Mention, Object, ObjectId, Told, Touch};
 
 /// The state of one execution that the engine must not see.
 pub struct Execution<E: Engine> {
@@ -74,6 +74,8 @@ pub struct Pending {
     pub touches: [Option<Mention>; MENTIONS_MAX],
     /// Whether it lets others go first.
     pub yields: bool,
+    /// Whether what it needs of the objects says less than its condition.
+    pub is_opaque: bool,
     /// Where in the source.
     pub location: &'static Location<'static>,
     /// Under which condition; see [`Execution::is_ready`].
@@ -279,7 +281,7 @@ impl<E: Engine> Execution<E> {
         &'a self,
         me: usize,
         touches: &[Touch<'_, E>],
-        also: Option<Mention>,
+        told: Told,
         ready: Option<&'a dyn Fn() -> bool>,
         location: &'static Location<'static>,
     ) -> Published<'a, E> {
@@ -287,7 +289,7 @@ impl<E: Engine> Execution<E> {
         let shown = touches.iter().filter(|touch| !touch.is_hidden);
         let mentions =
             shown.map(|touch| Mention { object: touch.object.id(), access: touch.access, needs: touch.needs });
-        for (name, mention) in named.iter_mut().zip(mentions.chain(also)) {
+        for (name, mention) in named.iter_mut().zip(mentions.chain(told.also)) {
             *name = Some(mention);
         }
         debug_assert!(touches.len() < named.len(), "there is room for all of them");
@@ -297,12 +299,12 @@ impl<E: Engine> Execution<E> {
             // published, and `Published` withdraws it before `'a` can end.
             unsafe { std::mem::transmute::<*const (dyn Fn() -> bool + 'a), *const (dyn Fn() -> bool + 'static)>(ready) }
         });
-        self.threads.borrow_mut()[me].pending = Some(Pending { touches: named, yields: false, location, ready });
+        self.threads.borrow_mut()[me].pending = Some(Pending { touches: named, yields: false, is_opaque: told.is_opaque, location, ready });
         Published { execution: self, me }
     }
 
     pub(super) fn publish_yield(&self, me: usize, location: &'static Location<'static>) -> Published<'_, E> {
-        let published = self.publish(me, &[], None, None, location);
+        let published = self.publish(me, &[], Told { is_opaque: true, ..Told::default() }, None, location);
         if let Some(pending) = &mut self.threads.borrow_mut()[me].pending {
             pending.yields = true;
         }
@@ -477,6 +479,11 @@ impl<E: Engine> Execution<E> {
     /// Whether cells are no longer watched, because a race was found.
     pub(in crate::platform) fn has_raced(&self) -> bool {
         self.raced.get()
+    }
+
+    /// Whether the execution was given up because of a race or a limit.
+    pub(in crate::platform) fn was_cut(&self) -> bool {
+        self.raced.get() || self.stop.get().is_some()
     }
 
     pub(super) fn doom(&self, victims: &[usize], doom: Doom) {

@@ -261,14 +261,23 @@ pub(super) fn step<E: Engine>(
     touches: &[Touch<'_, E>],
     ready: Option<&dyn Fn() -> bool>,
 ) {
-    step_also(location, touches, None, ready);
+    step_told(location, touches, Told::default(), ready);
 }
 
-/// Like [`step`], with an object that only strategies are told of.
-pub(super) fn step_also<E: Engine>(
+/// What only strategies are told of a step.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Told {
+    /// Another object that it touches.
+    pub also: Option<Mention>,
+    /// Its condition says more than what the objects that it needs are open for.
+    pub is_opaque: bool,
+}
+
+/// Like [`step`], with something that only strategies are told.
+pub(super) fn step_told<E: Engine>(
     location: &'static Location<'static>,
     touches: &[Touch<'_, E>],
-    also: Option<Mention>,
+    told: Told,
     ready: Option<&dyn Fn() -> bool>,
 ) {
     if std::thread::panicking() {
@@ -278,7 +287,7 @@ pub(super) fn step_also<E: Engine>(
     let me = execution.running();
     execution.begin_step(me);
     {
-        let _published = execution.publish(me, touches, also, ready, location);
+        let _published = execution.publish(me, touches, told, ready, location);
         E::pass(&execution, me, touches, ready);
         execution.resume(me);
     }

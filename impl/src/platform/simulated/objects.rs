@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::super::{PlatformCondvar, PlatformMutex, PlatformRwLock, Region as RegionTrait, Timeouts};
 use super::thread::{Wait, Woken, deadline, wait_for};
 use super::{
-    Access, Confined, Engine, Execution, Object, ObjectId, Openness, Shape, Touch, joins_in, object, reads, step, writes,
+    Access, Confined, Engine, Execution, Object, ObjectId, Openness, Shape, Told, Touch, joins_in, object, reads, step,
+    step_told, writes,
 };
 
 /// A mutex.
@@ -433,7 +434,9 @@ impl<E: Engine, T: Send> RegionTrait<T> for Region<E, T> {
     /// The condition and the action must use nothing of the platform: they are one step.
     #[track_caller]
     fn when<R>(&self, ready: impl Fn(&T) -> bool, act: impl FnOnce(&mut T) -> R) -> R {
-        step(Location::caller(), &[writes::<E>(&self.object)], Some(&|| self.value.with(|value| ready(value))));
+        let told = Told { is_opaque: true, ..Told::default() };
+        let is_ready = || self.value.with(|value| ready(value));
+        step_told(Location::caller(), &[writes::<E>(&self.object)], told, Some(&is_ready));
         self.take_turn(act)
     }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::super::quiet;
 use super::super::{Body, End, Failure, Join, Race, Timeouts, Unpark};
 use super::{
-    Access, Confined, Doom, Engine, Execution, Mention, Object, ObjectId, Openness, Shape, Touch, reads, step, step_also,
-    writes,
+    Access, Confined, Doom, Engine, Execution, Mention, Object, ObjectId, Openness, Shape, Told, Touch, reads, step,
+    step_told, writes,
 };
 
 /// The payload with which a doomed thread leaves.
@@ -111,12 +111,13 @@ pub(super) fn wait_for<E: Engine>(
     touches[2] = (deadline.is_some() && clocked).then(|| reads(execution.clock()));
     let touches: Vec<Touch<'_, E>> = touches.into_iter().flatten().collect();
     let also = wait.event.map(|object| Mention { object, access: Access::Write, needs });
+    let told = Told { also, is_opaque: deadline.is_some() && clocked && !by_luck };
     if by_luck {
         execution.spend_spurious(me);
-        step_also(location, &touches, also, Some(may_act));
+        step_told(location, &touches, told, Some(may_act));
         return if happened() { Woken::Event } else { Woken::Luck };
     }
-    step_also(location, &touches, also, Some(&|| may_act() && (happened() || time_is_over())));
+    step_told(location, &touches, told, Some(&|| may_act() && (happened() || time_is_over())));
     if happened() { Woken::Event } else { Woken::Time }
 }
 

@@ -69,6 +69,7 @@ pub fn explore(bounds: &Bounds, options: Options, body: impl Fn() + Send + Sync 
     let account = Arc::new(Mutex::new(Account::default()));
     let search = Search::new(options, Arc::clone(&account));
     let run = shuttle::explore_with(Box::new(search), bounds, body);
+    PRUNED.set(false);
     let account = *account.lock().unwrap_or_else(PoisonError::into_inner);
     (run, account)
 }

@@ -47,6 +47,8 @@ pub struct Search {
 struct Pending {
     thread: usize,
     touches: Touches,
+    /// Whether more than what the objects are open for decides if it can be done.
+    is_opaque: bool,
     location: &'static Location<'static>,
 }
 
@@ -80,6 +82,17 @@ enum Current {
     Planned(usize),
     /// It was planned, and could not be taken.
     Impossible,
+}
+
+/// A step that was taken or is pending, and might have been taken earlier.
+struct Candidate {
+    thread: usize,
+    touches: Touches,
+    is_opaque: bool,
+    /// What came before it in its thread.
+    predecessor: Option<usize>,
+    /// Its place in the trace; the trace's length if it is pending.
+    at: usize,
 }
 
 /// The answer to a `choose`.
@@ -176,6 +189,7 @@ impl Search {
                 .iter()
                 .map(|mention| names.touch(*mention, shuttle::openness(mention.object)))
                 .collect(),
+            is_opaque: step.is_opaque,
             location: step.location,
         });
         debug_assert!(thread < 64, "checked where threads are counted");
@@ -203,6 +217,7 @@ impl Search {
             touches,
             choices: Vec::new(),
             node,
+            is_opaque: pending.is_opaque,
             is_barrier,
         });
     }
@@ -321,55 +336,60 @@ impl Search {
 
     /// Turns the races of the execution into plans.
     fn plan(&mut self) {
-        let blocked = std::mem::take(&mut self.blocked);
-        let mut races: Vec<(usize, usize)> = Vec::new();
         for later in 0..self.trace.len() {
             let event = &self.trace.events()[later];
             if event.is_barrier {
                 continue;
             }
-            let predecessor = self.trace.predecessor(later);
-            self.races(event.thread, &event.touches, predecessor, later, &mut races);
-            for (earlier, _) in std::mem::take(&mut races) {
-                let event = &self.trace.events()[later];
-                let planned = Planned { thread: event.thread, touches: event.touches.clone(), choices: None };
-                self.reverse(earlier, Some(later), planned);
-            }
+            let candidate = Candidate {
+                thread: event.thread,
+                touches: event.touches.clone(),
+                is_opaque: event.is_opaque,
+                predecessor: self.trace.predecessor(later),
+                at: later,
+            };
+            self.plan_for(&candidate);
         }
-        for pending in blocked {
-            let end = self.trace.len();
-            let predecessor = self.trace.last_of(pending.thread);
-            self.races(pending.thread, &pending.touches, predecessor, end, &mut races);
-            for (earlier, _) in std::mem::take(&mut races) {
-                let planned = Planned { thread: pending.thread, touches: pending.touches.clone(), choices: None };
-                self.reverse(earlier, None, planned);
-            }
+        for pending in std::mem::take(&mut self.blocked) {
+            let candidate = Candidate {
+                predecessor: self.trace.last_of(pending.thread),
+                thread: pending.thread,
+                touches: pending.touches,
+                is_opaque: pending.is_opaque,
+                at: self.trace.len(),
+            };
+            self.plan_for(&candidate);
         }
     }
 
-    /// The steps before `until` that are in a race with a step of `thread`, as far as that step could be taken before
-    /// them.
-    fn races(
-        &self,
-        thread: usize,
-        touches: &Touches,
-        predecessor: Option<usize>,
-        until: usize,
-        races: &mut Vec<(usize, usize)>,
-    ) {
-        let is_ordered =
-            |event: usize| predecessor.is_some_and(|predecessor| self.trace.happened_before(event, predecessor));
-        for touch in touches.iter() {
-            self.trace.visit_conflicts(touch, until, |group| {
+    /// Plans executions in which the candidate comes earlier.
+    fn plan_for(&mut self, candidate: &Candidate) {
+        let mut earlier = Vec::new();
+        self.races(candidate, &mut earlier);
+        for earlier in earlier {
+            self.reverse(earlier, candidate);
+        }
+    }
+
+    /// The steps that are in a race with the candidate: those that it could come before, as far as can be told.
+    ///
+    /// For each object the newest that certainly qualify are enough; see the module's documentation.
+    fn races(&self, candidate: &Candidate, races: &mut Vec<usize>) {
+        let is_ordered = |event: usize| {
+            candidate.predecessor.is_some_and(|predecessor| self.trace.happened_before(event, predecessor))
+        };
+        for touch in candidate.touches.iter() {
+            self.trace.visit_conflicts(touch, candidate.at, |group| {
                 let mut is_over = false;
                 for &earlier in group {
-                    if self.trace.events()[earlier].thread == thread || is_ordered(earlier) {
+                    if self.trace.events()[earlier].thread == candidate.thread || is_ordered(earlier) {
                         is_over = true;
-                    } else if self.is_reversible(earlier, thread, touches, predecessor, until) {
-                        is_over = true;
-                        if !races.iter().any(|(known, _)| *known == earlier) {
-                            races.push((earlier, until));
-                        }
+                        continue;
+                    }
+                    let reversible = self.is_reversible(earlier, candidate);
+                    is_over |= reversible == Some(true);
+                    if reversible != Some(false) && !races.contains(&earlier) {
+                        races.push(earlier);
                     }
                 }
                 is_over || self.options.fault == Some(Fault::MissedRace)
@@ -377,38 +397,35 @@ impl Search {
         }
     }
 
-    /// Whether the step could be taken before `earlier`, as far as can be told.
-    fn is_reversible(
-        &self,
-        earlier: usize,
-        thread: usize,
-        touches: &Touches,
-        predecessor: Option<usize>,
-        until: usize,
-    ) -> bool {
-        let is_open = touches.iter().all(|touch| {
-            let openness = self.trace.openness_without(earlier, touch.object, until).unwrap_or(touch.before);
+    /// Whether the candidate could be taken before `earlier`, after all that does not depend on `earlier`. `None` if that
+    /// cannot be told.
+    fn is_reversible(&self, earlier: usize, candidate: &Candidate) -> Option<bool> {
+        let is_open = candidate.touches.iter().all(|touch| {
+            let openness = self.trace.openness_without(earlier, touch.object, candidate.at).unwrap_or(touch.before);
             openness >= touch.needs
         });
         if !is_open {
-            return false;
+            return Some(false);
         }
-        // A step on one object that was pending then: whether it could go on then decides, for all other steps on the
-        // object happened after `earlier`.
-        if let [touch] = &**touches
+        if !candidate.is_opaque {
+            return Some(true);
+        }
+        // A step on one object that was pending before `earlier`: all other steps on the object that are left out or in
+        // are so on both sides, so whether it could be taken then decides.
+        if let [touch] = &*candidate.touches
             && touch.access == Access::Write
-            && predecessor.is_none_or(|predecessor| predecessor < earlier)
+            && candidate.predecessor.is_none_or(|predecessor| predecessor < earlier)
             && let Node::Thread(node) = &self.stack[self.trace.events()[earlier].node]
         {
-            return node.enabled & 1 << thread != 0;
+            return Some(node.enabled & 1 << candidate.thread != 0);
         }
-        true
+        None
     }
 
-    /// Plans an execution in which `step` comes before `earlier`, unless one is known.
-    fn reverse(&mut self, earlier: usize, later: Option<usize>, step: Planned) {
+    /// Plans an execution in which the candidate comes before `earlier`, unless one is known.
+    fn reverse(&mut self, earlier: usize, candidate: &Candidate) {
         let mut sequence: Vec<Planned> = (earlier + 1..self.trace.len())
-            .filter(|&event| Some(event) != later && !self.trace.happened_before(earlier, event))
+            .filter(|&event| event != candidate.at && !self.trace.happened_before(earlier, event))
             .map(|event| {
                 let event = &self.trace.events()[event];
                 Planned {
@@ -418,13 +435,31 @@ impl Search {
                 }
             })
             .collect();
-        sequence.push(step);
+        sequence.push(Planned { thread: candidate.thread, touches: candidate.touches.clone(), choices: None });
         let node = self.trace.events()[earlier].node;
         let Node::Thread(node) = &mut self.stack[node] else { unreachable!("steps are decided by thread nodes") };
         let is_known =
             node.sleep.iter().any(|sleeper| weak_initial(sleeper.thread, &sleeper.touches, &sequence).is_some());
         if !is_known {
             insert(&mut node.wakeups, sequence);
+        }
+    }
+
+    /// After an execution that was given up in the middle its races are not all known: whoever could have taken a step
+    /// instead of who did, is to be tried. Sleep sets alone lose nothing.
+    fn plan_everything(&mut self) {
+        for node in &mut self.stack {
+            let Node::Thread(node) = node else { continue };
+            let Current::Taken(current) = &node.current else { continue };
+            for thread in (0..64).filter(|&thread| thread != current.thread && node.enabled & 1 << thread != 0) {
+                let is_planned = node.wakeups.iter().any(|wakeup| wakeup.thread == thread)
+                    || node.sleep.iter().any(|sleeper| sleeper.thread == thread);
+                let next = self.trace.events()[node.step..].iter().find(|event| event.thread == thread);
+                let pending = || self.pending[thread].as_ref().map(|pending| &pending.touches);
+                if let (false, Some(touches)) = (is_planned, next.map(|event| &event.touches).or_else(pending)) {
+                    node.wakeups.push(Wakeup::leaf(thread, touches.clone()));
+                }
+            }
         }
     }
 
@@ -468,7 +503,7 @@ impl Strategy for Search {
             let is_pruned = self.is_pruned;
             self.account(|account| if is_pruned { account.blocked += 1 } else { account.complete += 1 });
             if !is_pruned && self.options.reduction == Reduction::Optimal {
-                self.plan();
+                if shuttle::was_cut() { self.plan_everything() } else { self.plan() }
             }
             self.backtrack()
         } else {
@@ -488,6 +523,10 @@ impl Strategy for Search {
     }
 
     fn next_thread(&mut self, moment: &Moment<'_>) -> Result<Option<usize>, Divergence> {
+        if self.is_pruned {
+            // The body still tells what it saw, and nobody listens.
+            return Ok(moment.enabled.first().copied());
+        }
         if self.is_at_rest {
             // What threads did that left is nobody's step.
             self.notes.clear();
@@ -512,6 +551,9 @@ impl Strategy for Search {
     }
 
     fn choose(&mut self, alternatives: usize) -> Result<usize, Divergence> {
+        if self.is_pruned {
+            return Ok(0);
+        }
         let at = self.followed;
         self.followed += 1;
         let chosen = match self.stack.get(at) {
@@ -540,6 +582,9 @@ impl Strategy for Search {
     }
 
     fn at_rest(&mut self) {
+        if self.is_pruned {
+            return;
+        }
         self.close_step();
         self.look_around();
         self.is_at_rest = true;
@@ -561,7 +606,7 @@ impl Strategy for Search {
     }
 
     fn end(&mut self) -> Result<(), Divergence> {
-        if self.followed < self.stack.len() {
+        if !self.is_pruned && self.followed < self.stack.len() {
             return Err(format!("decision {}: the execution ended, and went on before", self.followed));
         }
         Ok(())

@@ -72,6 +72,8 @@ pub struct Event {
     pub choices: Vec<usize>,
     /// Where in the stack of decisions it was decided.
     pub node: usize,
+    /// More than what the objects were open for decided whether it could be taken.
+    pub is_opaque: bool,
     /// It was taken when nothing else could move: it comes after everything before it.
     pub is_barrier: bool,
 }
