@@ -203,8 +203,9 @@ impl<P: Platform> RawMutex<P> {
             }
             // SAFETY: `in_line` keeps the rule of life: it ends only after the waiter was woken or withdrawn.
             unsafe { queue.enlist(&waiter, 0) };
-            drop(queue);
+            // Before the queue is let go: an execution may be given up there.
             let in_line = InLine { mutex: self, waiter: &waiter };
+            drop(queue);
             waiter.sleep();
             drop(in_line);
             if muted::<P>() {

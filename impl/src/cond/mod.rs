@@ -352,8 +352,9 @@ impl<P: Platform> Cond<P> {
         line.wait += 1;
         // SAFETY: `in_line` keeps the rule of life: it ends only after the waiter was woken or taken out.
         unsafe { line.queue.enlist(&waiter, ticket) };
-        drop(line);
+        // Before the line is let go: an execution may be given up there.
         let in_line = InLine { cond: self, mutex, ticket, waiter: &waiter, left: Cell::new(false) };
+        drop(line);
         catch_unwind(AssertUnwindSafe(|| held.unlocked(|| in_line.sleep(deadline)))).unwrap_or_else(|panic| {
             // The lock could not be let go. Leave now: once we unwind we may not be able to wait.
             in_line.withdraw();

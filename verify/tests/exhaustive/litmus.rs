@@ -1,6 +1,7 @@
-//! The corpus under the exhaustive engine, reduced and not.
+//! The corpus, and generated programs, under the engine: reduced, reduced less, and not at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use selvedge::platform::host::Mutex;
 use selvedge::platform::{Arc, Bounds, Profile, Shuttle, Timeouts};
@@ -8,74 +9,88 @@ use selvedge_model::Spec;
 use selvedge_model::cond::CondSpec;
 use selvedge_model::toy::register::RegisterSpec;
 use selvedge_verify::conformance::Target;
-use selvedge_verify::engine::exhaustive::{Account, Options, Reduction, explore, is_pruned};
+use selvedge_verify::engine::exhaustive::{
+    Account, Class, Fault, Options, Reduction, explore_classes, is_pruned,
+};
 use selvedge_verify::evidence::Mode;
 use selvedge_verify::execute::{Ending, execute};
+use selvedge_verify::generate;
+use selvedge_verify::history::Event;
 use selvedge_verify::litmus::corpus::{COND, CorpusFile, REGISTER};
 use selvedge_verify::litmus::{self, Outcome};
-use selvedge_verify::subject::cond::{Ours, Ticket};
 use selvedge_verify::subject::Subject;
+use selvedge_verify::subject::cond::{Ours, Ticket};
 use selvedge_verify::subject::reference::Reference;
 
+const OPTIMAL: Options = Options { reduction: Reduction::Optimal, fault: None };
+const SLEEP: Options = Options { reduction: Reduction::Sleep, fault: None };
+const NONE: Options = Options { reduction: Reduction::None, fault: None };
+
 /// What a subject came to under the engine.
-pub struct Reached {
-    pub endings: BTreeSet<String>,
-    pub account: Account,
-    pub complete: bool,
+struct Reached {
+    /// The ends: outcomes, and in histories mode the order of calls and returns as well.
+    ends: BTreeSet<String>,
+    classes: BTreeMap<Class, u64>,
+    account: Account,
+    complete: bool,
 }
 
-pub fn target<S: Spec>(file: &CorpusFile) -> Arc<Target<S>> {
+fn target<S: Spec>(file: &CorpusFile) -> Arc<Target<S>> {
     let program = litmus::parse(file.name, file.text).unwrap().program::<S>().unwrap();
     Arc::new(Target::new(program).unwrap())
 }
 
-/// Everything that a subject comes to. In histories mode an ending is told with its history.
-pub fn reach<S: Spec, X: Subject<S, Platform = Shuttle>>(
+/// Everything that a subject comes to.
+fn reach<S: Spec, X: Subject<S, Platform = Shuttle>>(
     target: &Arc<Target<S>>,
     mode: Mode,
     options: Options,
     max_executions: u64,
 ) -> Reached {
-    let endings = Arc::new(Mutex::new(BTreeSet::new()));
-    let (seen, theirs) = (endings.clone(), target.clone());
+    let ends = Arc::new(Mutex::new(BTreeSet::new()));
+    let classes = Arc::new(Mutex::new(BTreeMap::new()));
+    let (seen, counted, theirs) = (ends.clone(), classes.clone(), target.clone());
     let timeouts = if target.timeouts_are_free() { Timeouts::Free } else { Timeouts::Clocked };
     let bounds = Bounds {
         max_executions: Some(max_executions),
         profile: Profile { timeouts, ..Profile::default() },
         ..Bounds::default()
     };
-    let (run, account) = explore(&bounds, options, move || {
+    let body = move || {
         let execution = execute::<S, X>(&theirs.spec, &theirs.program, 0, mode).unwrap();
         if is_pruned() {
             return;
         }
-        let ending = match execution.ending {
+        let mut end = match execution.ending {
             Ending::Outcome(Outcome::Abort { thread, .. }) => format!("thread {thread} aborts"),
             Ending::Outcome(Outcome::Race { .. }) | Ending::Raced(_) => "race".to_owned(),
             other => format!("{other:?}"),
         };
-        let history = if mode == Mode::Histories { format!(" {:?}", order(&execution.history.events)) } else { String::new() };
-        seen.lock().unwrap().insert(ending + &history);
-    });
+        if mode == Mode::Histories {
+            write!(end, " {:?}", order(&execution.history.events)).unwrap();
+        }
+        seen.lock().unwrap().insert(end);
+    };
+    let (run, account) =
+        explore_classes(&bounds, options, body, move |class| *counted.lock().unwrap().entry(class).or_default() += 1);
     assert_eq!(run.failure, None, "{}", target.program.name);
-    let endings = endings.lock().unwrap().clone();
-    Reached { endings, account, complete: run.complete }
+    let (ends, classes) = (ends.lock().unwrap().clone(), classes.lock().unwrap().clone());
+    Reached { ends, classes, account, complete: run.complete }
 }
 
-/// What a checker takes from a history: of each call, what had returned before it.
-fn order<Op: ToString, Ret: ToString>(events: &[selvedge_verify::history::Event<Op, Ret>]) -> Vec<String> {
-    use selvedge_verify::history::Event;
+/// What a checker takes from a history: before each call, what had returned.
+fn order<Op: ToString, Ret: ToString>(events: &[Event<Op, Ret>]) -> Vec<String> {
     let mut returned = Vec::new();
     let mut lines = Vec::new();
     for event in events {
         match event {
             Event::Call { thread, op } => {
-                returned.sort();
-                lines.push(format!("{thread} calls {} after {}", op.to_string(), returned.join(" ")));
+                returned.sort_unstable();
+                lines.push(format!("{thread} calls {} after {returned:?}", op.to_string()));
             }
             Event::Return { thread, ret } => {
                 lines.push(format!("{thread} returns {}", ret.to_string()));
-                returned.push(format!("{thread}"));
+                returned.push(*thread);
             }
             Event::Abort { thread, .. } => lines.push(format!("{thread} aborts")),
             Event::Read { .. } | Event::Write { .. } => {}
@@ -85,69 +100,74 @@ fn order<Op: ToString, Ret: ToString>(events: &[selvedge_verify::history::Event<
     lines
 }
 
-fn survey<S: Spec, X: Subject<S, Platform = Shuttle>>(corpus: &[CorpusFile], name: &str, mode: Mode, cap: u64) {
+/// How far programs were compared.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Compared {
+    /// With every interleaving.
+    with_all: usize,
+    /// With sleep sets alone: there are too many interleavings.
+    with_sleep: usize,
+    /// With neither, by name.
+    not: Vec<String>,
+}
+
+/// Holds the reduced searches of one program against each other.
+fn compare<S: Spec, X: Subject<S, Platform = Shuttle>>(
+    target: &Arc<Target<S>>,
+    mode: Mode,
+    max_executions: u64,
+    compared: &mut Compared,
+) {
+    if X::supports(&target.spec, &target.program).is_err() {
+        return;
+    }
+    let name = format!("{} ({mode:?})", target.program);
+    let optimal = reach::<S, X>(target, mode, OPTIMAL, max_executions);
+    let sleep = reach::<S, X>(target, mode, SLEEP, max_executions);
+    let none = reach::<S, X>(target, mode, NONE, max_executions);
+    if optimal.complete {
+        assert!(sleep.ends.is_subset(&optimal.ends) && none.ends.is_subset(&optimal.ends), "{name}");
+        assert!(optimal.classes.values().all(|&times| times == 1), "a class was explored twice: {name}");
+    }
+    if optimal.complete && sleep.complete {
+        assert_eq!(optimal.ends, sleep.ends, "{name}");
+    }
+    if optimal.complete && none.complete {
+        assert_eq!(optimal.ends, none.ends, "{name}");
+        if !target.is_racy() {
+            assert_eq!(
+                optimal.classes.keys().collect::<Vec<_>>(),
+                none.classes.keys().collect::<Vec<_>>(),
+                "the classes of all interleavings: {name}"
+            );
+        }
+        compared.with_all += 1;
+    } else if optimal.complete && sleep.complete {
+        compared.with_sleep += 1;
+    } else {
+        compared.not.push(target.program.name.clone());
+    }
+}
+
+fn compare_corpus<S: Spec, X: Subject<S, Platform = Shuttle>>(
+    corpus: &[CorpusFile],
+    mode: Mode,
+    max_executions: u64,
+) -> Compared {
+    let mut compared = Compared::default();
     for file in corpus {
-        let target = target::<S>(file);
-        if X::supports(&target.spec, &target.program).is_err() {
-            continue;
-        }
-        let run = |reduction| {
-            let start = std::time::Instant::now();
-            let reached = reach::<S, X>(&target, mode, Options { reduction, ..Options::default() }, cap);
-            (reached, start.elapsed())
-        };
-        let (optimal, time) = run(Reduction::Optimal);
-        let (sleep, _) = run(Reduction::Sleep);
-        let (none, _) = run(Reduction::None);
-        let verdict = |one: &Reached, other: &Reached| match (one.complete, other.complete) {
-            (true, true) if one.endings == other.endings => "equal",
-            (true, true) => "DIFFERENT",
-            _ => "-",
-        };
-        if optimal.complete && none.complete && optimal.endings != none.endings {
-            println!("MISSED {:#?}", none.endings.difference(&optimal.endings).take(3).collect::<Vec<_>>());
-        }
-        println!(
-            "{name} {mode:?} {}: optimal {:?} {}{} {time:?}; sleep {}+{} {}; none {} {}",
-            file.name,
-            optimal.account,
-            optimal.endings.len(),
-            if optimal.complete { "" } else { " CUT" },
-            sleep.account.complete,
-            sleep.account.blocked,
-            verdict(&optimal, &sleep),
-            none.account.complete,
-            verdict(&optimal, &none),
-        );
+        compare::<S, X>(&target(file), mode, max_executions, &mut compared);
     }
+    println!("{mode:?}: {compared:?}");
+    compared
 }
 
 #[test]
-fn survey_ticket() {
-    survey::<CondSpec, Ticket<Shuttle>>(COND, "ticket", Mode::Outcomes, 5_000);
-}
-
-#[test]
-fn survey_all() {
+fn probe() {
     for mode in [Mode::Outcomes, Mode::Histories] {
-        survey::<CondSpec, Reference<CondSpec, Shuttle>>(COND, "reference", mode, 20_000);
-        survey::<RegisterSpec, Reference<RegisterSpec, Shuttle>>(REGISTER, "reference", mode, 20_000);
-        survey::<CondSpec, Ours<Shuttle>>(COND, "ours", mode, 20_000);
-        survey::<CondSpec, Ticket<Shuttle>>(COND, "ticket", mode, 20_000);
-    }
-}
-
-#[test]
-fn debug_small() {
-    let file = COND.iter().find(|file| file.name == "L06-broadcast-and-a-newcomer-small").unwrap();
-    let target = target::<CondSpec>(file);
-    for reduction in [Reduction::Optimal, Reduction::Sleep] {
-        println!("== {reduction:?}");
-        let theirs = target.clone();
-        explore(&Bounds::default(), Options { reduction, ..Options::default() }, move || {
-            let execution = execute::<CondSpec, Reference<CondSpec, Shuttle>>(&theirs.spec, &theirs.program, 0, Mode::Outcomes).unwrap();
-            let ending = match execution.ending { Ending::Outcome(Outcome::Final(f)) => format!("{:?}", f.threads), other => format!("{other:?}") };
-            println!("{}{} {ending}", if is_pruned() { "PRUNED " } else { "" }, selvedge::platform::shuttle::recorded());
-        });
+        compare_corpus::<CondSpec, Reference<CondSpec, Shuttle>>(COND, mode, 1_000);
+        compare_corpus::<CondSpec, Ours<Shuttle>>(COND, mode, 1_000);
+        compare_corpus::<CondSpec, Ticket<Shuttle>>(COND, mode, 1_000);
+        compare_corpus::<RegisterSpec, Reference<RegisterSpec, Shuttle>>(REGISTER, mode, 1_000);
     }
 }

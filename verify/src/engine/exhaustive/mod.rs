@@ -1,5 +1,6 @@
 //! The exhaustive engine: every inequivalent execution under sequential consistency, once.
 
+mod recorder;
 mod search;
 mod trace;
 mod wakeup;
@@ -42,6 +43,10 @@ pub struct Options {
     pub fault: Option<Fault>,
 }
 
+/// A name for a class of equivalent executions, as good as unique within a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Class(pub u64);
+
 /// What a search has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
@@ -66,8 +71,18 @@ pub fn is_pruned() -> bool {
 
 /// Runs `body` once for each class of equivalent executions within the bounds.
 pub fn explore(bounds: &Bounds, options: Options, body: impl Fn() + Send + Sync + 'static) -> (Run, Account) {
+    explore_classes(bounds, options, body, |_| ())
+}
+
+/// Like [`explore`], and tells the class of each execution that came to its end, once it has.
+pub fn explore_classes(
+    bounds: &Bounds,
+    options: Options,
+    body: impl Fn() + Send + Sync + 'static,
+    ended: impl FnMut(Class) + Send + 'static,
+) -> (Run, Account) {
     let account = Arc::new(Mutex::new(Account::default()));
-    let search = Search::new(options, Arc::clone(&account));
+    let search = Search::new(options, Arc::clone(&account), Box::new(ended));
     let run = shuttle::explore_with(Box::new(search), bounds, body);
     PRUNED.set(false);
     let account = *account.lock().unwrap_or_else(PoisonError::into_inner);

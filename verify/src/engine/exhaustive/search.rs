@@ -4,52 +4,27 @@
 //! for itself from there on; at its end, races between its steps are turned into sequences that are to be explored from
 //! earlier decisions, and the last decision with something left to explore starts the next execution.
 
-use std::panic::Location;
-use std::sync::Arc;
-
+use selvedge::platform::Arc;
 use selvedge::platform::host::{Mutex, PoisonError};
-use selvedge::platform::shuttle::{self, Access, Divergence, Moment, Noted, Openness, Strategy};
+use selvedge::platform::shuttle::{self, Access, Divergence, Moment, Strategy};
 
-use super::trace::{Event, Names, Touch, Touches, Trace, dependent};
+use super::recorder::{Pending, Recorder};
+use super::trace::{Touch, Touches, dependent};
 use super::wakeup::{Branch, Planned, Wakeup, insert, weak_initial};
-use super::{Account, Fault, Options, Reduction};
+use super::{Account, Class, Fault, Options, Reduction};
 
 /// The strategy.
 pub struct Search {
     options: Options,
-    names: Names,
     stack: Vec<Node>,
-    trace: Trace,
+    recorder: Recorder,
     /// How many decisions of the stack the execution has followed.
     followed: usize,
-    /// How many steps it has taken.
-    steps: usize,
-    /// The step whose thread is running, if that step is not part of the trace yet.
-    open: Option<Event>,
-    /// The choices made since the last step.
-    choices: Vec<usize>,
-    /// By thread: what it is about to do.
-    pending: Vec<Option<Pending>>,
-    /// The thread that took the last step.
-    last: Option<usize>,
-    /// What blocked threads wait for.
-    blocked: Vec<Pending>,
-    /// The next step comes after everything before it.
-    is_at_rest: bool,
     has_begun: bool,
     is_pruned: bool,
-    notes: Vec<Noted>,
     account: Arc<Mutex<Account>>,
-}
-
-/// What a thread is about to do.
-#[derive(Clone, Debug)]
-struct Pending {
-    thread: usize,
-    touches: Touches,
-    /// Whether more than what the objects are open for decides if it can be done.
-    is_opaque: bool,
-    location: &'static Location<'static>,
+    /// Is told of every execution that came to its end.
+    ended: Box<dyn FnMut(Class) + Send>,
 }
 
 /// A decision.
@@ -108,24 +83,16 @@ struct ChoiceNode {
 
 impl Search {
     /// A search that keeps the account as it goes.
-    pub fn new(options: Options, account: Arc<Mutex<Account>>) -> Self {
+    pub fn new(options: Options, account: Arc<Mutex<Account>>, ended: Box<dyn FnMut(Class) + Send>) -> Self {
         Search {
             options,
-            names: Names::default(),
             stack: Vec::new(),
-            trace: Trace::default(),
+            recorder: Recorder::default(),
             followed: 0,
-            steps: 0,
-            open: None,
-            choices: Vec::new(),
-            pending: Vec::new(),
-            last: None,
-            blocked: Vec::new(),
-            is_at_rest: false,
             has_begun: false,
             is_pruned: false,
-            notes: Vec::new(),
             account,
+            ended,
         }
     }
 
@@ -133,94 +100,7 @@ impl Search {
         change(&mut self.account.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    // Following an execution.
-
-    /// What is known now about the step that was taken last becomes part of the trace.
-    fn close_step(&mut self) {
-        self.notes.clear();
-        shuttle::take_notes(&mut self.notes);
-        let Some(mut event) = self.open.take() else {
-            self.choices.clear();
-            return;
-        };
-        let mut touches = event.touches.to_vec();
-        for note in &self.notes {
-            match *note {
-                Noted::Touched(mention, before) => {
-                    let touch = self.names.touch(mention, before);
-                    if !touches.iter().any(|other| (other.object, other.access) == (touch.object, touch.access)) {
-                        touches.push(touch);
-                    }
-                }
-                Noted::OnlyLooked(object) => {
-                    let object = self.names.number(object);
-                    for touch in touches.iter_mut().filter(|touch| touch.object == object) {
-                        touch.access = Access::Read;
-                    }
-                }
-            }
-        }
-        if !self.notes.is_empty() {
-            event.touches = touches.into();
-        }
-        event.choices = std::mem::take(&mut self.choices);
-        self.trace.push(event);
-    }
-
-    /// Learns what the thread that ran last and new threads are about to do.
-    fn look_around(&mut self) {
-        if let Some(last) = self.last {
-            self.look_at(last);
-        }
-        for thread in self.trace.thread_count()..shuttle::thread_count() {
-            let after = self.steps.checked_sub(1);
-            self.trace.born(after);
-            self.pending.push(None);
-            self.look_at(thread);
-        }
-    }
-
-    fn look_at(&mut self, thread: usize) {
-        let names = &mut self.names;
-        self.pending[thread] = shuttle::pending_step(thread).map(|step| Pending {
-            thread,
-            touches: step
-                .touches
-                .iter()
-                .map(|mention| names.touch(*mention, shuttle::openness(mention.object)))
-                .collect(),
-            is_opaque: step.is_opaque,
-            location: step.location,
-        });
-        debug_assert!(thread < 64, "checked where threads are counted");
-    }
-
-    /// Starts the step of a thread. In a part of the execution that is repeated it is in the trace already.
-    fn open_step(&mut self, thread: usize, node: usize) {
-        let index = self.steps;
-        self.steps += 1;
-        self.last = Some(thread);
-        self.choices.clear();
-        let is_barrier = std::mem::take(&mut self.is_at_rest);
-        if index < self.trace.len() {
-            return;
-        }
-        let pending = self.pending[thread].as_ref().expect("who takes a step was about to");
-        // How far the objects are open now, not when the step was published.
-        let fresh = shuttle::pending_step(thread).expect("who takes a step is about to");
-        let touches = (pending.touches.iter().zip(&fresh.touches))
-            .map(|(touch, mention)| Touch { before: shuttle::openness(mention.object), ..*touch })
-            .collect();
-        self.open = Some(Event {
-            thread,
-            sequence: self.trace.next_sequence(thread),
-            touches,
-            choices: Vec::new(),
-            node,
-            is_opaque: pending.is_opaque,
-            is_barrier,
-        });
-    }
+    // Deciding.
 
     /// Makes a decision of the stack again, or one that was planned there. `None` if what was planned cannot be done.
     fn repeat(&mut self, moment: &Moment<'_>) -> Result<Option<usize>, Divergence> {
@@ -232,7 +112,7 @@ impl Search {
         };
         if let Current::Planned(thread) = node.current {
             if moment.enabled.contains(&thread) {
-                let pending = self.pending[thread].clone().expect("who can go on is about to take a step");
+                let pending = self.recorder.pending(thread).cloned().expect("who can go on is about to take a step");
                 node.current = Current::Taken(pending);
                 return Ok(Some(thread));
             }
@@ -242,7 +122,7 @@ impl Search {
         }
         let Current::Taken(expected) = &node.current else { unreachable!("it is not repeated") };
         let thread = expected.thread;
-        let found = self.pending.get(thread).and_then(Option::as_ref);
+        let found = self.recorder.pending(thread);
         let is_same = found.is_some_and(|found| {
             let same = |(one, other): (&Touch, &Touch)| (one.object, one.access) == (other.object, other.access);
             found.touches.len() == expected.touches.len()
@@ -255,7 +135,7 @@ impl Search {
         Err(format!(
             "step {}: after the same steps thread {thread} took the step at {} before, and now {}: the program depends on \
              something that the engine does not control",
-            self.steps,
+            self.recorder.steps(),
             expected.location,
             match found {
                 _ if is_same => "it cannot go on".to_owned(),
@@ -270,7 +150,8 @@ impl Search {
         let enabled = moment.enabled.iter().fold(0u64, |set, thread| set | 1 << thread);
         let (sleep, mut wakeups) = self.inherit();
         let is_asleep = |thread: usize| sleep.iter().any(|sleeper| sleeper.thread == thread);
-        let pending = |thread: usize| self.pending[thread].clone().expect("who can go on is about to take a step");
+        let pending =
+            |thread: usize| self.recorder.pending(thread).cloned().expect("who can go on is about to take a step");
         let mut awake = moment.enabled.iter().copied().filter(|&thread| !is_asleep(thread));
         if self.options.reduction == Reduction::Optimal {
             let is_possible = |wakeup: &Wakeup| enabled & 1 << wakeup.thread != 0 && !is_asleep(wakeup.thread);
@@ -296,7 +177,7 @@ impl Search {
         }
         let first = wakeups.remove(0);
         self.stack.push(Node::Thread(ThreadNode {
-            step: self.steps,
+            step: self.recorder.steps(),
             enabled,
             sleep,
             wakeups,
@@ -312,7 +193,7 @@ impl Search {
             return (Vec::new(), Vec::new());
         };
         let Node::Thread(parent) = &mut self.stack[parent] else { unreachable!("as looked for") };
-        let event = &self.trace.events()[parent.step];
+        let event = &self.recorder.trace.events()[parent.step];
         let sleep = match self.options.reduction {
             Reduction::None => Vec::new(),
             _ => {
@@ -336,8 +217,8 @@ impl Search {
 
     /// Turns the races of the execution into plans.
     fn plan(&mut self) {
-        for later in 0..self.trace.len() {
-            let event = &self.trace.events()[later];
+        for later in 0..self.recorder.trace.len() {
+            let event = &self.recorder.trace.events()[later];
             if event.is_barrier {
                 continue;
             }
@@ -345,18 +226,18 @@ impl Search {
                 thread: event.thread,
                 touches: event.touches.clone(),
                 is_opaque: event.is_opaque,
-                predecessor: self.trace.predecessor(later),
+                predecessor: self.recorder.trace.predecessor(later),
                 at: later,
             };
             self.plan_for(&candidate);
         }
-        for pending in std::mem::take(&mut self.blocked) {
+        for pending in self.recorder.take_blocked() {
             let candidate = Candidate {
-                predecessor: self.trace.last_of(pending.thread),
+                predecessor: self.recorder.trace.last_of(pending.thread),
                 thread: pending.thread,
                 touches: pending.touches,
                 is_opaque: pending.is_opaque,
-                at: self.trace.len(),
+                at: self.recorder.trace.len(),
             };
             self.plan_for(&candidate);
         }
@@ -376,13 +257,13 @@ impl Search {
     /// For each object the newest that certainly qualify are enough; see the module's documentation.
     fn races(&self, candidate: &Candidate, races: &mut Vec<usize>) {
         let is_ordered = |event: usize| {
-            candidate.predecessor.is_some_and(|predecessor| self.trace.happened_before(event, predecessor))
+            candidate.predecessor.is_some_and(|predecessor| self.recorder.trace.happened_before(event, predecessor))
         };
         for touch in candidate.touches.iter() {
-            self.trace.visit_conflicts(touch, candidate.at, |group| {
+            self.recorder.trace.visit_conflicts(touch, candidate.at, |group| {
                 let mut is_over = false;
                 for &earlier in group {
-                    if self.trace.events()[earlier].thread == candidate.thread || is_ordered(earlier) {
+                    if self.recorder.trace.events()[earlier].thread == candidate.thread || is_ordered(earlier) {
                         is_over = true;
                         continue;
                     }
@@ -401,7 +282,7 @@ impl Search {
     /// cannot be told.
     fn is_reversible(&self, earlier: usize, candidate: &Candidate) -> Option<bool> {
         let is_open = candidate.touches.iter().all(|touch| {
-            let openness = self.trace.openness_without(earlier, touch.object, candidate.at).unwrap_or(touch.before);
+            let openness = self.recorder.trace.openness_without(earlier, touch.object, candidate.at).unwrap_or(touch.before);
             openness >= touch.needs
         });
         if !is_open {
@@ -415,7 +296,7 @@ impl Search {
         if let [touch] = &*candidate.touches
             && touch.access == Access::Write
             && candidate.predecessor.is_none_or(|predecessor| predecessor < earlier)
-            && let Node::Thread(node) = &self.stack[self.trace.events()[earlier].node]
+            && let Node::Thread(node) = &self.stack[self.recorder.trace.events()[earlier].node]
         {
             return Some(node.enabled & 1 << candidate.thread != 0);
         }
@@ -424,10 +305,10 @@ impl Search {
 
     /// Plans an execution in which the candidate comes before `earlier`, unless one is known.
     fn reverse(&mut self, earlier: usize, candidate: &Candidate) {
-        let mut sequence: Vec<Planned> = (earlier + 1..self.trace.len())
-            .filter(|&event| event != candidate.at && !self.trace.happened_before(earlier, event))
+        let mut sequence: Vec<Planned> = (earlier + 1..self.recorder.trace.len())
+            .filter(|&event| event != candidate.at && !self.recorder.trace.happened_before(earlier, event))
             .map(|event| {
-                let event = &self.trace.events()[event];
+                let event = &self.recorder.trace.events()[event];
                 Planned {
                     thread: event.thread,
                     touches: event.touches.clone(),
@@ -436,7 +317,7 @@ impl Search {
             })
             .collect();
         sequence.push(Planned { thread: candidate.thread, touches: candidate.touches.clone(), choices: None });
-        let node = self.trace.events()[earlier].node;
+        let node = self.recorder.trace.events()[earlier].node;
         let Node::Thread(node) = &mut self.stack[node] else { unreachable!("steps are decided by thread nodes") };
         let is_known =
             node.sleep.iter().any(|sleeper| weak_initial(sleeper.thread, &sleeper.touches, &sequence).is_some());
@@ -454,8 +335,8 @@ impl Search {
             for thread in (0..64).filter(|&thread| thread != current.thread && node.enabled & 1 << thread != 0) {
                 let is_planned = node.wakeups.iter().any(|wakeup| wakeup.thread == thread)
                     || node.sleep.iter().any(|sleeper| sleeper.thread == thread);
-                let next = self.trace.events()[node.step..].iter().find(|event| event.thread == thread);
-                let pending = || self.pending[thread].as_ref().map(|pending| &pending.touches);
+                let next = self.recorder.trace.events()[node.step..].iter().find(|event| event.thread == thread);
+                let pending = || self.recorder.pending(thread).map(|pending| &pending.touches);
                 if let (false, Some(touches)) = (is_planned, next.map(|event| &event.touches).or_else(pending)) {
                     node.wakeups.push(Wakeup::leaf(thread, touches.clone()));
                 }
@@ -476,16 +357,16 @@ impl Search {
                         }
                         node.branches = next.branches;
                         let step = node.step;
-                        self.trace.truncate(step);
+                        self.recorder.trace.truncate(step);
                         return true;
                     }
-                    self.trace.truncate(node.step);
+                    self.recorder.trace.truncate(node.step);
                 }
                 Node::Choice(node) => {
                     if let Some(next) = node.left.pop() {
                         node.current = next;
                         let step = node.step;
-                        self.trace.truncate(step);
+                        self.recorder.trace.truncate(step);
                         return true;
                     }
                 }
@@ -499,9 +380,12 @@ impl Search {
 impl Strategy for Search {
     fn begin(&mut self) -> bool {
         let goes_on = if std::mem::replace(&mut self.has_begun, true) {
-            self.close_step();
+            self.recorder.finish();
             let is_pruned = self.is_pruned;
             self.account(|account| if is_pruned { account.blocked += 1 } else { account.complete += 1 });
+            if !is_pruned {
+                (self.ended)(Class(self.recorder.trace.class()));
+            }
             if !is_pruned && self.options.reduction == Reduction::Optimal {
                 if shuttle::was_cut() { self.plan_everything() } else { self.plan() }
             }
@@ -509,44 +393,29 @@ impl Strategy for Search {
         } else {
             true
         };
-        self.trace.forget_births();
-        self.pending.clear();
-        self.blocked.clear();
-        self.choices.clear();
-        self.open = None;
-        self.last = None;
-        self.is_at_rest = false;
+        self.recorder.begin();
         self.is_pruned = false;
         super::PRUNED.set(false);
-        (self.followed, self.steps) = (0, 0);
+        self.followed = 0;
         goes_on
     }
 
     fn next_thread(&mut self, moment: &Moment<'_>) -> Result<Option<usize>, Divergence> {
         if self.is_pruned {
-            // The body still tells what it saw, and nobody listens.
+            // It goes on as it likes, to an end that nobody looks at. To stop it in the middle would cost less, and would
+            // unwind the program's threads out of places at which no program expects to be unwound.
             return Ok(moment.enabled.first().copied());
         }
-        if self.is_at_rest {
-            // What threads did that left is nobody's step.
-            self.notes.clear();
-            shuttle::take_notes(&mut self.notes);
-        } else {
-            self.close_step();
-        }
-        if shuttle::thread_count() > 64 {
-            return Err("more than 64 threads".to_owned());
-        }
-        self.look_around();
+        self.recorder.look_around()?;
         let node = self.followed;
         let decided = if node < self.stack.len() { self.repeat(moment)? } else { self.decide(moment) };
         let Some(thread) = decided else {
             self.is_pruned = true;
             super::PRUNED.set(true);
-            return Ok(None);
+            return Ok(moment.enabled.first().copied());
         };
         self.followed += 1;
-        self.open_step(thread, node);
+        self.recorder.open_step(thread, node);
         Ok(Some(thread))
     }
 
@@ -566,18 +435,18 @@ impl Strategy for Search {
                     Node::Thread(node) => node
                         .branches
                         .iter()
-                        .find(|branch| branch.choices.starts_with(&self.choices))
-                        .and_then(|branch| branch.choices.get(self.choices.len()).copied()),
+                        .find(|branch| branch.choices.starts_with(self.recorder.choices()))
+                        .and_then(|branch| branch.choices.get(self.recorder.choices().len()).copied()),
                     Node::Choice(_) => None,
                 });
                 let current = planned.filter(|&planned| planned < alternatives).unwrap_or(0);
                 let left = (0..alternatives).rev().filter(|&other| other != current).collect();
-                let step = self.steps.saturating_sub(1);
+                let step = self.recorder.steps().saturating_sub(1);
                 self.stack.push(Node::Choice(ChoiceNode { step, alternatives, current, left }));
                 current
             }
         };
-        self.choices.push(chosen);
+        self.recorder.chose(chosen);
         Ok(chosen)
     }
 
@@ -585,24 +454,7 @@ impl Strategy for Search {
         if self.is_pruned {
             return;
         }
-        self.close_step();
-        self.look_around();
-        self.is_at_rest = true;
-        self.blocked = self
-            .pending
-            .iter()
-            .flatten()
-            .map(|pending| {
-                // How far the objects are open now.
-                let fresh = shuttle::pending_step(pending.thread);
-                let mentions = fresh.map(|fresh| fresh.touches).unwrap_or_default();
-                let touches = (pending.touches.iter().zip(&mentions))
-                    .map(|(touch, mention)| Touch { before: shuttle::openness(mention.object), ..*touch })
-                    .collect();
-                Pending { touches, ..pending.clone() }
-            })
-            .filter(|pending| pending.touches.iter().any(|touch| touch.needs > Openness::CLOSED || touch.access == Access::Write))
-            .collect();
+        self.recorder.rest();
     }
 
     fn end(&mut self) -> Result<(), Divergence> {

@@ -4,8 +4,10 @@
 //! *Happens-before* is the order that the threads themselves, the dependences and the starts of threads give; it is held
 //! as a vector clock a step. Equivalent executions (in the sense of Mazurkiewicz) have the same steps and the same order.
 
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
 
+use rustc_hash::FxHasher;
+use selvedge::platform::Arc;
 use selvedge::platform::shuttle::{Access, Mention, ObjectId, Openness};
 
 /// What a step does with one object.
@@ -229,6 +231,27 @@ impl Trace {
     /// Forgets which threads there are: they are seen again.
     pub fn forget_births(&mut self) {
         self.births.clear();
+    }
+
+    /// A name for the equivalence class of the execution: the same for two executions if one comes from the other by
+    /// swapping neighbouring steps that do not depend on each other, and otherwise different but for a chance of about
+    /// one in 2⁶⁴ for each pair.
+    pub fn class(&self) -> u64 {
+        let mut hasher = FxHasher::default();
+        for steps in &self.threads {
+            0xFEu8.hash(&mut hasher);
+            for &step in steps {
+                let step = step as usize;
+                self.events[step].choices.hash(&mut hasher);
+                for touch in self.events[step].touches.iter() {
+                    (touch.object, touch.access).hash(&mut hasher);
+                }
+                self.clocks[step * self.width..(step + 1) * self.width].hash(&mut hasher);
+            }
+        }
+        // The hasher is quick and mixes little: once more.
+        let mixed = hasher.finish().wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        mixed ^ (mixed >> 29)
     }
 
     /// Whether a step happened before another, or is it.

@@ -1,0 +1,215 @@
+//! What happens in an execution, as its strategy learns of it step by step.
+//!
+//! What a step touches is published before it is taken. What it touched besides, and what it left as it was, is known
+//! when its thread comes to its next step; until then the step is *open* and not part of the trace.
+
+use std::panic::Location;
+
+use selvedge::platform::shuttle::{self, Access, Divergence, Noted, Openness};
+
+use super::trace::{Event, Names, Touch, Touches, Trace};
+
+/// The threads that an execution may have: a bit each.
+pub const THREADS_MAX: usize = 64;
+
+/// What a thread is about to do.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// Which thread.
+    pub thread: usize,
+    /// What it touches.
+    pub touches: Touches,
+    /// Whether more than what the objects are open for decides if it can be done.
+    pub is_opaque: bool,
+    /// Where in the source.
+    pub location: &'static Location<'static>,
+}
+
+/// Builds the trace of one execution after the other. A beginning that the next execution repeats is kept.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    /// The steps so far; of a repeated beginning, all of it.
+    pub trace: Trace,
+    names: Names,
+    /// How many steps the execution has taken.
+    steps: usize,
+    /// The step whose thread is running, if that step is not part of the trace yet.
+    open: Option<Event>,
+    /// The choices made since the last step.
+    choices: Vec<usize>,
+    /// By thread: what it is about to do.
+    pending: Vec<Option<Pending>>,
+    /// The thread that took the last step.
+    last: Option<usize>,
+    /// What blocked threads wait for.
+    blocked: Vec<Pending>,
+    /// The next step comes after everything before it.
+    is_at_rest: bool,
+    notes: Vec<Noted>,
+}
+
+impl Recorder {
+    /// An execution begins. What the trace holds is what it is going to repeat.
+    pub fn begin(&mut self) {
+        self.trace.forget_births();
+        self.pending.clear();
+        self.blocked.clear();
+        self.choices.clear();
+        self.open = None;
+        self.last = None;
+        self.is_at_rest = false;
+        self.steps = 0;
+    }
+
+    /// How many steps the execution has taken.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// The choices made since the last step.
+    pub fn choices(&self) -> &[usize] {
+        &self.choices
+    }
+
+    /// A choice was made.
+    pub fn chose(&mut self, chosen: usize) {
+        self.choices.push(chosen);
+    }
+
+    /// What a thread is about to do.
+    pub fn pending(&self, thread: usize) -> Option<&Pending> {
+        self.pending.get(thread)?.as_ref()
+    }
+
+    /// What the threads wait for that were blocked when nothing could move, the last time.
+    pub fn take_blocked(&mut self) -> Vec<Pending> {
+        std::mem::take(&mut self.blocked)
+    }
+
+    /// The execution stands between two steps: what the last one did is known, and what the next ones may be.
+    ///
+    /// # Errors
+    ///
+    /// If there are too many threads.
+    pub fn look_around(&mut self) -> Result<(), Divergence> {
+        self.close_step();
+        if shuttle::thread_count() > THREADS_MAX {
+            return Err(format!("more than {THREADS_MAX} threads"));
+        }
+        self.look_at_threads();
+        Ok(())
+    }
+
+    /// Nothing can move.
+    pub fn rest(&mut self) {
+        self.close_step();
+        self.look_at_threads();
+        self.is_at_rest = true;
+        self.blocked.clear();
+        for pending in self.pending.iter().flatten() {
+            if pending.touches.iter().any(|touch| touch.needs > Openness::CLOSED || touch.access == Access::Write) {
+                let pending = Pending { touches: refreshed(pending), ..pending.clone() };
+                self.blocked.push(pending);
+            }
+        }
+    }
+
+    /// The execution is over.
+    pub fn finish(&mut self) {
+        self.close_step();
+    }
+
+    /// A thread takes its step. In a beginning that is repeated the step is in the trace already.
+    pub fn open_step(&mut self, thread: usize, node: usize) {
+        let index = self.steps;
+        self.steps += 1;
+        self.last = Some(thread);
+        self.choices.clear();
+        let is_barrier = std::mem::take(&mut self.is_at_rest);
+        if index < self.trace.len() {
+            return;
+        }
+        let pending = self.pending[thread].as_ref().expect("who takes a step was about to");
+        self.open = Some(Event {
+            thread,
+            sequence: self.trace.next_sequence(thread),
+            touches: refreshed(pending),
+            choices: Vec::new(),
+            node,
+            is_opaque: pending.is_opaque,
+            is_barrier,
+        });
+    }
+
+    /// What is known now about the step that was taken last becomes part of the trace.
+    fn close_step(&mut self) {
+        self.notes.clear();
+        shuttle::take_notes(&mut self.notes);
+        if self.is_at_rest {
+            // Threads have left in the meantime, and that is no step.
+            return;
+        }
+        let Some(mut event) = self.open.take() else {
+            self.choices.clear();
+            return;
+        };
+        if !self.notes.is_empty() {
+            let mut touches = event.touches.to_vec();
+            for note in &self.notes {
+                match *note {
+                    Noted::Touched(mention, before) => {
+                        let touch = self.names.touch(mention, before);
+                        let is_known = |other: &Touch| (other.object, other.access) == (touch.object, touch.access);
+                        if !touches.iter().any(is_known) {
+                            touches.push(touch);
+                        }
+                    }
+                    Noted::OnlyLooked(object) => {
+                        let object = self.names.number(object);
+                        for touch in touches.iter_mut().filter(|touch| touch.object == object) {
+                            touch.access = Access::Read;
+                        }
+                    }
+                }
+            }
+            event.touches = touches.into();
+        }
+        event.choices = std::mem::take(&mut self.choices);
+        self.trace.push(event);
+    }
+
+    /// Learns what the thread that ran last and new threads are about to do.
+    fn look_at_threads(&mut self) {
+        if let Some(last) = self.last {
+            self.look_at(last);
+        }
+        for thread in self.trace.thread_count()..shuttle::thread_count() {
+            self.trace.born(self.steps.checked_sub(1));
+            self.pending.push(None);
+            self.look_at(thread);
+        }
+    }
+
+    fn look_at(&mut self, thread: usize) {
+        let names = &mut self.names;
+        self.pending[thread] = shuttle::pending_step(thread).map(|step| Pending {
+            thread,
+            touches: step
+                .touches
+                .iter()
+                .map(|mention| names.touch(*mention, shuttle::openness(mention.object)))
+                .collect(),
+            is_opaque: step.is_opaque,
+            location: step.location,
+        });
+    }
+}
+
+/// What a step touches, with how far the objects are open now and not when it was published.
+fn refreshed(pending: &Pending) -> Touches {
+    let step = shuttle::pending_step(pending.thread);
+    let mentions = step.map(|step| step.touches).unwrap_or_default();
+    (pending.touches.iter().zip(&mentions))
+        .map(|(touch, mention)| Touch { before: shuttle::openness(mention.object), ..*touch })
+        .collect()
+}
