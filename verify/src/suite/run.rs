@@ -30,6 +30,9 @@ const ENGINES: [Engine; 4] = [Engine::Portfolio, Engine::Dfs, Engine::Loom, Engi
 /// The engines that a mutant is sent through, cheapest first, until one kills it.
 const HUNTERS: [Engine; 3] = [Engine::Portfolio, Engine::Dfs, Engine::Loom];
 
+/// The executions that a peer gets at most in the quick profile.
+const PEER_EXECUTIONS_QUICK: u64 = 1_000;
+
 impl<S: Spec> AnySystem for System<S> {
     fn name(&self) -> &'static str {
         self.name
@@ -249,11 +252,24 @@ impl<S: Spec> System<S> {
         options: &Options,
         is_reference: bool,
     ) -> Result<Found, String> {
+        let budget = options.profile.budget(engine, options.seed);
+        self.conform_within(program, drivers, engine, options, budget, is_reference)
+    }
+
+    fn conform_within(
+        &self,
+        program: Program<S::Op>,
+        drivers: &Drivers<S>,
+        engine: Engine,
+        options: &Options,
+        budget: Budget,
+        is_reference: bool,
+    ) -> Result<Found, String> {
         let target = Arc::new(Target::<S>::new(program).map_err(|unknown| unknown.message)?);
         if let Some(reason) = incapable(&target, engine, is_reference) {
             return Ok(Found::skipped(&reason));
         }
-        let Some(run) = run(&target, drivers, engine, options, options.profile.budget(engine, options.seed)) else {
+        let Some(run) = run(&target, drivers, engine, options, budget) else {
             return Ok(Found::skipped(&format!("the subject does not stand on a platform that {engine} drives")));
         };
         Ok(record::conformance(&target, engine, &run, is_reference))
@@ -271,7 +287,12 @@ impl<S: Spec> System<S> {
             return Err(format!("{} is not a peer", entry.name));
         };
         let clauses = program.clauses.clone();
-        let mut found = self.conform(program, &entry.drivers, engine, options, false)?;
+        let mut budget = options.profile.budget(engine, options.seed);
+        if options.profile == Profile::Quick {
+            // A finding about somebody else's is worth less of everybody's time.
+            budget.executions = budget.executions.min(PEER_EXECUTIONS_QUICK);
+        }
+        let mut found = self.conform_within(program, &entry.drivers, engine, options, budget, false)?;
         let broken = found.counterexample.as_ref().and_then(|counterexample| counterexample.clause.as_deref());
         let not_promised = does_not_promise
             .iter()

@@ -1,0 +1,15 @@
+//! Shuttle's own condition variable and mutex, as a peer.
+
+super::super::native::native_cond!(Shuttle, shuttle);
+
+/// Whether the execution has made any.
+pub(super) fn is_used() -> bool {
+    MADE.with_borrow(|made| !made.is_empty())
+}
+
+/// Where a thread is inside shuttle's code, if it is.
+pub(super) fn inside(thread: usize) -> Option<(ObjectId, &'static Location<'static>)> {
+    INSIDE.with_borrow(|inside| {
+        inside.iter().find(|(other, ..)| *other == thread).map(|(_, object, location)| (*object, *location))
+    })
+}
