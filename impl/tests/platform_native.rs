@@ -1,7 +1,7 @@
 //! The engines' own condition variables under their own engines: that blocked ends are found, and only where they are.
 
+use selvedge::platform::host::Mutex;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use selvedge::platform::shuttle::SchedulerKind;
 use selvedge::platform::{

@@ -422,13 +422,13 @@ pub fn system() -> System<CondSpec> {
         )
         .peer(
             "loom",
-            "loom::sync::Condvar 0.7.2".to_owned(),
+            "Condvar of loom 0.7.2".to_owned(),
             LOOM_DOES_NOT_PROMISE,
             Drivers::NONE.loom::<Guarded<loom::native::Cond>>(),
         )
         .peer(
             "shuttle",
-            "shuttle::sync::Condvar 0.9.9".to_owned(),
+            "Condvar of shuttle 0.9.9".to_owned(),
             SHUTTLE_DOES_NOT_PROMISE,
             Drivers::NONE.shuttle::<Guarded<shuttle::native::Cond>>(),
         );
