@@ -194,6 +194,40 @@ fn the_id_of_a_check_is_unique_and_made_of_its_parts() {
     }
 }
 
+// Generated programs.
+
+#[test]
+fn programs_are_generated_for_every_setting_and_for_weak_memory() {
+    let suite = Suite::standard();
+    for (engine, mode) in [("portfolio", Mode::Histories), ("loom", Mode::Outcomes)] {
+        let evidence = run(&suite, &format!("cond/generated/cond/{engine}"));
+        assert_eq!((evidence.verdict, evidence.mode), (Verdict::Pass, Some(mode)), "{}", evidence.reason);
+        for setting in ["the defaults", "order any", "spurious allowed", "locker rwmutex", "timeouts free"] {
+            assert!(evidence.technique.contains(setting), "{}", evidence.technique);
+        }
+        // What is the matter with time, and with the lock's other side, has been exercised.
+        for rule in ["signal.wake", "timeout.due", "timeout.free", "wait.notified", "broadcast.wake"] {
+            assert!(evidence.rules.contains_key(rule), "{engine}: {rule} in {:?}", evidence.rules);
+        }
+    }
+    let on_threads = |profile| {
+        let plan = suite.plan(&Options { profile, ..Options::quick() });
+        plan.iter().filter(|planned| planned.kind == Kind::Generated && planned.engine == "threads").count()
+    };
+    assert_eq!((on_threads(Profile::Quick), on_threads(Profile::Full)), (0, 2));
+}
+
+#[test]
+fn generated_programs_that_a_subject_declines_are_counted() {
+    let declining = Drivers::everywhere::<Declining<false, Loom>, Declining<false, Shuttle>, Declining<false, Std>>();
+    let some = run(&suite_of("declining", declining), "register/generated/declining/portfolio");
+    assert_eq!(some.verdict, Verdict::Pass, "{}", some.reason);
+    assert!(some.note.is_some_and(|note| note.contains("did not run: it can be written once")));
+    let unmakeable = Drivers::everywhere::<Declining<true, Loom>, Declining<true, Shuttle>, Declining<true, Std>>();
+    let none = run(&suite_of("unmakeable", unmakeable), "register/generated/unmakeable/portfolio");
+    assert_eq!((none.verdict, none.executions), (Verdict::Skipped, 0), "{}", none.reason);
+}
+
 // Peers.
 
 /// A blocked end is one of the outcomes also where it is the engine's own primitive that blocks.
