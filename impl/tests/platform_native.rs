@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use selvedge::platform::shuttle::SchedulerKind;
 use selvedge::platform::{
-    Arc, Atomic, AtomicInteger, Body, Bounds, End, Loom, Ordering, Platform, PlatformMutex, Run, Shuttle, Unpark, loom,
-    shuttle,
+    Arc, Atomic, AtomicInteger, Body, Bounds, End, Loom, Ordering, Platform, PlatformMutex, Run, Shuttle, TrackedCell,
+    Unpark, loom, shuttle,
 };
 
 /// How the threads of each execution ended, a letter each: returned, blocked, or something else; and how often.
@@ -145,6 +145,25 @@ fn who_meets_a_taken_mutex_is_not_called_blocked() {
     });
     assert_eq!(run.failure, None);
     assert!(run.complete, "{run:?}");
+}
+
+/// Releases order what follows the next acquisition; without the mutex the accesses race.
+#[test]
+fn the_mutex_orders_plain_accesses() {
+    for ends in under_both!(|cond, P| {
+        let cell = Arc::new(<P as Platform>::Cell::<u32>::new(0));
+        let adder = || {
+            thread!(cond, cell; {
+                let held = cond.lock();
+                // SAFETY: the mutex is held.
+                cell.with_mut(|value| unsafe { *value += 1 });
+                drop(held);
+            })
+        };
+        vec![adder(), adder()]
+    }) {
+        assert_eq!(keys(&ends), ["rr"]);
+    }
 }
 
 #[test]

@@ -123,6 +123,7 @@ macro_rules! native_cond {
                     execution.leave_if_doomed(me);
                 } else {
                     self.held.with(|held| held.put(me, guard));
+                    acquired(&self.object);
                 }
             }
 
@@ -130,6 +131,7 @@ macro_rules! native_cond {
             fn mine(&self) -> MutexGuard<'static, ()> {
                 let me = Execution::<$platform>::current().running();
                 let guard = self.held.with(|held| held.take(|holder| holder == me));
+                released(&self.object);
                 guard.expect("the calling thread holds the mutex")
             }
 

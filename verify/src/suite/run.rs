@@ -393,7 +393,7 @@ impl<S: Spec> System<S> {
                             Attempt::Declined(format!("the subject does not stand on a platform that {engine} drives"))
                         }
                         Some(Run { findings: Findings { refused: Some(reason), .. }, .. }) => Attempt::Declined(reason),
-                        Some(run) => Attempt::Ran(target, run),
+                        Some(run) => Attempt::Ran(target, Box::new(run)),
                     })
                 };
                 match attempt(&program, effort.executions)? {
@@ -430,7 +430,7 @@ impl<S: Spec> System<S> {
 /// What became of a generated program.
 enum Attempt<S: Spec> {
     /// It ran.
-    Ran(Arc<Target<S>>, Run<S>),
+    Ran(Arc<Target<S>>, Box<Run<S>>),
     /// The engine or the subject does not take such programs.
     Declined(String),
 }
