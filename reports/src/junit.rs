@@ -49,6 +49,12 @@ fn case(record: &Evidence, suite: &str) -> TestCase {
     let status = match record.verdict {
         _ if is_finding => TestCaseStatus::success(),
         Verdict::Pass => TestCaseStatus::success(),
+        // Neither a failure nor a finding; the verdict is among the properties.
+        Verdict::Inconclusive if record.kind == Kind::Peer => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(legal(&format!("inconclusive: {}", record.reason)));
+            status
+        }
         Verdict::Skipped => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(legal(&record.reason));

@@ -5,7 +5,9 @@
 //! lock. It is built that way, one operation at a time, not drawn and then sifted; what cannot be completed is discarded
 //! and counted ([`GenerationReport`]).
 //!
-//! Shared variables are atomic and hold 0, 1 or 2. A loop (`wait-while`) is made only of an operation that nobody
+//! Shared variables hold 0, 1 or 2. Some are atomic. Where the spec has a lock ([`Spec::exclusion`]) others are plain, and
+//! are read only where a thread surely holds the lock and written only where it surely holds it alone: so a program has no
+//! data race of its own, and one that is found is the subject's. A loop (`wait-while`) is made only of an operation that nobody
 //! finishes alone, so that each turn needs another thread's step and the number of turns is bounded by what the others
 //! do. An `await` waits for a value that another thread writes.
 //!
@@ -38,7 +40,7 @@ use proptest::prelude::Rng;
 use proptest::strategy::{NewTree, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use rustc_hash::FxHashSet;
-use selvedge_model::{Progress, Spec, Thread};
+use selvedge_model::{Exclusion, Progress, Spec, Thread};
 use sha2::{Digest, Sha256};
 
 use crate::litmus::{Access, Binary, Expr, Program, Statement, ThreadBody, Variable};
@@ -279,10 +281,16 @@ impl<S: Spec> Builder<'_, S> {
         let threads = self.draw.between(self.shape.threads_min, self.shape.threads_max);
         let variables = self.draw.between(0, self.shape.variables_max);
         let bodies: Option<Vec<Vec<S::Op>>> = (0..threads).map(|_| self.ops()).collect();
+        let bodies = bodies?;
+        let held: Vec<Vec<Exclusion>> = bodies.iter().map(|ops| exclusions(self.spec, ops)).collect();
+        let can_guard = held.iter().flatten().any(|held| *held == Exclusion::Exclusive);
+        let variables: Vec<Access> = (0..variables)
+            .map(|_| if can_guard && self.draw.one_in(2) { Access::Plain } else { Access::SeqCst })
+            .collect();
         let mut bodies: Vec<Vec<Statement<S::Op>>> =
-            bodies?.into_iter().map(|ops| self.statements(ops, variables)).collect();
-        if variables > 0 {
-            self.add_awaits(&mut bodies);
+            bodies.into_iter().zip(held).map(|(ops, held)| self.statements(ops, held, &variables)).collect();
+        if !variables.is_empty() {
+            self.add_awaits(&mut bodies, &variables);
         }
         Some(program_of(self.spec, variables, bodies))
     }
@@ -326,10 +334,11 @@ impl<S: Spec> Builder<'_, S> {
     }
 
     /// A thread's statements: its operations, some of them under a condition, and accesses to variables between them.
-    fn statements(&mut self, ops: Vec<S::Op>, variables: usize) -> Vec<Statement<S::Op>> {
+    /// `held` says for the place before each operation, and for the end, what exclusion the thread has there.
+    fn statements(&mut self, ops: Vec<S::Op>, mut held: Vec<Exclusion>, variables: &[Access]) -> Vec<Statement<S::Op>> {
         let mut statements: Vec<Statement<S::Op>> =
             ops.into_iter().map(|op| Statement::Operation { register: self.draw.one_in(2).then_some(0), op }).collect();
-        if variables == 0 {
+        if variables.is_empty() {
             return statements;
         }
         for at in 0..statements.len() {
@@ -337,7 +346,7 @@ impl<S: Spec> Builder<'_, S> {
                 continue;
             }
             let Some(op) = statements[at].op().cloned() else { continue };
-            let condition = self.condition(variables);
+            let Some(condition) = self.condition(variables, held[at]) else { continue };
             let before: Vec<S::Op> = statements[..at].iter().filter_map(Statement::op).cloned().collect();
             let guarded = if blocks_alone(self.spec, &before, &op) && !self.draw.one_in(4) {
                 Statement::While { op, condition }
@@ -350,25 +359,37 @@ impl<S: Spec> Builder<'_, S> {
             }
         }
         for _ in 0..self.draw.between(0, 2) {
-            let variable = self.draw.below(variables);
+            let variable = self.draw.below(variables.len());
             let access = if self.draw.one_in(3) {
                 Statement::Add { variable, value: Expr::Int(1) }
             } else {
                 Statement::Write { variable, value: Expr::Int(self.draw.value()) }
             };
-            let at = self.draw.between(0, statements.len());
-            statements.insert(at, access);
+            let places: Vec<usize> =
+                (0..held.len()).filter(|at| may_access(variables[variable], held[*at], Exclusion::Exclusive)).collect();
+            if !places.is_empty() {
+                let at = places[self.draw.below(places.len())];
+                statements.insert(at, access);
+                held.insert(at, held[at]);
+            }
         }
         statements
     }
 
-    fn condition(&mut self, variables: usize) -> Expr {
+    /// A condition on a variable that may be read where a thread has this exclusion.
+    fn condition(&mut self, variables: &[Access], held: Exclusion) -> Option<Expr> {
+        let readable: Vec<usize> =
+            (0..variables.len()).filter(|variable| may_access(variables[*variable], held, Exclusion::Shared)).collect();
+        if readable.is_empty() {
+            return None;
+        }
         let comparison = if self.draw.one_in(2) { Binary::Equal } else { Binary::NotEqual };
-        compare(comparison, self.draw.below(variables), self.draw.value())
+        Some(compare(comparison, readable[self.draw.below(readable.len())], self.draw.value()))
     }
 
-    /// Lets some threads await a value that another one writes.
-    fn add_awaits(&mut self, bodies: &mut [Vec<Statement<S::Op>>]) {
+    /// Lets some threads await a value that another one writes, of an atomic variable: nobody else could write a plain one
+    /// while a thread that may read it waits.
+    fn add_awaits(&mut self, bodies: &mut [Vec<Statement<S::Op>>], variables: &[Access]) {
         for thread in 0..bodies.len() {
             if !self.draw.one_in(4) {
                 continue;
@@ -382,6 +403,7 @@ impl<S: Spec> Builder<'_, S> {
                     Statement::Write { variable, value: Expr::Int(value) } => Some((*variable, *value)),
                     _ => None,
                 })
+                .filter(|(variable, _)| variables[*variable] != Access::Plain)
                 .collect();
             if !written.is_empty() {
                 let (variable, value) = written[self.draw.below(written.len())];
@@ -403,7 +425,7 @@ fn form<Op: Display>(op: &Op) -> String {
 }
 
 /// A program of these threads, with names of its own for everything.
-fn program_of<S: Spec>(spec: &S, variables: usize, bodies: Vec<Vec<Statement<S::Op>>>) -> Program<S::Op> {
+fn program_of<S: Spec>(spec: &S, variables: Vec<Access>, bodies: Vec<Vec<Statement<S::Op>>>) -> Program<S::Op> {
     let defaults = S::parameters().iter().map(|parameter| parameter.values[0]);
     let chosen = spec.configuration().into_iter().zip(defaults);
     Program {
@@ -416,8 +438,10 @@ fn program_of<S: Spec>(spec: &S, variables: usize, bodies: Vec<Vec<Statement<S::
             .collect(),
         initial: Vec::new(),
         clauses: Vec::new(),
-        variables: (0..variables)
-            .map(|index| Variable { name: format!("x{index}"), access: Access::SeqCst, initial: 0 })
+        variables: variables
+            .into_iter()
+            .enumerate()
+            .map(|(index, access)| Variable { name: format!("x{index}"), access, initial: 0 })
             .collect(),
         threads: bodies
             .into_iter()
@@ -464,25 +488,93 @@ fn blocks_alone<S: Spec>(spec: &S, done: &[S::Op], op: &S::Op) -> bool {
     let Ok(initial) = spec.initial(&[]) else { return false };
     let mut states = FxHashSet::from_iter([initial]);
     for before in done {
-        if let Some(after) = alone(spec, &states, before)
+        if let Some(after) = alone(spec, &states, Thread(0), before)
             && !after.is_empty()
         {
             states = after;
         }
     }
-    alone(spec, &states, op).is_some_and(|after| after.is_empty())
+    alone(spec, &states, Thread(0), op).is_some_and(|after| after.is_empty())
 }
 
-/// The states in which the operation ends if nobody else does anything; `None` if there are too many to tell. An abort
+/// The exclusion that a thread surely has before each of its operations, and at its end, whatever others do.
+///
+/// It is the one that it has when it is alone; an operation that it does not finish alone brings it back as it went. But
+/// one that would also end without it while somebody else is inside (a `try-lock`) does not surely give it.
+fn exclusions<S: Spec>(spec: &S, ops: &[S::Op]) -> Vec<Exclusion> {
+    let mut surely = vec![Exclusion::Nothing];
+    let Ok(initial) = spec.initial(&[]) else { return vec![Exclusion::Nothing; ops.len() + 1] };
+    let initial = FxHashSet::from_iter([initial]);
+    let mut states = initial.clone();
+    let has = |states: &FxHashSet<S::State>| states.iter().map(|state| spec.exclusion(state, Thread(0))).min();
+    for op in ops {
+        if let Some(after) = alone(spec, &states, Thread(0), op)
+            && !after.is_empty()
+        {
+            states = after;
+        }
+        let (before, now) = (surely[surely.len() - 1], has(&states).unwrap_or(Exclusion::Nothing));
+        let is_given = || {
+            let beside = alone(spec, &initial, Thread(1), op).and_then(|inside| alone(spec, &inside, Thread(0), op));
+            beside.is_some_and(|after| has(&after).is_none_or(|beside| beside >= now))
+        };
+        surely.push(if now <= before || is_given() { now } else { before });
+    }
+    surely
+}
+
+/// Whether a variable may be accessed by a thread with this exclusion, where plain data needs `needed`.
+fn may_access(access: Access, held: Exclusion, needed: Exclusion) -> bool {
+    access != Access::Plain || held >= needed
+}
+
+/// Whether plain variables are accessed only where a thread surely has the exclusion for it.
+fn is_guarded<S: Spec>(spec: &S, program: &Program<S::Op>) -> bool {
+    if program.variables.iter().all(|variable| variable.access != Access::Plain) {
+        return true;
+    }
+    let may = |variable: usize, held, needed| may_access(program.variables[variable].access, held, needed);
+    program.threads.iter().all(|thread| {
+        let ops: Vec<S::Op> = thread.statements.iter().filter_map(Statement::op).cloned().collect();
+        let held = exclusions(spec, &ops);
+        let mut done = 0;
+        thread.statements.iter().all(|statement| {
+            let here = held[done];
+            done += usize::from(statement.op().is_some());
+            let reads_well = |expr: &Expr, held| every_read(expr, &|read| may(read, held, Exclusion::Shared));
+            match statement {
+                Statement::Operation { .. } => true,
+                Statement::While { condition, .. } | Statement::If { condition, .. } => reads_well(condition, here),
+                Statement::Await { condition } => reads_well(condition, Exclusion::Nothing),
+                Statement::Set { value, .. } => reads_well(value, here),
+                Statement::Write { variable, value } | Statement::Add { variable, value } => {
+                    may(*variable, here, Exclusion::Exclusive) && reads_well(value, here)
+                }
+            }
+        })
+    })
+}
+
+/// Whether something holds of every variable that an expression reads.
+fn every_read(expr: &Expr, holds: &impl Fn(usize) -> bool) -> bool {
+    match expr {
+        Expr::Variable(variable) => holds(*variable),
+        Expr::Not(operand) => every_read(operand, holds),
+        Expr::Binary(_, left, right) => every_read(left, holds) && every_read(right, holds),
+        Expr::Int(_) | Expr::Word(_) | Expr::Register(_) => true,
+    }
+}
+
+/// The states in which a thread's operation ends if nobody else does anything; `None` if there are too many to tell. An abort
 /// is an end too, after which the state stands as it was.
-fn alone<S: Spec>(spec: &S, from: &FxHashSet<S::State>, op: &S::Op) -> Option<FxHashSet<S::State>> {
+fn alone<S: Spec>(spec: &S, from: &FxHashSet<S::State>, thread: Thread, op: &S::Op) -> Option<FxHashSet<S::State>> {
     let mut ended = FxHashSet::default();
     let mut known: FxHashSet<(S::State, S::Phase)> =
         from.iter().map(|state| (state.clone(), S::Phase::default())).collect();
     let mut unfinished: Vec<(S::State, S::Phase)> = known.iter().cloned().collect();
     let (mut steps, mut internal) = (Vec::new(), Vec::new());
     while let Some((state, phase)) = unfinished.pop() {
-        spec.steps(&state, Thread(0), op, &phase, None, &mut steps);
+        spec.steps(&state, thread, op, &phase, None, &mut steps);
         spec.internal(&state, &mut internal);
         let daemons = internal.drain(..).map(|(_, state)| (state, Progress::Next(phase.clone())));
         for (state, progress) in steps.drain(..).map(|step| (step.state, step.progress)).chain(daemons) {
@@ -578,12 +670,14 @@ fn smaller<S: Spec>(spec: &S, program: &Program<S::Op>) -> Vec<Program<S::Op>> {
     tidy(&mut tidied);
     candidates.push(tidied);
     let loops_are_bounded = loops_are_bounded(spec, program);
+    let is_guarded = is_guarded(spec, program);
     candidates.retain(|candidate| {
         let says_something = candidate.threads.iter().any(|thread| !thread.statements.is_empty());
         candidate != program
             && says_something
             && is_well_formed(spec, candidate)
             && (!loops_are_bounded || self::loops_are_bounded(spec, candidate))
+            && (!is_guarded || self::is_guarded(spec, candidate))
     });
     candidates
 }

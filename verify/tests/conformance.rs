@@ -2,7 +2,7 @@
 //!
 //! `cargo test --test conformance -- L04` runs the checks whose id contains L04; nextest works as well. A check that an
 //! engine cannot run is ignored with its reason; one that ran out of budget fails, because the quick profile is chosen
-//! so that none does.
+//! so that none does. A peer that ran out of it is ignored with that reason: it gets less.
 
 use std::process::ExitCode;
 
@@ -33,6 +33,9 @@ fn judge(evidence: &Evidence) -> Result<Completion, Failed> {
         Verdict::Pass => Ok(Completion::Completed),
         // A finding about somebody else's primitive: the report says so, and nothing of ours depends on it.
         Verdict::Fail if evidence.kind == Kind::Peer => Ok(Completion::Completed),
+        Verdict::Inconclusive if evidence.kind == Kind::Peer => {
+            Ok(Completion::ignored_with(format!("inconclusive: {}", evidence.reason)))
+        }
         Verdict::Skipped => Ok(Completion::ignored_with(evidence.reason.clone())),
         Verdict::Inconclusive | Verdict::Fail | Verdict::Error => {
             let table = evidence.counterexample.as_ref().map(ToString::to_string).unwrap_or_default();

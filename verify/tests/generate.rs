@@ -4,11 +4,18 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
+use selvedge::platform::{Arc, Shuttle};
 use selvedge_model::Spec;
 use selvedge_model::cond::CondSpec;
 use selvedge_model::toy::{DaemonSpec, LockSpec, RegisterSpec, lock};
+use selvedge_verify::conformance::{Job, Target, on_shuttle};
+use selvedge_verify::engine::{Budget, Engine};
+use selvedge_verify::evidence::Mode;
 use selvedge_verify::generate::{Shape, generate, is_well_formed, programs, save_regression, shrink};
 use selvedge_verify::litmus::{self, Access, Expr, Program, Statement};
+use selvedge_verify::mutant::cond as mutant;
+use selvedge_verify::subject::Variant;
+use selvedge_verify::subject::cond::Ticket;
 
 /// The operations a thread may turn out to perform, one sequence for each way its loops and conditions may go.
 fn ways<Op: Clone>(statements: &[Statement<Op>], turns_max: usize) -> Vec<Vec<Op>> {
@@ -43,7 +50,8 @@ fn assert_well_formed<S: Spec>(spec: &S, program: &Program<S::Op>) {
     }
     let texts: Vec<String> = program.threads.iter().map(|thread| thread.name.clone()).collect();
     assert_eq!(texts, (1..=texts.len()).map(|number| format!("T{number}")).collect::<Vec<_>>());
-    assert!(program.variables.iter().all(|variable| variable.access == Access::SeqCst && variable.initial == 0));
+    let accesses = [Access::SeqCst, Access::Plain];
+    assert!(program.variables.iter().all(|variable| accesses.contains(&variable.access) && variable.initial == 0));
 }
 
 /// It prints as a litmus test that reads back as the same program.
@@ -128,6 +136,56 @@ fn waits_meet_signals() {
     assert!(share > 0.4, "{share}");
 }
 
+/// Plain variables are guarded by the lock: no program has a data race of its own, and many use one.
+fn assert_guarded<S: Spec>(spec: &S, guarded_min: usize) {
+    let mut guarded = 0;
+    let (programs, _) = generate(spec, &Shape { operations_max: 3, ..Shape::default() }, 23, 150);
+    for program in programs {
+        let accesses_plain = program.variables.iter().any(|variable| variable.access == Access::Plain)
+            && program.threads.iter().flat_map(|thread| &thread.statements).any(|statement| {
+                matches!(
+                    statement,
+                    Statement::While { .. } | Statement::If { .. } | Statement::Write { .. } | Statement::Add { .. }
+                )
+            });
+        guarded += usize::from(accesses_plain);
+        let target = Target::<S>::new(program).unwrap();
+        assert!(target.allowed.complete && !target.is_racy(), "{}", target.program);
+    }
+    assert!(guarded >= guarded_min, "{guarded} programs access a plain variable");
+}
+
+#[test]
+fn plain_variables_are_guarded() {
+    assert_guarded(&CondSpec::default(), 25);
+    assert_guarded(&CondSpec::configure(&[("locker".to_owned(), "rwmutex".to_owned())]).unwrap(), 15);
+    // A `try-lock` may fail: nothing plain is accessed after one.
+    assert_guarded(&LockSpec, 25);
+    // Without a lock there is nothing to guard a plain variable with.
+    for program in generated(&RegisterSpec) {
+        assert!(program.variables.iter().all(|variable| variable.access == Access::SeqCst), "{program}");
+    }
+}
+
+/// Half of a critical section is never left behind: a smaller program is guarded as well.
+#[test]
+fn shrinking_keeps_plain_variables_guarded() {
+    let (programs, _) = generate(&LockSpec, &Shape::default(), 31, 60);
+    let writes_plain = |program: &Program<lock::Op>| {
+        program.threads.iter().flat_map(|thread| &thread.statements).any(|statement| {
+            matches!(statement, Statement::Write { variable, .. } if program.variables[*variable].access == Access::Plain)
+        })
+    };
+    let mut shrunk = 0;
+    for program in programs.iter().filter(|program| writes_plain(program)) {
+        let smallest = shrink(&LockSpec, program, writes_plain);
+        let ops: Vec<String> = smallest.ops().map(ToString::to_string).collect();
+        assert_eq!(ops, ["lock", "unlock"], "{smallest}");
+        shrunk += 1;
+    }
+    assert!(shrunk > 5, "{shrunk}");
+}
+
 #[test]
 fn locks() {
     let found = frequencies(&generated(&LockSpec));
@@ -204,17 +262,14 @@ fn a_seed_stands_for_its_programs() {
     atomic x0 = 0 seqcst
 
     thread T1
-      advance-if 10 : x0 == 1
-      x0 += 1
-      r0 = lock
-      x0 = 2
-      unlock
+      advance-if 10 : x0 != 2
+      lock
+      r0 = unlock
 
     thread T2
-      r0 = lock
-      r1 = signal
-      r2 = wait
-      x0 = 0
+      lock
+      signal-if x0 != 0
+      wait-while x0 == 1
       unlock
 
     thread T3
@@ -274,6 +329,50 @@ fn shrinking_makes_values_smaller_and_drops_what_nothing_uses() {
         shrunk += 1;
     }
     assert!(shrunk > 10);
+}
+
+/// Whether a variant of the ticket condition variable does something that the spec does not allow.
+fn is_caught(target: &Arc<Target<CondSpec>>, variant: Variant, executions: u64) -> bool {
+    let job = Job {
+        target: target.clone(),
+        engine: Engine::Portfolio,
+        mode: Mode::Histories,
+        budget: Budget { executions, seed: 7, ..Budget::once() },
+        weak: Some(Default::default()),
+        variant,
+        replay: None,
+    };
+    on_shuttle::<CondSpec, Ticket<Shuttle>>(&Arc::new(job)).violation.is_some()
+}
+
+/// The first bound says how many of the generated programs it takes, the second how small shrinking makes the one found.
+#[test]
+fn generated_programs_alone_catch_planted_bugs() {
+    const PROGRAMS: usize = 120;
+    const EXECUTIONS: u64 = 60;
+    let spec = CondSpec::default();
+    let (programs, _) = generate(&spec, &Shape::default(), 5, PROGRAMS);
+    let target = |program: &Program<_>| Arc::new(Target::<CondSpec>::new(program.clone()).unwrap());
+    let targets: Vec<_> = programs.iter().map(target).collect();
+    let sound = targets.iter().position(|target| is_caught(target, mutant::NONE, EXECUTIONS));
+    assert_eq!(sound, None, "without a planted bug there is nothing to catch");
+
+    let mut caught = Vec::new();
+    let mut missed = Vec::new();
+    for planted in mutant::MUTANTS {
+        let Some(found) = targets.iter().position(|target| is_caught(target, planted.bug, EXECUTIONS)) else {
+            missed.push(planted.name);
+            continue;
+        };
+        let smallest =
+            shrink(&spec, &programs[found], |smaller| is_caught(&target(smaller), planted.bug, 5 * EXECUTIONS));
+        let statements: usize = smallest.threads.iter().map(|thread| thread.statements.len()).sum();
+        caught.push((planted.name, found, statements));
+    }
+    assert!(caught.len() >= 8, "caught {caught:?}, missed {missed:?}");
+    for (name, _, statements) in &caught {
+        assert!(*statements <= 10, "{name}: {statements} statements are left");
+    }
 }
 
 #[test]

@@ -182,6 +182,8 @@ fn the_id_of_a_check_is_unique_and_made_of_its_parts() {
         "cond/reference/L04-fifo/reference/dfs",
         "cond/conformance/L04-fifo/cond/loom",
         "cond/peer/L04-fifo/parking_lot/threads",
+        "cond/peer/L04-fifo/loom/loom",
+        "cond/peer/L04-fifo/shuttle/dfs",
         "cond/mutant/M01-ticket-after-unlock/hunters",
         "cond/mutant/M10-if-for-while/explorer",
         "cond/canary/sleepless/portfolio",
@@ -189,6 +191,68 @@ fn the_id_of_a_check_is_unique_and_made_of_its_parts() {
         "register/conformance/two-reads/atomic/dfs",
     ] {
         assert!(ids.contains(id), "no check is called {id} any more");
+    }
+}
+
+// Generated programs.
+
+#[test]
+fn programs_are_generated_for_every_setting_and_for_weak_memory() {
+    let suite = Suite::standard();
+    for (engine, mode) in [("portfolio", Mode::Histories), ("loom", Mode::Outcomes)] {
+        let evidence = run(&suite, &format!("cond/generated/cond/{engine}"));
+        assert_eq!((evidence.verdict, evidence.mode), (Verdict::Pass, Some(mode)), "{}", evidence.reason);
+        for setting in ["the defaults", "order any", "spurious allowed", "locker rwmutex", "timeouts free"] {
+            assert!(evidence.technique.contains(setting), "{}", evidence.technique);
+        }
+        // What is the matter with time, and with the lock's other side, has been exercised.
+        for rule in ["signal.wake", "timeout.due", "timeout.free", "wait.notified", "broadcast.wake"] {
+            assert!(evidence.rules.contains_key(rule), "{engine}: {rule} in {:?}", evidence.rules);
+        }
+    }
+    let on_threads = |profile| {
+        let plan = suite.plan(&Options { profile, ..Options::quick() });
+        plan.iter().filter(|planned| planned.kind == Kind::Generated && planned.engine == "threads").count()
+    };
+    assert_eq!((on_threads(Profile::Quick), on_threads(Profile::Full)), (0, 2));
+}
+
+#[test]
+fn generated_programs_that_a_subject_declines_are_counted() {
+    let declining = Drivers::everywhere::<Declining<false, Loom>, Declining<false, Shuttle>, Declining<false, Std>>();
+    let some = run(&suite_of("declining", declining), "register/generated/declining/portfolio");
+    assert_eq!(some.verdict, Verdict::Pass, "{}", some.reason);
+    assert!(some.note.is_some_and(|note| note.contains("did not run: it can be written once")));
+    let unmakeable = Drivers::everywhere::<Declining<true, Loom>, Declining<true, Shuttle>, Declining<true, Std>>();
+    let none = run(&suite_of("unmakeable", unmakeable), "register/generated/unmakeable/portfolio");
+    assert_eq!((none.verdict, none.executions), (Verdict::Skipped, 0), "{}", none.reason);
+}
+
+// Peers.
+
+/// A blocked end is one of the outcomes also where it is the engine's own primitive that blocks.
+#[test]
+fn the_engines_own_condition_variables_are_surveyed_to_the_end() {
+    let suite = Suite::standard();
+    for peer in ["loom/loom", "shuttle/dfs", "shuttle/portfolio"] {
+        for program in ["L01-signal-has-no-memory", "L11-second-signal", "lock-twice"] {
+            let evidence = run(&suite, &format!("cond/peer/{program}/{peer}"));
+            assert_eq!(evidence.verdict, Verdict::Pass, "{}: {}", evidence.check, evidence.reason);
+            assert_eq!(evidence.relation, Some(Relation::Equal), "{}: {:#?}", evidence.check, evidence.outcomes);
+        }
+    }
+    let blocked = run(&suite, "cond/peer/L01-signal-has-no-memory/loom/loom");
+    assert!(blocked.outcomes.iter().any(|witness| witness.outcome.contains("blocked") && witness.seen > 0));
+
+    let in_order = run(&suite, "cond/peer/L04-fifo/loom/loom");
+    assert_eq!(in_order.verdict, Verdict::Pass, "{}", in_order.reason);
+    for engine in ["dfs", "portfolio"] {
+        let out_of_order = run(&suite, &format!("cond/peer/L04-fifo/shuttle/{engine}"));
+        assert_eq!(out_of_order.verdict, Verdict::Fail, "{}", out_of_order.reason);
+        let note = out_of_order.note.expect("what the documentation promises");
+        assert!(note.contains("not promised: COND-05") && note.contains("docs.rs/shuttle"), "{note}");
+        let any_order = run(&suite, &format!("cond/peer/any-order/shuttle/{engine}"));
+        assert_eq!(any_order.relation, Some(Relation::Equal), "{}", any_order.reason);
     }
 }
 

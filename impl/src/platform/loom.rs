@@ -24,6 +24,9 @@
 //! (`fence(SeqCst)` is right); a compare-exchange never fails spuriously. Waking a sleeper orders what the waker did
 //! before it; only for the reference condition variable is that more than promised, and there it is said.
 
+#[doc(hidden)]
+pub mod native;
+
 use std::cell::{Cell as StdCell, RefCell, UnsafeCell};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
@@ -155,6 +158,7 @@ fn execute(run: &Mutex<Run>, bounds: &Bounds, deadline: Option<Instant>, body: &
         run.executions += 1;
     }
     let execution = Execution::new(bounds, deadline);
+    native::begin_execution();
     EXECUTION.with(|slot| slot.replace(Some(Rc::clone(&execution))));
     CHOICES.set(Choices::ask(bounds.choice_bits));
     settle(&execution, || {
@@ -330,6 +334,28 @@ fn wake_others(execution: &Execution<Loom>) {
     }
 }
 
+/// How the body waits while threads may be blocked inside loom's own primitives, where nobody but loom sees it; see
+/// `native`.
+fn watch(execution: &Execution<Loom>) {
+    /// A call passes three scheduling points at most before it says so, for each of four threads; and one yield more.
+    const SILENT_MAX: usize = 3 * MAX_ACTORS + 1;
+    /// Each brings out one thread at least.
+    const RESCUES_MAX: usize = 4 * MAX_ACTORS;
+    let (mut silent, mut rescues) = (0, 0);
+    while execution.is_asleep(0) {
+        loom::thread::yield_now();
+        silent = if execution.running() == 0 { silent + 1 } else { 0 };
+        execution.resume(0);
+        if silent > SILENT_MAX {
+            assert!(rescues < RESCUES_MAX, "a thread that is blocked inside loom's own primitives does not come out");
+            execution.rest();
+            wake_others(execution);
+            critical(|| native::rescue(execution));
+            (silent, rescues) = (0, rescues + 1);
+        }
+    }
+}
+
 impl Engine for Loom {
     const NAME: &'static str = "loom";
     const SPINNING_WAITS: bool = false;
@@ -364,7 +390,9 @@ impl Engine for Loom {
                 execution.rest();
                 wake_others(execution);
             }
-            if execution.is_asleep(me) {
+            if me == 0 && native::is_used() {
+                watch(execution);
+            } else if execution.is_asleep(me) {
                 loom::thread::park();
                 execution.resume(me);
             }

@@ -24,6 +24,9 @@ mod std;
 )]
 mod simulated;
 
+#[cfg(any(feature = "loom", feature = "shuttle"))]
+mod native;
+
 #[cfg(feature = "loom")]
 pub mod loom;
 #[cfg(feature = "shuttle")]

@@ -31,6 +31,8 @@
 
 mod clock;
 mod ledger;
+#[doc(hidden)]
+pub mod native;
 mod schedule;
 mod strategy;
 
@@ -209,6 +211,18 @@ pub fn pending_step(thread: usize) -> Option<PendingStep> {
 }
 
 fn pending_of(execution: &Execution<Shuttle>, thread: usize) -> Option<PendingStep> {
+    if let Some((object, location)) = native::inside(thread) {
+        // Whether it can go on is shuttle's to say. All that it can touch there is one object.
+        return Some(PendingStep {
+            thread,
+            touches: vec![Mention { object, access: Access::Write, needs: Openness::CLOSED }],
+            cells: execution.with_engine(thread, |thread| thread.cells.clone()),
+            enabled: is_runnable(thread),
+            yields: false,
+            is_opaque: true,
+            location,
+        });
+    }
     let mut step = execution.with_pending(thread, |pending| {
         let pending = pending?;
         Some(PendingStep {
@@ -265,6 +279,10 @@ thread_local! {
     static RECORDED: RefCell<Schedule> = RefCell::new(Schedule::default());
     /// Out of how many is being chosen.
     static DOMAIN: StdCell<usize> = const { StdCell::new(0) };
+    /// The threads that shuttle calls runnable, if any of them may be blocked inside shuttle; see `native`.
+    static RUNNABLE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// Whether the body must let doomed threads come out of shuttle's own primitives.
+    static RESCUE: StdCell<bool> = const { StdCell::new(false) };
     /// What sequentially consistent fences have in common.
     static FENCES: RefCell<VectorClock> = RefCell::new(VectorClock::default());
     static LEDGER: RefCell<Ledger> = RefCell::new(Ledger::default());
@@ -297,6 +315,11 @@ pub(super) fn provoke_hook() {
     shuttle::Runner::new(Once(false), config()).run(|| ());
 }
 
+/// Whether shuttle calls a thread runnable that is inside one of its primitives.
+fn is_runnable(thread: usize) -> bool {
+    RUNNABLE.with_borrow(|runnable| runnable.contains(&thread))
+}
+
 /// Between shuttle and the strategy: finds out who can go on, asks, and records the answer.
 struct Driver {
     strategy: Box<dyn Strategy + Send>,
@@ -313,20 +336,29 @@ impl Driver {
     /// The thread that must go on without a question, if there is one.
     fn forced(&self, execution: &Execution<Shuttle>) -> Option<usize> {
         let current = execution.running();
-        if execution.local(current) == Local::Running {
+        if execution.local(current) == Local::Running && native::inside(current).is_none() {
             return Some(current);
         }
         let threads = 0..execution.thread_count();
         let live = threads.filter(|&thread| execution.local(thread) != Local::Ended);
-        live.clone()
-            .find(|&thread| execution.doom_of(thread).is_some())
-            .or_else(|| live.clone().find(|&thread| execution.local(thread) == Local::New))
+        let mut doomed = live.clone().filter(|&thread| execution.doom_of(thread).is_some()).peekable();
+        if doomed.peek().is_some() {
+            let doomed = doomed.find(|&thread| native::inside(thread).is_none() || is_runnable(thread));
+            // The body is the one that lets the others come out.
+            RESCUE.set(doomed.is_none());
+            return Some(doomed.unwrap_or(0));
+        }
+        live.clone().find(|&thread| execution.local(thread) == Local::New)
     }
 
     fn find_enabled(&mut self, execution: &Execution<Shuttle>) {
         self.enabled.clear();
         let threads = 0..execution.thread_count();
-        let enabled = threads.filter(|&thread| execution.local(thread) == Local::Pending && can_go_on(execution, thread));
+        let enabled = threads.filter(|&thread| match execution.local(thread) {
+            Local::Pending => can_go_on(execution, thread),
+            Local::Running => native::inside(thread).is_some() && is_runnable(thread),
+            Local::New | Local::Ended => false,
+        });
         self.enabled.extend(enabled);
     }
 
@@ -424,6 +456,8 @@ impl Scheduler for Driver {
         RECORDED.with_borrow_mut(Schedule::clear);
         FENCES.set(VectorClock::default());
         LEDGER.with_borrow_mut(Ledger::clear);
+        RESCUE.set(false);
+        native::begin_execution();
         let execution = Execution::new(&self.bounds, self.deadline);
         EXECUTION.with(|slot| slot.replace(Some(execution)));
         Some(ShuttleSchedule::new(0))
@@ -435,6 +469,12 @@ impl Scheduler for Driver {
         if execution.thread_count() == 0 || execution.has_ended(0) {
             return runnable.first().map(|task| task.id());
         }
+        RUNNABLE.with_borrow_mut(|known| {
+            known.clear();
+            if native::is_used() {
+                known.extend(runnable.iter().map(|task| usize::from(task.id())));
+            }
+        });
         // Shuttle numbers its tasks in the order of their creation, as we do.
         self.decide(&execution).map(TaskId::from)
     }
@@ -531,6 +571,17 @@ impl Engine for Shuttle {
     fn pass(execution: &Execution<Self>, me: usize, touches: &[Touch<'_, Self>], _ready: Option<&dyn Fn() -> bool>) {
         // Shuttle's sleep is a switch and nothing else.
         shuttle::thread::sleep(Duration::ZERO);
+        let mut rescues = 0;
+        while me == 0 && RESCUE.replace(false) {
+            // Each brings out one thread at least.
+            assert!(
+                rescues <= execution.thread_count(),
+                "a thread that is blocked inside shuttle's own primitives does not come out"
+            );
+            rescues += 1;
+            native::rescue(execution);
+            shuttle::thread::sleep(Duration::ZERO);
+        }
         execution.with_engine(me, |thread| {
             thread.cells.clear();
             LEDGER.with_borrow(|ledger| {

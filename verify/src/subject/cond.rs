@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use selvedge::platform::{Loom, Platform, Shuttle, Std, host};
+use selvedge::platform::{Loom, Platform, Shuttle, Std, host, loom, shuttle};
 use selvedge::{RawMutex, RwMutex, go};
 use selvedge_model::Thread;
 use selvedge_model::cond::{CondSpec, Locker, Op, Ret, Timeouts, Which};
@@ -56,10 +56,10 @@ fn refuse_copies(program: &Program<Op>) -> Result<(), String> {
 }
 
 /// A program with clocked timeouts says when time passes; a real clock does not listen.
-fn refuse_standing_clocks<P: Platform>(spec: &CondSpec, program: &Program<Op>) -> Result<(), String> {
+fn refuse_standing_clocks(spec: &CondSpec, program: &Program<Op>, follows: bool) -> Result<(), String> {
     let is_timed = program.ops().any(|op| matches!(op, Op::WaitTimeout { .. }));
-    if is_timed && spec.timeouts == Timeouts::Clocked && !P::VIRTUAL_TIME {
-        return Err("the program moves a virtual clock, and real clocks move by themselves".to_owned());
+    if is_timed && spec.timeouts == Timeouts::Clocked && !follows {
+        return Err("the program moves a virtual clock, which the subject does not look at".to_owned());
     }
     Ok(())
 }
@@ -112,7 +112,7 @@ impl<P: Platform> Subject<CondSpec> for Ours<P> {
 
     fn supports(spec: &CondSpec, program: &Program<Op>) -> Result<(), String> {
         refuse_copies(program)?;
-        refuse_standing_clocks::<P>(spec, program)
+        refuse_standing_clocks(spec, program, P::VIRTUAL_TIME)
     }
 
     fn perform(&self, _: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
@@ -178,7 +178,7 @@ impl<P: Platform> Subject<CondSpec> for Ticket<P> {
 
     fn supports(spec: &CondSpec, program: &Program<Op>) -> Result<(), String> {
         refuse_copies(program)?;
-        refuse_standing_clocks::<P>(spec, program)
+        refuse_standing_clocks(spec, program, P::VIRTUAL_TIME)
     }
 
     fn perform(&self, thread: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
@@ -252,7 +252,8 @@ impl<C: GuardedCond> Subject<CondSpec> for Guarded<C> {
 
     fn supports(spec: &CondSpec, program: &Program<Op>) -> Result<(), String> {
         refuse_copies(program)?;
-        refuse_standing_clocks::<C::Platform>(spec, program)?;
+        // No peer's timed wait looks at the platform's clock.
+        refuse_standing_clocks(spec, program, false)?;
         for thread in &program.threads {
             let mut is_held = false;
             for op in thread.statements.iter().filter_map(Statement::op) {
@@ -359,6 +360,43 @@ impl GuardedCond for ParkingLotCond {
     }
 }
 
+/// The engines' own condition variables have the shape of std's without the poison.
+macro_rules! engines_own {
+    ($cond:ty, $engine:ident, $platform:ty) => {
+        impl GuardedCond for $cond {
+            type Platform = $platform;
+            type Guard<'a> = $engine::native::Guard<'a>;
+
+            fn new() -> Self {
+                <$cond>::new()
+            }
+
+            fn lock(&self) -> Self::Guard<'_> {
+                self.lock()
+            }
+
+            fn wait<'a>(&'a self, guard: Self::Guard<'a>) -> Self::Guard<'a> {
+                self.wait(guard)
+            }
+
+            fn wait_timeout<'a>(&'a self, guard: Self::Guard<'a>, timeout: Duration) -> (Self::Guard<'a>, bool) {
+                self.wait_timeout(guard, timeout)
+            }
+
+            fn notify_one(&self) {
+                self.notify_one();
+            }
+
+            fn notify_all(&self) {
+                self.notify_all();
+            }
+        }
+    };
+}
+
+engines_own!(loom::native::Cond, loom, Loom);
+engines_own!(shuttle::native::Cond, shuttle, Shuttle);
+
 /// The condition variable's entry for the suite.
 pub fn system() -> System<CondSpec> {
     let ticket = Drivers::everywhere::<Ticket<Loom>, Ticket<Shuttle>, Ticket<Std>>();
@@ -381,6 +419,18 @@ pub fn system() -> System<CondSpec> {
             "parking_lot::Condvar 0.13".to_owned(),
             PARKING_LOT_DOES_NOT_PROMISE,
             Drivers::NONE.threads::<Guarded<ParkingLotCond>>(),
+        )
+        .peer(
+            "loom",
+            "Condvar of loom 0.7.2".to_owned(),
+            LOOM_DOES_NOT_PROMISE,
+            Drivers::NONE.loom::<Guarded<loom::native::Cond>>(),
+        )
+        .peer(
+            "shuttle",
+            "Condvar of shuttle 0.9.9".to_owned(),
+            SHUTTLE_DOES_NOT_PROMISE,
+            Drivers::NONE.shuttle::<Guarded<shuttle::native::Cond>>(),
         );
     for mutant in bug::MUTANTS {
         system = system.mutant(mutant.name, mutant.planted, mutant.breaks, ticket.variant(mutant.bug));
@@ -407,3 +457,20 @@ const STD_DOES_NOT_PROMISE: &[NotPromised] = &[
 
 const PARKING_LOT_DOES_NOT_PROMISE: &[NotPromised] =
     &[NotPromised { clause: "COND-05", source: "https://docs.rs/parking_lot/0.13.0/parking_lot/struct.Condvar.html" }];
+
+const LOOM_DOCUMENTATION: &str = "https://docs.rs/loom/0.7.2/loom/sync/struct.Condvar.html";
+
+/// It is documented as a mock of std's: what std does not promise, it does not either.
+const LOOM_DOES_NOT_PROMISE: &[NotPromised] = &[
+    NotPromised { clause: "COND-05", source: LOOM_DOCUMENTATION },
+    NotPromised { clause: "COND-03", source: LOOM_DOCUMENTATION },
+];
+
+const SHUTTLE_DOCUMENTATION: &str = "https://docs.rs/shuttle/0.9.9/shuttle/sync/struct.Condvar.html";
+
+/// Which waiter a notification wakes is the scheduler's choice. Who is woken out of turn shows as woken without a
+/// notification.
+const SHUTTLE_DOES_NOT_PROMISE: &[NotPromised] = &[
+    NotPromised { clause: "COND-05", source: SHUTTLE_DOCUMENTATION },
+    NotPromised { clause: "COND-03", source: SHUTTLE_DOCUMENTATION },
+];

@@ -18,6 +18,7 @@ use crate::engine::{Engine, Profile};
 use crate::evidence::{Counterexample, Evidence, Expected, FORMAT, Kind, Maker, Mode, Relation, Row, Verdict, Witness};
 use crate::execute::{Ending, TURNS_MAX};
 use crate::explore::{self, Exploration};
+use crate::generate::GenerationReport;
 use crate::history::{Event, jsonl};
 use crate::isolate::ChildEnd;
 use crate::litmus::{Outcome, Program, ThreadEnd};
@@ -150,6 +151,8 @@ pub(super) fn died(planned: &Planned, options: &Options, end: &ChildEnd) -> Evid
     };
     let mut found = match planned.kind {
         Kind::Mutant | Kind::Canary => Found::new(Verdict::Pass, format!("killed: {how}")),
+        // Whose fault it is cannot be told, and a finding about somebody else's must be one.
+        Kind::Peer => Found::error(how),
         _ => Found::new(Verdict::Fail, how),
     };
     found.technique = planned.engine.clone();
@@ -470,42 +473,78 @@ pub(super) fn survived(planted: &str, tried: u64) -> Found {
 /// What many generated programs came to.
 #[derive(Default)]
 pub(super) struct Tally {
+    settings: Vec<String>,
+    generation: GenerationReport,
     programs: u64,
     executions: u64,
     histories: u64,
     inconclusive: u64,
+    /// Programs with outcomes that weak memory may allow and that nothing was compared with.
+    weak: u64,
+    /// How many programs did not run, and why the last of them.
+    declined: (u64, String),
     rules: BTreeMap<String, u64>,
 }
 
 impl Tally {
+    /// From here on programs are of that setting.
+    pub fn begin(&mut self, parameters: &[(String, String)], generation: GenerationReport) {
+        let set: Vec<String> = parameters.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        self.settings.push(if set.is_empty() { "the defaults".to_owned() } else { set.join(", ") });
+        self.generation.produced += generation.produced;
+        self.generation.discarded += generation.discarded;
+    }
+
+    /// Takes in a program that did not run.
+    pub fn decline(&mut self, reason: String) {
+        self.declined = (self.declined.0 + 1, reason);
+    }
+
     /// Takes in a program without a violation.
     pub fn add<S: Spec>(&mut self, target: &Target<S>, run: &Run<S>) {
+        let findings = &run.findings;
         self.programs += 1;
-        self.executions += run.findings.executions;
-        self.histories += run.findings.histories;
-        let unjudged = run.findings.unjudged.is_some() || run.findings.truncated.0 > 0 || !target.allowed.complete;
+        self.executions += findings.executions;
+        self.histories += findings.histories;
+        let unjudged = findings.unjudged.is_some() || findings.truncated.0 > 0 || !target.allowed.complete;
         self.inconclusive += u64::from(unjudged);
-        for (rule, count) in &run.findings.rules {
+        self.weak += u64::from(!findings.weak_compared && !findings.weak.is_empty());
+        for (rule, count) in &findings.rules {
             *self.rules.entry((*rule).to_owned()).or_default() += count;
         }
     }
 
     /// The record.
-    pub fn found(self, engine: Engine, discarded_share: f64) -> Found {
+    pub fn found(self, engine: Engine) -> Found {
+        let (declined, why) = &self.declined;
+        if self.programs == 0 {
+            return Found::skipped(why);
+        }
         let mut found = if self.inconclusive > 0 {
             Found::new(
                 Verdict::Inconclusive,
                 format!("{} of {} programs could not be judged to the end", self.inconclusive, self.programs),
             )
         } else {
-            Found::new(Verdict::Pass, format!("{} generated programs, nothing but what the spec allows", self.programs))
+            let weak = match self.weak {
+                0 => String::new(),
+                weak => format!(", but for outcomes of {weak} programs that weak memory may allow"),
+            };
+            let reason = format!("{} generated programs, nothing but what the spec allows{weak}", self.programs);
+            Found::new(Verdict::Pass, reason)
         };
-        found.mode = Some(Mode::Histories);
+        let (mode, mode_name) = match engine {
+            Engine::Loom => (Mode::Outcomes, "outcomes"),
+            _ => (Mode::Histories, "histories"),
+        };
+        found.mode = Some(mode);
         found.technique = format!(
-            "{} generated programs ({:.1}% of candidates discarded), {engine}, histories",
+            "{} generated programs ({:.1}% of candidates discarded), {engine}, {mode_name}, with {}",
             self.programs,
-            discarded_share * 100.0
+            100.0 * self.generation.discarded_share(),
+            self.settings.join("; "),
         );
+        found.note = (*declined > 0).then(|| format!("{declined} more programs did not run: {why}"));
         found.executions = self.executions;
         found.histories = self.histories;
         found.rules = self.rules;

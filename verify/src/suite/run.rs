@@ -30,6 +30,9 @@ const ENGINES: [Engine; 4] = [Engine::Portfolio, Engine::Exhaustive, Engine::Loo
 /// The engines that a mutant is sent through, cheapest first, until one kills it.
 const HUNTERS: [Engine; 3] = [Engine::Portfolio, Engine::Exhaustive, Engine::Loom];
 
+/// The executions that a peer gets at most in the quick profile.
+const PEER_EXECUTIONS_QUICK: u64 = 1_000;
+
 impl<S: Spec> AnySystem for System<S> {
     fn name(&self) -> &'static str {
         self.name
@@ -43,7 +46,7 @@ impl<S: Spec> AnySystem for System<S> {
         std::iter::once(REFERENCE).chain(self.subjects.iter().map(|entry| entry.name)).collect()
     }
 
-    fn plan(&self, _options: &Options) -> Vec<Planned> {
+    fn plan(&self, options: &Options) -> Vec<Planned> {
         let mut plan = Vec::new();
         for file in self.corpus {
             plan.push(self.planned(Kind::Spec, Some(file.name), None, "explorer"));
@@ -62,8 +65,16 @@ impl<S: Spec> AnySystem for System<S> {
                             plan.push(self.planned(kind, Some(file.name), Some(entry.name), engine.name()));
                         }
                     }
-                    if entry.role == Role::Primitive && entry.drivers.of(Engine::Portfolio).is_some() {
-                        plan.push(self.planned(Kind::Generated, None, Some(entry.name), Engine::Portfolio.name()));
+                    if entry.role == Role::Primitive {
+                        let engines = [Engine::Portfolio, Engine::Loom, Engine::Threads].into_iter();
+                        let engines = engines.filter(|engine| {
+                            // Real threads need time that the quick profile does not have.
+                            entry.drivers.of(*engine).is_some()
+                                && (*engine != Engine::Threads || options.profile == Profile::Full)
+                        });
+                        for engine in engines {
+                            plan.push(self.planned(Kind::Generated, None, Some(entry.name), engine.name()));
+                        }
                     }
                 }
                 Role::Mutant { .. } => plan.push(self.planned(Kind::Mutant, None, Some(entry.name), "hunters")),
@@ -249,11 +260,24 @@ impl<S: Spec> System<S> {
         options: &Options,
         is_reference: bool,
     ) -> Result<Found, String> {
+        let budget = options.profile.budget(engine, options.seed);
+        self.conform_within(program, drivers, engine, options, budget, is_reference)
+    }
+
+    fn conform_within(
+        &self,
+        program: Program<S::Op>,
+        drivers: &Drivers<S>,
+        engine: Engine,
+        options: &Options,
+        budget: Budget,
+        is_reference: bool,
+    ) -> Result<Found, String> {
         let target = Arc::new(Target::<S>::new(program).map_err(|unknown| unknown.message)?);
         if let Some(reason) = incapable(&target, engine, is_reference) {
             return Ok(Found::skipped(&reason));
         }
-        let Some(run) = run(&target, drivers, engine, options, options.profile.budget(engine, options.seed)) else {
+        let Some(run) = run(&target, drivers, engine, options, budget) else {
             return Ok(Found::skipped(&format!("the subject does not stand on a platform that {engine} drives")));
         };
         Ok(record::conformance(&target, engine, &run, is_reference))
@@ -271,7 +295,12 @@ impl<S: Spec> System<S> {
             return Err(format!("{} is not a peer", entry.name));
         };
         let clauses = program.clauses.clone();
-        let mut found = self.conform(program, &entry.drivers, engine, options, false)?;
+        let mut budget = options.profile.budget(engine, options.seed);
+        if options.profile == Profile::Quick {
+            // A finding about somebody else's is worth less of everybody's time.
+            budget.executions = budget.executions.min(PEER_EXECUTIONS_QUICK);
+        }
+        let mut found = self.conform_within(program, &entry.drivers, engine, options, budget, false)?;
         let broken = found.counterexample.as_ref().and_then(|counterexample| counterexample.clause.as_deref());
         let not_promised = does_not_promise
             .iter()
@@ -340,42 +369,101 @@ impl<S: Spec> System<S> {
         Ok(record::survived(mutant.planted, tried))
     }
 
-    /// Programs from nothing. A failure is shrunk to a small program before it is reported.
+    /// Programs from nothing, under every setting of the spec. A failure is shrunk to a small program before it is
+    /// reported.
     fn generated(&self, drivers: &Drivers<S>, engine: Engine, options: &Options) -> Result<Found, String> {
-        let count = if options.profile == Profile::Quick { 60 } else { 5_000 };
-        let spec = S::configure(&[]).map_err(|unknown| unknown.message)?;
-        let (programs, report) = generate::generate(&spec, &generate::Shape::default(), options.seed, count);
+        let effort = Effort::of(engine, options.profile);
         let mut tally = record::Tally::default();
-        for program in programs {
-            let attempt = |program: &Program<S::Op>, executions: u64| -> Result<Option<_>, String> {
-                let target = Arc::new(Target::<S>::new(program.clone()).map_err(|unknown| unknown.message)?);
-                let mut budget = options.profile.budget(engine, options.seed);
-                budget.executions = executions;
-                Ok(run(&target, drivers, engine, options, budget).map(|run| (target, run)))
-            };
-            let Some((target, run)) = attempt(&program, 60)? else {
-                return Ok(Found::skipped(&format!("the subject does not stand on a platform that {engine} drives")));
-            };
-            if run.findings.violation.is_none() {
-                tally.add(&target, &run);
-                continue;
+        for (setting, parameters) in (0u64..).zip(settings::<S>()) {
+            let spec = S::configure(&parameters).map_err(|unknown| unknown.message)?;
+            let seed = options.seed.wrapping_add(setting);
+            let (programs, report) = generate::generate(&spec, &generate::Shape::default(), seed, effort.programs);
+            tally.begin(&parameters, report);
+            for program in programs {
+                let attempt = |program: &Program<S::Op>, executions: u64| -> Result<Attempt<S>, String> {
+                    let target = Arc::new(Target::<S>::new(program.clone()).map_err(|unknown| unknown.message)?);
+                    if let Some(reason) = incapable(&target, engine, false) {
+                        return Ok(Attempt::Declined(reason));
+                    }
+                    let budget = Budget { executions, ..options.profile.budget(engine, options.seed) };
+                    // What weak memory can do to the variables of so many programs is not compared: that would cost more
+                    // than all the rest.
+                    Ok(match run_beside(&target, drivers, engine, budget, || None) {
+                        None => {
+                            Attempt::Declined(format!("the subject does not stand on a platform that {engine} drives"))
+                        }
+                        Some(Run { findings: Findings { refused: Some(reason), .. }, .. }) => Attempt::Declined(reason),
+                        Some(run) => Attempt::Ran(target, Box::new(run)),
+                    })
+                };
+                match attempt(&program, effort.executions)? {
+                    Attempt::Declined(reason) => tally.decline(reason),
+                    Attempt::Ran(target, run) if run.findings.violation.is_none() => tally.add(&target, &run),
+                    Attempt::Ran(..) => {
+                        let executions = 5 * effort.executions;
+                        let smallest = generate::shrink(
+                            &spec,
+                            &program,
+                            |candidate| matches!(attempt(candidate, executions), Ok(Attempt::Ran(_, run)) if run.findings.violation.is_some()),
+                        );
+                        return self.fails(&smallest, attempt(&smallest, executions)?, engine);
+                    }
+                }
             }
-            let smallest = generate::shrink(
-                &spec,
-                &program,
-                |candidate| matches!(attempt(candidate, 300), Ok(Some((_, run))) if run.findings.violation.is_some()),
-            );
-            let (target, run) = attempt(&smallest, 300)?.ok_or("the subject no longer runs")?;
-            let mut found = record::conformance(&target, engine, &run, false);
-            // Where no folder is named, the record alone holds the program.
-            found.note = self.regressions.as_deref().map(|folder| match generate::save_regression(folder, &smallest) {
-                Ok(path) => path.display().to_string(),
-                Err(error) => format!("the program could not be saved in {}: {error}", folder.display()),
-            });
-            return Ok(found);
         }
-        Ok(tally.found(engine, report.discarded_share()))
+        Ok(tally.found(engine))
     }
+
+    /// The record of a generated program that fails, saved if there is a folder for it.
+    fn fails(&self, smallest: &Program<S::Op>, attempt: Attempt<S>, engine: Engine) -> Result<Found, String> {
+        let Attempt::Ran(target, run) = attempt else { return Err("the subject no longer runs".into()) };
+        let mut found = record::conformance(&target, engine, &run, false);
+        // Where no folder is named, the record alone holds the program.
+        found.note = self.regressions.as_deref().map(|folder| match generate::save_regression(folder, smallest) {
+            Ok(path) => path.display().to_string(),
+            Err(error) => format!("the program could not be saved in {}: {error}", folder.display()),
+        });
+        Ok(found)
+    }
+}
+
+/// What became of a generated program.
+enum Attempt<S: Spec> {
+    /// It ran.
+    Ran(Arc<Target<S>>, Box<Run<S>>),
+    /// The engine or the subject does not take such programs.
+    Declined(String),
+}
+
+/// How much is done with generated programs.
+struct Effort {
+    /// Programs for each setting of the spec.
+    programs: usize,
+    /// Executions of each at most.
+    executions: u64,
+}
+
+impl Effort {
+    fn of(engine: Engine, profile: Profile) -> Self {
+        let (programs, executions) = match (profile, engine) {
+            (Profile::Quick, Engine::Loom) => (20, 100),
+            (Profile::Quick, _) => (60, 60),
+            (Profile::Full, Engine::Loom) => (500, 2_000),
+            // Programs that end blocked take their time on real threads.
+            (Profile::Full, Engine::Threads) => (200, 10),
+            (Profile::Full, _) => (5_000, 60),
+        };
+        Effort { programs, executions }
+    }
+}
+
+/// The settings under which programs are generated: the defaults, and each other value of each parameter by itself.
+fn settings<S: Spec>() -> Vec<Vec<(String, String)>> {
+    let others = S::parameters().iter().flat_map(|parameter| {
+        let others = parameter.values.iter().skip(1);
+        others.map(|value| vec![(parameter.name.to_owned(), (*value).to_owned())])
+    });
+    std::iter::once(Vec::new()).chain(others).collect()
 }
 
 fn reference_drivers<S: Spec>() -> Drivers<S> {
@@ -419,10 +507,21 @@ fn run<S: Spec>(
     options: &Options,
     budget: Budget,
 ) -> Option<Run<S>> {
+    run_beside(target, drivers, engine, budget, || weak_outcomes(target, options))
+}
+
+/// Like [`run`], beside the weak outcomes that `weak_outcomes` names, if the engine and the program have such.
+fn run_beside<S: Spec>(
+    target: &Arc<Target<S>>,
+    drivers: &Drivers<S>,
+    engine: Engine,
+    budget: Budget,
+    weak_outcomes: impl FnOnce() -> Option<BTreeSet<litmus::Outcome>>,
+) -> Option<Run<S>> {
     let driver = drivers.of(engine)?;
     let mode = if engine == Engine::Loom { Mode::Outcomes } else { Mode::Histories };
     let weak = match engine {
-        Engine::Loom if target.has_atomics() => weak_outcomes(target, options),
+        Engine::Loom if target.has_atomics() => weak_outcomes(),
         _ => Some(Default::default()),
     };
     let job = |mode: Mode, budget: &Budget| {
