@@ -160,14 +160,14 @@ impl From<&Options> for suite::Options {
 
 impl From<suite::Planned> for Planned {
     fn from(planned: suite::Planned) -> Self {
-        let suite::Planned { id, kind, system, program, subject, engine } = planned;
-        Planned { id, kind, system, program, subject, engine }
+        let suite::Planned { id, kind, system, program, subject, engine, mode } = planned;
+        Planned { id, kind, system, program, subject, engine, mode }
     }
 }
 
 impl From<&Planned> for suite::Planned {
     fn from(planned: &Planned) -> Self {
-        let Planned { id, kind, system, program, subject, engine } = planned.clone();
-        suite::Planned { id, kind, system, program, subject, engine }
+        let Planned { id, kind, system, program, subject, engine, mode } = planned.clone();
+        suite::Planned { id, kind, system, program, subject, engine, mode }
     }
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use selvedge::platform::Arc;
 use selvedge::platform::host::atomic::AtomicBool;
-use selvedge_verify::evidence::{Evidence, Kind, Maker, Verdict};
+use selvedge_verify::evidence::{Evidence, Kind, Maker, Mode, Verdict};
 use selvedge_verify::info::SystemInfo;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,8 @@ pub struct Planned {
     pub subject: Option<String>,
     /// The engine's name.
     pub engine: String,
+    /// What is to be judged, where the check is about judging that.
+    pub mode: Option<Mode>,
 }
 
 /// What a user may choose about how checks run.

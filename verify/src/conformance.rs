@@ -220,7 +220,7 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
             Ok(schedule) => (vec![SchedulerKind::Replay(schedule)], 1),
             Err(error) => return observer.refuse(format!("the schedule cannot be read: {error}")),
         },
-        Engine::Dfs => (vec![SchedulerKind::Dfs], 1),
+        Engine::Dfs | Engine::Exhaustive => (vec![SchedulerKind::Dfs], 1),
         Engine::Random => (vec![SchedulerKind::Random { seed }], 1),
         Engine::Pct => (vec![pct], 1),
         Engine::Urw => (vec![SchedulerKind::Urw { seed }], 1),

@@ -56,6 +56,16 @@ pub enum Mode {
     Histories,
 }
 
+impl Mode {
+    /// The name in check ids and in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Outcomes => "outcomes",
+            Mode::Histories => "histories",
+        }
+    }
+}
+
 /// What a subject reached, compared with what the spec allows or with what the reference subject reached.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

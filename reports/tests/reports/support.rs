@@ -38,6 +38,7 @@ pub fn sources() -> Vec<Source> {
                 program: Some(program.to_owned()),
                 subject: Some("cond".to_owned()),
                 engine: engine.to_owned(),
+                mode: None,
             });
         }
     }
@@ -79,6 +80,7 @@ pub fn planned(record: &Evidence) -> Planned {
         program: record.program.clone(),
         subject: record.subject.clone(),
         engine: record.engine.clone(),
+        mode: None,
     }
 }
 

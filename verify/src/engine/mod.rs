@@ -124,7 +124,7 @@ impl Profile {
     pub fn budget(self, engine: Engine, seed: u64) -> Budget {
         let (executions, preemptions) = match (self, engine) {
             (Profile::Quick, Engine::Loom | Engine::Dfs) => (2_000, Some(2)),
-            (Profile::Quick, Engine::Exhaustive) => (5_000, None),
+            (Profile::Quick, Engine::Exhaustive) => (2_000, None),
             (Profile::Quick, Engine::Threads) => (4, None),
             (Profile::Quick, _) => (300, None),
             (Profile::Full, Engine::Loom | Engine::Dfs) => (200_000, Some(8)),

@@ -21,7 +21,7 @@ pub use replay::{Replay, Token};
 pub use system::{Drivers, NotPromised, Rewrite, System};
 
 use crate::engine::{Engine, Profile};
-use crate::evidence::{Evidence, Kind, Verdict};
+use crate::evidence::{Evidence, Kind, Mode, Verdict};
 use crate::history::jsonl;
 use crate::info::SystemInfo;
 use crate::isolate::{self, ChildEnd};
@@ -43,6 +43,8 @@ pub struct Planned {
     pub subject: Option<String>,
     /// The engine's name; `explorer` where only the spec is asked.
     pub engine: String,
+    /// What is to be judged, where the check is about judging that; otherwise what the engine judges best.
+    pub mode: Option<Mode>,
 }
 
 /// What a user may choose about a run.

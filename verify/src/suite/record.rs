@@ -256,7 +256,10 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
     };
     let mut found = Found::new(verdict, reason);
     found.mode = Some(run.mode);
-    found.technique = technique(engine, run, findings);
+    found.technique = technique(run, findings);
+    if let Some(cut) = &run.cut {
+        found.technique = format!("{}; {cut}", found.technique);
+    }
     found.complete = findings.complete;
     found.executions = findings.executions;
     found.histories = findings.histories;
@@ -265,27 +268,24 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
     found.relation = findings.refused.is_none().then_some(relation);
     found.rules = findings.rules.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
     found.clauses = target.program.clauses.clone();
-    found.counterexample = findings.violation.as_ref().map(|violation| counterexample(target, engine, run, violation));
+    found.counterexample = findings.violation.as_ref().map(|violation| counterexample(target, run, violation));
     found
 }
 
 /// What a search did, and its bound.
-fn technique<S: Spec>(engine: Engine, run: &Run<S>, findings: &Findings<S>) -> String {
-    let mode = match run.mode {
-        Mode::Outcomes => "outcomes",
-        Mode::Histories => "histories",
-    };
+fn technique<S: Spec>(run: &Run<S>, findings: &Findings<S>) -> String {
+    let mode = run.mode.name();
     let executions = findings.executions;
     let budget = &run.budget;
     let all = if findings.complete { "all " } else { "" };
-    let searched = match engine {
+    let searched = match run.engine {
         Engine::Loom | Engine::Dfs => {
             let bound = match budget.preemptions {
                 Some(1) => "up to 1 preemption".to_owned(),
                 Some(preemptions) => format!("up to {preemptions} preemptions"),
                 None => "no preemption bound".to_owned(),
             };
-            let name = if engine == Engine::Loom { "loom" } else { "depth-first" };
+            let name = if run.engine == Engine::Loom { "loom" } else { "depth-first" };
             format!("{name}, {mode}, {bound}, {all}{executions} executions")
         }
         Engine::Exhaustive => {
@@ -332,12 +332,7 @@ fn witnesses<S: Spec>(target: &Target<S>, findings: &Findings<S>) -> Vec<Witness
 }
 
 /// The violation, for people.
-fn counterexample<S: Spec>(
-    target: &Target<S>,
-    engine: Engine,
-    run: &Run<S>,
-    violation: &Violation<S>,
-) -> Counterexample {
+fn counterexample<S: Spec>(target: &Target<S>, run: &Run<S>, violation: &Violation<S>) -> Counterexample {
     let program = &target.program;
     let execution = &violation.execution;
     let mut rows: Vec<Row> = execution
@@ -371,7 +366,7 @@ fn counterexample<S: Spec>(
         seen: violation.seen.clone(),
         program: program.to_string(),
         history: jsonl::write(&header(target), &execution.history),
-        token: Some(Token::new(target, engine, run, schedule).to_string()),
+        token: Some(Token::new(target, run.engine, run, schedule).to_string()),
     }
 }
 

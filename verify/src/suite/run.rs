@@ -11,7 +11,7 @@ use super::replay::Replay;
 use super::system::{Drivers, Entry, Role};
 use super::{AllowedOutcome, AnySystem, JudgedHistory, Options, Outcomes, Planned, System};
 use crate::check::{Checker, Judgement};
-use crate::conformance::{Findings, Job, Target};
+use crate::conformance::{Driver, Findings, Job, Target};
 use crate::engine::{Budget, Engine, Profile};
 use crate::evidence::{Evidence, Expected, Kind, Mode, Verdict};
 use crate::explore;
@@ -80,7 +80,11 @@ impl<S: Spec> AnySystem for System<S> {
                 Role::Mutant { .. } => plan.push(self.planned(Kind::Mutant, None, Some(entry.name), "hunters")),
                 Role::Canary { .. } => {
                     for engine in ENGINES.into_iter().filter(|engine| entry.drivers.of(*engine).is_some()) {
-                        plan.push(self.planned(Kind::Canary, None, Some(entry.name), engine.name()));
+                        let alarm = self.planned(Kind::Canary, None, Some(entry.name), engine.name());
+                        for &mode in modes_of(engine) {
+                            let id = format!("{}/{}", alarm.id, mode.name());
+                            plan.push(Planned { id, mode: Some(mode), ..alarm.clone() });
+                        }
                     }
                 }
             }
@@ -176,6 +180,7 @@ pub(super) fn planned_for_file(file: &str, subject: &str, engine: Engine) -> Pla
         program: Some(file.to_owned()),
         subject: Some(subject.to_owned()),
         engine: engine.name().to_owned(),
+        mode: None,
     }
 }
 
@@ -193,6 +198,7 @@ impl<S: Spec> System<S> {
             program: program.map(str::to_owned),
             subject: subject.map(str::to_owned),
             engine: engine.to_owned(),
+            mode: None,
         }
     }
 
@@ -206,7 +212,7 @@ impl<S: Spec> System<S> {
                 self.conform(self.program(planned)?, &self.drivers(subject)?, engine()?, options, false)
             }
             Kind::Peer => self.survey(self.program(planned)?, self.entry(subject)?, engine()?, options),
-            Kind::Canary => self.sing(self.entry(subject)?, engine()?, options),
+            Kind::Canary => self.sing(self.entry(subject)?, engine()?, planned.mode, options),
             Kind::Mutant if planned.engine == "explorer" => self.hunt_program_mutant(subject),
             Kind::Mutant => self.hunt(self.entry(subject)?, options),
             Kind::Generated => self.generated(&self.drivers(subject)?, engine()?, options),
@@ -313,14 +319,16 @@ impl<S: Spec> System<S> {
     }
 
     /// The alarm must go off at once.
-    fn sing(&self, entry: &Entry<S>, engine: Engine, options: &Options) -> Result<Found, String> {
+    fn sing(&self, entry: &Entry<S>, engine: Engine, mode: Option<Mode>, options: &Options) -> Result<Found, String> {
         for target in self.corpus_targets() {
             let target = target?;
             if incapable(&target, engine, false).is_some() {
                 continue;
             }
             let budget = options.profile.budget(engine, options.seed);
-            let Some(run) = run(&target, &entry.drivers, engine, options, budget) else { continue };
+            let weak = || weak_outcomes(&target, options);
+            let found = run_beside(&target, &entry.drivers, engine, mode, budget, weak);
+            let Some(run) = found else { continue };
             if run.findings.violation.is_some() {
                 return Ok(record::killed(&target, engine, &run, entry));
             }
@@ -388,7 +396,7 @@ impl<S: Spec> System<S> {
                     let budget = Budget { executions, ..options.profile.budget(engine, options.seed) };
                     // What weak memory can do to the variables of so many programs is not compared: that would cost more
                     // than all the rest.
-                    Ok(match run_beside(&target, drivers, engine, budget, || None) {
+                    Ok(match run_beside(&target, drivers, engine, None, budget, || None) {
                         None => {
                             Attempt::Declined(format!("the subject does not stand on a platform that {engine} drives"))
                         }
@@ -473,8 +481,12 @@ fn reference_drivers<S: Spec>() -> Drivers<S> {
 /// What an engine made of a target.
 pub(super) struct Run<S: Spec> {
     pub findings: Findings<S>,
+    /// The engine that found it: not always the one that was asked for.
+    pub engine: Engine,
     pub mode: Mode,
     pub budget: Budget,
+    /// How far the engine came that was asked for, if another one ran in its place.
+    pub cut: Option<String>,
 }
 
 /// Why the engine cannot run the program, if it cannot.
@@ -507,24 +519,35 @@ fn run<S: Spec>(
     options: &Options,
     budget: Budget,
 ) -> Option<Run<S>> {
-    run_beside(target, drivers, engine, budget, || weak_outcomes(target, options))
+    run_beside(target, drivers, engine, None, budget, || weak_outcomes(target, options))
 }
 
-/// Like [`run`], beside the weak outcomes that `weak_outcomes` names, if the engine and the program have such.
+/// What an engine can judge, what it judges best last. The exhaustive one is relied on in both modes.
+fn modes_of(engine: Engine) -> &'static [Mode] {
+    match engine {
+        Engine::Loom => &[Mode::Outcomes],
+        Engine::Exhaustive => &[Mode::Outcomes, Mode::Histories],
+        _ => &[Mode::Histories],
+    }
+}
+
+/// Like [`run`], in a certain mode if one is wanted, and beside the weak outcomes that `weak_outcomes` names, if the engine
+/// and the program have such.
 fn run_beside<S: Spec>(
     target: &Arc<Target<S>>,
     drivers: &Drivers<S>,
     engine: Engine,
+    wanted: Option<Mode>,
     budget: Budget,
     weak_outcomes: impl FnOnce() -> Option<BTreeSet<litmus::Outcome>>,
 ) -> Option<Run<S>> {
     let driver = drivers.of(engine)?;
-    let mode = if engine == Engine::Loom { Mode::Outcomes } else { Mode::Histories };
+    let mode = wanted.or(modes_of(engine).last().copied()).unwrap_or(Mode::Outcomes);
     let weak = match engine {
         Engine::Loom if target.has_atomics() => weak_outcomes(),
         _ => Some(Default::default()),
     };
-    let job = |mode: Mode, budget: &Budget| {
+    let job = |engine: Engine, mode: Mode, budget: &Budget| {
         Arc::new(Job {
             target: target.clone(),
             engine,
@@ -535,39 +558,96 @@ fn run_beside<S: Spec>(
             replay: None,
         })
     };
-    if engine == Engine::Exhaustive {
-        // Histories tell more executions apart than outcomes do. Where there are too many, all outcomes are worth more
-        // than some histories.
-        let histories = Run { findings: driver(&job(Mode::Histories, &budget)), mode: Mode::Histories, budget };
-        let findings = &histories.findings;
-        if findings.complete || findings.violation.is_some() || findings.refused.is_some() {
-            return Some(histories);
-        }
-        let outcomes = driver(&job(Mode::Outcomes, &histories.budget));
-        let is_better = outcomes.complete || outcomes.violation.is_some();
-        return Some(if is_better { Run { findings: outcomes, mode: Mode::Outcomes, ..histories } } else { histories });
+    if engine == Engine::Exhaustive && wanted.is_none() {
+        return Some(run_exhaustively(job, driver, &budget));
     }
     let Some(bound) = budget.preemptions.filter(|_| matches!(engine, Engine::Loom | Engine::Dfs)) else {
-        return Some(Run { findings: driver(&job(mode, &budget)), mode, budget });
+        return Some(Run { findings: driver(&job(engine, mode, &budget)), engine, mode, budget, cut: None });
     };
+    Some(run_bounded(|left| driver(&job(engine, mode, left)), engine, mode, &budget, bound))
+}
+
+/// Runs with no preemption first, then one, and so on.
+fn run_bounded<S: Spec>(
+    search: impl Fn(&Budget) -> Findings<S>,
+    engine: Engine,
+    mode: Mode,
+    budget: &Budget,
+    bound: usize,
+) -> Run<S> {
     let mut left = budget.clone();
     let mut best: Option<Run<S>> = None;
     let mut executions = 0;
     for preemptions in 0..=bound {
         left.preemptions = Some(preemptions);
         left.executions = budget.executions - executions;
-        let findings = driver(&job(mode, &left));
+        let findings = search(&left);
         executions += findings.executions;
         let is_over = findings.violation.is_some() || findings.refused.is_some();
         let finished = findings.complete;
         if finished || is_over || best.is_none() {
-            best = Some(Run { findings, mode, budget: left.clone() });
+            best = Some(Run { findings, engine, mode, budget: left.clone(), cut: None });
         }
         if is_over || !finished || executions >= budget.executions {
             break;
         }
     }
-    best
+    best.expect("no preemption at all is a bound too")
+}
+
+/// Runs exhaustively, as far as the executions granted suffice: all outcomes, and all histories if there are not too
+/// many. Where there are too many outcomes already, every schedule of few preemptions is looked at instead: a bound that
+/// was finished is a result.
+fn run_exhaustively<S: Spec>(
+    job: impl Fn(Engine, Mode, &Budget) -> Arc<Job<S>>,
+    driver: Driver<S>,
+    budget: &Budget,
+) -> Run<S> {
+    let exhaustively = |mode| Run {
+        findings: driver(&job(Engine::Exhaustive, mode, budget)),
+        engine: Engine::Exhaustive,
+        mode,
+        budget: budget.clone(),
+        cut: None,
+    };
+    let is_decided = |run: &Run<S>| {
+        let findings = &run.findings;
+        findings.complete || findings.violation.is_some() || findings.refused.is_some()
+    };
+    let outcomes = exhaustively(Mode::Outcomes);
+    if is_decided(&outcomes) {
+        if outcomes.findings.violation.is_some() || outcomes.findings.refused.is_some() {
+            return outcomes;
+        }
+        let histories = exhaustively(Mode::Histories);
+        return if is_decided(&histories) { histories } else { outcomes };
+    }
+    // More outcomes than executions: the schedules of few preemptions, in histories mode.
+    let bound = budget.preemptions.unwrap_or(PREEMPTIONS_INSTEAD);
+    let search = |left: &Budget| driver(&job(Engine::Dfs, Mode::Histories, left));
+    let mut bounded = run_bounded(search, Engine::Dfs, Mode::Histories, budget, bound);
+    if !is_decided(&bounded) {
+        return outcomes;
+    }
+    let account = outcomes.findings.account.unwrap_or_default();
+    bounded.cut = Some(format!(
+        "the exhaustive search was cut after {} executions, about {} of all",
+        account.complete + account.blocked,
+        percent(account.share_done)
+    ));
+    bounded
+}
+
+/// The preemptions that are looked at where an exhaustive search would take too long.
+const PREEMPTIONS_INSTEAD: usize = 2;
+
+/// A share for people: the small ones not as nothing, the large ones not as everything.
+fn percent(share: f64) -> String {
+    match share * 100.0 {
+        small if small < 0.01 => "less than 0.01%".to_owned(),
+        large if large > 99.0 => "99%".to_owned(),
+        percent => format!("{percent:.2}%"),
+    }
 }
 
 /// The outcomes beyond sequential consistency that the program's own atomics allow: those that the reference subject

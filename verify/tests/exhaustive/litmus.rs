@@ -9,9 +9,7 @@ use selvedge_model::Spec;
 use selvedge_model::cond::CondSpec;
 use selvedge_model::toy::register::RegisterSpec;
 use selvedge_verify::conformance::Target;
-use selvedge_verify::engine::exhaustive::{
-    Account, Class, Fault, Options, Reduction, explore_classes, is_pruned,
-};
+use selvedge_verify::engine::exhaustive::{Account, Class, Fault, Options, Reduction, explore_classes, is_pruned};
 use selvedge_verify::evidence::Mode;
 use selvedge_verify::execute::{Ending, execute};
 use selvedge_verify::generate;
@@ -121,7 +119,7 @@ fn compare<S: Spec, X: Subject<S, Platform = Shuttle>>(
     if X::supports(&target.spec, &target.program).is_err() {
         return;
     }
-    let name = format!("{} ({mode:?})", target.program);
+    let name = format!("{} ({mode:?}, {})", target.program, std::any::type_name::<X>());
     let optimal = reach::<S, X>(target, mode, OPTIMAL, max_executions);
     let sleep = reach::<S, X>(target, mode, SLEEP, max_executions);
     let none = reach::<S, X>(target, mode, NONE, max_executions);
@@ -158,16 +156,140 @@ fn compare_corpus<S: Spec, X: Subject<S, Platform = Shuttle>>(
     for file in corpus {
         compare::<S, X>(&target(file), mode, max_executions, &mut compared);
     }
-    println!("{mode:?}: {compared:?}");
+    println!("{mode:?}, {max_executions} executions: {compared:?}");
     compared
 }
 
+/// So many executions, unless the environment grants more.
+fn granted(executions: u64) -> u64 {
+    std::env::var("SELVEDGE_EXHAUSTIVE_EXECUTIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(executions)
+}
+
 #[test]
-fn probe() {
-    for mode in [Mode::Outcomes, Mode::Histories] {
-        compare_corpus::<CondSpec, Reference<CondSpec, Shuttle>>(COND, mode, 1_000);
-        compare_corpus::<CondSpec, Ours<Shuttle>>(COND, mode, 1_000);
-        compare_corpus::<CondSpec, Ticket<Shuttle>>(COND, mode, 1_000);
-        compare_corpus::<RegisterSpec, Reference<RegisterSpec, Shuttle>>(REGISTER, mode, 1_000);
+fn the_reference_subject_loses_nothing_to_the_reduction() {
+    let max = granted(300);
+    for (mode, at_least) in [(Mode::Outcomes, 40), (Mode::Histories, 20)] {
+        let compared = compare_corpus::<CondSpec, Reference<CondSpec, Shuttle>>(COND, mode, max);
+        assert!(compared.with_all >= at_least, "{compared:?}");
+        let compared = compare_corpus::<RegisterSpec, Reference<RegisterSpec, Shuttle>>(REGISTER, mode, max);
+        assert_eq!((compared.with_all + compared.with_sleep, compared.not.len()), (REGISTER.len(), 0));
     }
+}
+
+#[test]
+fn our_condition_variable_loses_nothing_to_the_reduction() {
+    for (mode, at_least) in [(Mode::Outcomes, 30), (Mode::Histories, 25)] {
+        let compared = compare_corpus::<CondSpec, Ours<Shuttle>>(COND, mode, granted(300));
+        assert!(compared.with_all + compared.with_sleep >= at_least, "{compared:?}");
+    }
+}
+
+#[test]
+fn the_textbook_condition_variable_loses_nothing_to_the_reduction() {
+    for (mode, at_least) in [(Mode::Outcomes, 40), (Mode::Histories, 30)] {
+        let compared = compare_corpus::<CondSpec, Ticket<Shuttle>>(COND, mode, granted(300));
+        assert!(compared.with_all + compared.with_sleep >= at_least, "{compared:?}");
+    }
+}
+
+#[test]
+fn generated_programs_lose_nothing_to_the_reduction() {
+    let spec = CondSpec::configure(&[]).unwrap();
+    let (programs, _) = generate::generate(&spec, &generate::Shape::default(), 11, 150);
+    let mut compared = Compared::default();
+    for program in programs {
+        let target = Arc::new(Target::<CondSpec>::new(program).unwrap());
+        compare::<CondSpec, Reference<CondSpec, Shuttle>>(&target, Mode::Outcomes, granted(300), &mut compared);
+        compare::<CondSpec, Ours<Shuttle>>(&target, Mode::Outcomes, granted(300), &mut compared);
+    }
+    println!("{} with every interleaving, {} with sleep sets", compared.with_all, compared.with_sleep);
+    assert!(compared.with_all >= 100 && compared.with_all + compared.with_sleep >= 150, "{compared:?}");
+}
+
+/// Reaches with the reference subject what the spec allows, no more and no less.
+fn reference_equals_spec<S: Spec>(corpus: &[CorpusFile], max_executions: u64) -> (usize, Vec<&'static str>) {
+    let (mut equal, mut unfinished) = (0, Vec::new());
+    for file in corpus {
+        let target = target::<S>(file);
+        if target.is_racy() {
+            // After a race nothing means anything: what else is reached is not compared.
+            continue;
+        }
+        let reached = reach::<S, Reference<S, Shuttle>>(&target, Mode::Outcomes, OPTIMAL, max_executions);
+        let allowed: BTreeSet<String> = target
+            .allowed
+            .outcomes
+            .keys()
+            .map(|outcome| match outcome {
+                Outcome::Abort { thread, .. } => format!("thread {thread} aborts"),
+                other => format!("{:?}", Ending::Outcome(other.clone())),
+            })
+            .collect();
+        // A loop that a free timeout turns for ever has no outcome.
+        let ends: BTreeSet<String> = reached.ends.into_iter().filter(|end| end != "Endless").collect();
+        assert!(ends.is_subset(&allowed), "{}", file.name);
+        if reached.complete {
+            assert_eq!(ends, allowed, "{}", file.name);
+            equal += 1;
+        } else {
+            unfinished.push(file.name);
+        }
+    }
+    (equal, unfinished)
+}
+
+#[test]
+fn the_engine_reaches_all_that_the_spec_allows() {
+    let (equal, unfinished) = reference_equals_spec::<CondSpec>(COND, granted(5_000));
+    println!("{equal} equal, unfinished: {unfinished:?}");
+    assert!(equal >= 60, "{unfinished:?}");
+    assert_eq!(reference_equals_spec::<RegisterSpec>(REGISTER, 5_000), (REGISTER.len(), vec![]));
+}
+
+#[test]
+fn planted_faults_are_seen_in_the_corpus() {
+    for fault in [Fault::MissedRace, Fault::SleepTooLong, Fault::BlockedForgotten] {
+        let seen = COND.iter().find(|file| {
+            let target = target::<CondSpec>(file);
+            if target.is_racy() || Ticket::<Shuttle>::supports(&target.spec, &target.program).is_err() {
+                return false;
+            }
+            let faulty = Options { fault: Some(fault), ..OPTIMAL };
+            let faulty = reach::<CondSpec, Ticket<Shuttle>>(&target, Mode::Outcomes, faulty, 300);
+            let sleep = reach::<CondSpec, Ticket<Shuttle>>(&target, Mode::Outcomes, SLEEP, 2_000);
+            faulty.complete && sleep.complete && faulty.classes.keys().ne(sleep.classes.keys())
+        });
+        println!("{fault:?}: seen with {}", seen.unwrap_or_else(|| panic!("nothing shows {fault:?}")).name);
+    }
+}
+
+/// What each program of the corpus costs. A change of the engine, the platform or a subject shows here.
+#[test]
+fn the_cost_of_the_corpus_is_pinned() {
+    let mut table = String::new();
+    for file in COND {
+        let target = target::<CondSpec>(file);
+        let cost = |supported: bool, reach: &dyn Fn(Mode) -> Reached| {
+            if !supported {
+                return "–".to_owned();
+            }
+            let cost = |mode| {
+                let reached = reach(mode);
+                let Account { complete, blocked, .. } = reached.account;
+                match (reached.complete, blocked) {
+                    (false, _) => "more".to_owned(),
+                    (true, 0) => complete.to_string(),
+                    (true, blocked) => format!("{complete}+{blocked}"),
+                }
+            };
+            format!("{} / {}", cost(Mode::Outcomes), cost(Mode::Histories))
+        };
+        let reference =
+            cost(true, &|mode| reach::<CondSpec, Reference<CondSpec, Shuttle>>(&target, mode, OPTIMAL, 1_000));
+        let ours = cost(Ours::<Shuttle>::supports(&target.spec, &target.program).is_ok(), &|mode| {
+            reach::<CondSpec, Ours<Shuttle>>(&target, mode, OPTIMAL, 1_000)
+        });
+        writeln!(table, "{:<40} {reference:<20} {ours}", file.name).unwrap();
+    }
+    insta::assert_snapshot!(table);
 }

@@ -3,50 +3,178 @@
 mod litmus;
 mod programs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use selvedge::platform::host::Mutex;
-use selvedge::platform::{Arc, Bounds};
-use selvedge_verify::engine::exhaustive::{Account, Options, Reduction, explore, is_pruned};
+use selvedge::platform::{Arc, Bounds, Stop};
+use selvedge_verify::engine::exhaustive::{
+    Account, Class, Fault, Options, Reduction, explore, explore_classes, is_pruned,
+};
 
-/// The outcomes of a program, how often each was seen, and what the search did.
-fn outcomes(reduction: Reduction, program: impl Fn() -> String + Send + Sync + 'static) -> (BTreeMap<String, u64>, Account) {
-    let seen = Arc::new(Mutex::new(BTreeMap::new()));
-    let theirs = seen.clone();
-    let options = Options { reduction, ..Options::default() };
-    let (run, account) = explore(&Bounds::default(), options, move || {
+/// What a search came to.
+struct Explored {
+    outcomes: BTreeSet<String>,
+    /// How often each class was explored.
+    classes: BTreeMap<Class, u64>,
+    account: Account,
+}
+
+/// Explores a program to the end.
+fn explored(options: Options, program: impl Fn() -> String + Send + Sync + 'static) -> Explored {
+    let outcomes = Arc::new(Mutex::new(BTreeSet::new()));
+    let classes = Arc::new(Mutex::new(BTreeMap::new()));
+    let (seen, counted) = (outcomes.clone(), classes.clone());
+    let body = move || {
         let outcome = program();
         if !is_pruned() {
-            *theirs.lock().unwrap().entry(outcome).or_default() += 1;
+            seen.lock().unwrap().insert(outcome);
         }
+    };
+    let (run, account) = explore_classes(&Bounds::default(), options, body, move |class| {
+        *counted.lock().unwrap().entry(class).or_default() += 1;
     });
     assert!(run.complete, "{run:?}");
-    let seen = seen.lock().unwrap().clone();
-    (seen, account)
+    assert_eq!(run.executions, account.complete + account.blocked);
+    let (outcomes, classes) = (outcomes.lock().unwrap().clone(), classes.lock().unwrap().clone());
+    assert_eq!(classes.values().sum::<u64>(), account.complete);
+    Explored { outcomes, classes, account }
+}
+
+fn with(reduction: Reduction) -> Options {
+    Options { reduction, ..Options::default() }
+}
+
+/// Executions that ended, executions given up, outcomes.
+fn cost(program: impl Fn() -> String + Send + Sync + 'static) -> (u64, u64, usize) {
+    let explored = explored(Options::default(), program);
+    assert!(explored.classes.values().all(|&times| times == 1), "a class was explored twice");
+    (explored.account.complete, explored.account.blocked, explored.outcomes.len())
 }
 
 #[test]
-fn probe() {
-    let show = |name: &str, program: &(dyn Fn() -> (BTreeMap<String, u64>, Account))| {
-        let start = std::time::Instant::now();
-        let (outcomes, account) = program();
-        let rate = (account.complete + account.blocked) as f64 / start.elapsed().as_secs_f64();
-        println!("{name}: {} outcomes, {account:?}, {rate:.0}/s", outcomes.len());
-    };
-    for reduction in [Reduction::Optimal, Reduction::Sleep] {
-        println!("{reduction:?}");
-        show("mutex 3x3", &|| outcomes(reduction, || programs::mutexes(3, 3)));
-        show("counters 3x3", &|| outcomes(reduction, || programs::counters(3, 3)));
-        show("counters 4x2", &|| outcomes(reduction, || programs::counters(4, 2)));
-        show("disjoint 4x3", &|| outcomes(reduction, || programs::disjoint_counters(4, 3)));
-        if reduction == Reduction::Optimal {
-            show("disjoint 8x3", &|| outcomes(reduction, || programs::disjoint_counters(8, 3)));
-            show("buffer 4", &|| outcomes(reduction, || programs::buffer(4)));
-            show("buffer 5", &|| outcomes(reduction, || programs::buffer(5)));
-        }
-        show("buffer 3", &|| outcomes(reduction, || programs::buffer(3)));
-        show("consumers 2", &|| outcomes(reduction, || programs::consumers(2)));
-        show("consumers 3", &|| outcomes(reduction, || programs::consumers(3)));
-        show("store buffering", &|| outcomes(reduction, programs::store_buffering));
+fn one_execution_for_each_order_of_critical_sections() {
+    // (threads × each)! / each! ^ threads.
+    assert_eq!(cost(|| programs::mutexes(2, 2)), (6, 0, 6));
+    assert_eq!(cost(|| programs::mutexes(3, 2)), (90, 0, 90));
+    assert_eq!(cost(|| programs::mutexes(3, 3)), (1_680, 0, 1_680));
+}
+
+#[test]
+fn one_execution_for_each_order_of_additions() {
+    assert_eq!(cost(|| programs::counters(3, 3)), (1_680, 0, 1_680));
+    assert_eq!(cost(|| programs::counters(4, 2)), (2_520, 0, 2_520));
+    assert_eq!(cost(|| programs::counters(6, 1)), (720, 0, 720));
+}
+
+#[test]
+#[ignore = "takes some ten seconds: run by scripts/nightly"]
+fn one_execution_for_each_of_many_orders() {
+    assert_eq!(cost(|| programs::counters(4, 3)), (369_600, 0, 369_600));
+    assert_eq!(cost(|| programs::counters(5, 2)), (113_400, 0, 113_400));
+}
+
+#[test]
+fn one_execution_where_nothing_is_shared() {
+    assert_eq!(cost(|| programs::disjoint_counters(4, 3)), (1, 0, 1));
+    assert_eq!(cost(|| programs::disjoint_counters(8, 3)), (1, 0, 1));
+}
+
+#[test]
+fn a_buffer_costs_as_much_as_it_has_outcomes() {
+    assert_eq!(cost(|| programs::buffer(3)), (32, 0, 32));
+    assert_eq!(cost(|| programs::buffer(4)), (128, 0, 128));
+    assert_eq!(cost(|| programs::buffer(5)), (512, 0, 512));
+}
+
+#[test]
+fn consumers_cost_little_more_than_they_have_outcomes() {
+    assert_eq!(cost(|| programs::consumers(2)), (30, 0, 26));
+    assert_eq!(cost(|| programs::consumers(3)), (1_572, 0, 936));
+}
+
+#[test]
+fn our_own_condition_variable() {
+    assert_eq!(cost(|| programs::broadcast(1)), (15, 0, 1));
+    assert_eq!(cost(|| programs::broadcast(2)), (7_480, 0, 1));
+}
+
+#[test]
+fn small_programs_have_the_outcomes_that_they_should() {
+    let outcomes = |program: fn() -> String| explored(Options::default(), program).outcomes;
+    let are = |outcomes: &[&str]| outcomes.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+    assert_eq!(outcomes(programs::store_buffering), are(&["[0, 1]", "[1, 0]", "[1, 1]"]));
+    assert_eq!(outcomes(programs::opposite_orders), are(&["BB", "RR"]));
+    assert_eq!(outcomes(programs::blocked_for_ever), are(&["BB", "BR"]));
+    assert_eq!(outcomes(programs::spinning), are(&["RR"]));
+    assert_eq!(outcomes(programs::spinning_in_vain), are(&["BR"]));
+    assert_eq!(outcomes(programs::choices).len(), 2 * 2 * 3);
+    let tried = ["RRR Some((0, false))", "RRR Some((0, true))", "RRR Some((1, false))", "RRR Some((1, true))"];
+    assert_eq!(outcomes(programs::try_lock), are(&tried));
+}
+
+/// Small enough for every interleaving.
+const SMALL: [(&str, fn() -> String); 14] = [
+    ("mutexes", || programs::mutexes(2, 2)),
+    ("counters", || programs::counters(2, 3)),
+    ("disjoint counters", || programs::disjoint_counters(2, 3)),
+    ("buffer", || programs::buffer(2)),
+    ("consumers", || programs::consumers(2)),
+    ("broadcast", || programs::broadcast(1)),
+    ("store buffering", programs::store_buffering),
+    ("try-lock", programs::try_lock),
+    ("spinning", programs::spinning),
+    ("spinning in vain", programs::spinning_in_vain),
+    ("choices", programs::choices),
+    ("opposite orders", programs::opposite_orders),
+    ("blocked for ever", programs::blocked_for_ever),
+    ("three counters", || programs::counters(3, 2)),
+];
+
+#[test]
+fn every_class_of_all_interleavings_once() {
+    for (name, program) in SMALL {
+        let none = explored(with(Reduction::None), program);
+        let sleep = explored(with(Reduction::Sleep), program);
+        let optimal = explored(with(Reduction::Optimal), program);
+        assert_eq!(none.outcomes, optimal.outcomes, "{name}");
+        assert_eq!(none.outcomes, sleep.outcomes, "{name}");
+        assert!(none.classes.keys().eq(optimal.classes.keys()), "{name}");
+        assert!(none.classes.keys().eq(sleep.classes.keys()), "{name}");
+        assert!(optimal.classes.values().all(|&times| times == 1), "{name}");
+        assert!(sleep.classes.values().all(|&times| times == 1), "{name}");
     }
+}
+
+#[test]
+fn planted_faults_in_the_reduction_are_seen() {
+    for fault in [Fault::MissedRace, Fault::SleepTooLong, Fault::ReleaseMovesTooFar, Fault::BlockedForgotten] {
+        let options = Options { fault: Some(fault), ..Options::default() };
+        let differs = SMALL.iter().find(|(_, program)| {
+            let faulty = explored(options, *program);
+            let none = explored(with(Reduction::None), *program);
+            !none.classes.keys().eq(faulty.classes.keys())
+        });
+        println!("{fault:?}: seen with {}", differs.expect("nothing shows the fault").0);
+    }
+}
+
+#[test]
+fn a_search_that_is_cut_short_says_so_and_how_far_it_came() {
+    let bounds = Bounds { max_executions: Some(840), ..Bounds::default() };
+    let (run, account) = explore(&bounds, Options::default(), || drop(programs::mutexes(3, 3)));
+    assert_eq!((run.complete, run.stopped, account.complete), (false, Some(Stop::Executions), 840));
+    // Half of it is done, and the estimate says so.
+    assert!((0.4..0.6).contains(&account.share_done), "{account:?}");
+}
+
+#[test]
+fn a_program_that_something_else_decides_is_found_out() {
+    let turn = Arc::new(Mutex::new(0));
+    let (run, _) = explore(&Bounds::default(), Options::default(), move || {
+        let mut turn = turn.lock().unwrap();
+        *turn += 1;
+        drop(if *turn % 2 == 0 { programs::mutexes(3, 2) } else { programs::counters(3, 2) });
+    });
+    let failure = run.failure.expect("the program is not the same each time").to_string();
+    assert!(failure.contains("step") && failure.contains("programs.rs:"), "{failure}");
 }

@@ -149,6 +149,121 @@ pub fn consumers(count: usize) -> String {
     format!("{ends} {log}")
 }
 
+/// So many threads wait on our own condition variable for one broadcast.
+pub fn broadcast(waiters: usize) -> String {
+    let shared = Arc::new((selvedge::Mutex::<bool, Shuttle>::from(false), selvedge::Cond::<Shuttle>::default()));
+    let mut bodies: Vec<Body> = Vec::new();
+    for _ in 0..waiters {
+        let shared = shared.clone();
+        bodies.push(Box::new(move || shared.1.wait_while(&mut shared.0.lock(), |ready| !*ready)));
+    }
+    let theirs = shared.clone();
+    bodies.push(Box::new(move || {
+        *theirs.0.lock() = true;
+        theirs.1.broadcast();
+    }));
+    run(bodies)
+}
+
+/// One thread holds a mutex for a while; another tries to take it, and a third one waits for it.
+pub fn try_lock() -> String {
+    let shared = Arc::new((Mutex::new(()), <Shuttle as Platform>::AtomicUsize::new(0)));
+    let log = Arc::new(host::Mutex::new(None));
+    let (holder, trier, waiter) = (shared.clone(), shared.clone(), shared.clone());
+    let theirs = log.clone();
+    let ends = run(vec![
+        Box::new(move || {
+            let held = holder.0.lock();
+            holder.1.store(1, Ordering::SeqCst);
+            drop(held);
+        }),
+        Box::new(move || {
+            let stage = trier.1.load(Ordering::SeqCst);
+            *theirs.lock().unwrap() = Some((stage, trier.0.try_lock().is_some()));
+        }),
+        Box::new(move || drop(waiter.0.lock())),
+    ]);
+    format!("{ends} {:?}", log.lock().unwrap())
+}
+
+/// A reader spins until a writer has written, twice.
+pub fn spinning() -> String {
+    let flag = Arc::new(<Shuttle as Platform>::AtomicUsize::new(0));
+    let theirs = flag.clone();
+    run(vec![
+        Box::new(move || {
+            for stage in 1..3 {
+                while flag.load(Ordering::SeqCst) < stage {
+                    Shuttle::spin_loop();
+                }
+            }
+        }),
+        Box::new(move || {
+            theirs.store(1, Ordering::SeqCst);
+            theirs.store(2, Ordering::SeqCst);
+        }),
+    ])
+}
+
+/// A reader spins for what nobody writes, beside one who yields only to be polite.
+pub fn spinning_in_vain() -> String {
+    let flag = Arc::new([0; 2].map(<Shuttle as Platform>::AtomicUsize::new));
+    let theirs = flag.clone();
+    run(vec![
+        Box::new(move || {
+            while flag[0].load(Ordering::SeqCst) == 0 {
+                Shuttle::spin_loop();
+            }
+        }),
+        Box::new(move || {
+            theirs[1].load(Ordering::SeqCst);
+            Shuttle::yield_now();
+            theirs[1].store(1, Ordering::SeqCst);
+        }),
+    ])
+}
+
+/// Each thread draws a number and tells it under a lock.
+pub fn choices() -> String {
+    let log = Arc::new(Mutex::new(String::new()));
+    let bodies = [2, 3].map(|alternatives| {
+        let log = log.clone();
+        Box::new(move || {
+            let chosen = Shuttle::choose(alternatives);
+            *log.lock() += &format!("{alternatives}:{chosen} ");
+        }) as Body
+    });
+    let ends = run(bodies.into());
+    let log = log.lock().clone();
+    format!("{ends} {log}")
+}
+
+/// Two threads, each takes two locks, in opposite orders.
+pub fn opposite_orders() -> String {
+    let locks = Arc::new([(); 2].map(|()| Mutex::new(())));
+    let bodies = (0..2).map(|first: usize| {
+        let locks = locks.clone();
+        Box::new(move || {
+            let _outer = locks[first].lock();
+            let _inner = locks[1 - first].lock();
+        }) as Body
+    });
+    run(bodies.collect())
+}
+
+/// A thread that is cut off if its lock is taken first: only who is looked at as blocked shows that.
+pub fn blocked_for_ever() -> String {
+    let lock = Arc::new(Mutex::new(()));
+    let theirs = lock.clone();
+    run(vec![
+        Box::new(move || {
+            let _held = lock.lock();
+            Shuttle::park();
+        }),
+        Box::new(move || drop(theirs.lock())),
+    ])
+}
+
 /// Two threads, each writes one variable and reads the other.
 pub fn store_buffering() -> String {
     let shared = Arc::new([0; 2].map(<Shuttle as Platform>::AtomicUsize::new));

@@ -43,7 +43,9 @@ pub struct Recorder {
     last: Option<usize>,
     /// What blocked threads wait for.
     blocked: Vec<Pending>,
-    /// The next step comes after everything before it.
+    /// How many steps had been taken when nothing could move, the last time.
+    rested: usize,
+    /// No step has been taken since.
     is_at_rest: bool,
     notes: Vec<Noted>,
 }
@@ -58,6 +60,7 @@ impl Recorder {
         self.open = None;
         self.last = None;
         self.is_at_rest = false;
+        self.rested = 0;
         self.steps = 0;
     }
 
@@ -105,6 +108,7 @@ impl Recorder {
         self.close_step();
         self.look_at_threads();
         self.is_at_rest = true;
+        self.rested = self.steps;
         self.blocked.clear();
         for pending in self.pending.iter().flatten() {
             if pending.touches.iter().any(|touch| touch.needs > Openness::CLOSED || touch.access == Access::Write) {
@@ -125,19 +129,21 @@ impl Recorder {
         self.steps += 1;
         self.last = Some(thread);
         self.choices.clear();
-        let is_barrier = std::mem::take(&mut self.is_at_rest);
+        self.is_at_rest = false;
         if index < self.trace.len() {
             return;
         }
         let pending = self.pending[thread].as_ref().expect("who takes a step was about to");
+        let touches = refreshed(pending);
         self.open = Some(Event {
             thread,
             sequence: self.trace.next_sequence(thread),
-            touches: refreshed(pending),
+            published: touches.clone(),
+            touches,
             choices: Vec::new(),
             node,
             is_opaque: pending.is_opaque,
-            is_barrier,
+            rested: self.rested,
         });
     }
 
@@ -150,7 +156,10 @@ impl Recorder {
             return;
         }
         let Some(mut event) = self.open.take() else {
-            self.choices.clear();
+            let choices = std::mem::take(&mut self.choices);
+            if self.steps == 0 {
+                self.trace.set_first_choices(choices);
+            }
             return;
         };
         if !self.notes.is_empty() {

@@ -6,7 +6,7 @@
 
 use selvedge::platform::Arc;
 use selvedge::platform::host::{Mutex, PoisonError};
-use selvedge::platform::shuttle::{self, Access, Divergence, Moment, Strategy};
+use selvedge::platform::shuttle::{self, Access, Divergence, Moment, Openness, Strategy};
 
 use super::recorder::{Pending, Recorder};
 use super::trace::{Touch, Touches, dependent};
@@ -47,6 +47,8 @@ struct ThreadNode {
     current: Current,
     /// What is to come after that.
     branches: Vec<Branch>,
+    /// How many have been explored to the end.
+    explored: u32,
 }
 
 /// Whose step it is.
@@ -62,10 +64,15 @@ enum Current {
 /// A step that was taken or is pending, and might have been taken earlier.
 struct Candidate {
     thread: usize,
+    /// What it may touch, wherever it is taken.
+    published: Touches,
+    /// What it touches where it stands.
     touches: Touches,
     is_opaque: bool,
     /// What came before it in its thread.
     predecessor: Option<usize>,
+    /// It comes after so many of the first steps, whatever they are.
+    rested: usize,
     /// Its place in the trace; the trace's length if it is pending.
     at: usize,
 }
@@ -183,6 +190,7 @@ impl Search {
             wakeups,
             current: Current::Taken(pending(first.thread)),
             branches: first.branches,
+            explored: 0,
         }));
         Some(first.thread)
     }
@@ -219,24 +227,29 @@ impl Search {
     fn plan(&mut self) {
         for later in 0..self.recorder.trace.len() {
             let event = &self.recorder.trace.events()[later];
-            if event.is_barrier {
-                continue;
-            }
             let candidate = Candidate {
                 thread: event.thread,
+                published: event.published.clone(),
                 touches: event.touches.clone(),
                 is_opaque: event.is_opaque,
                 predecessor: self.recorder.trace.predecessor(later),
+                rested: event.rested,
                 at: later,
             };
             self.plan_for(&candidate);
         }
-        for pending in self.recorder.take_blocked() {
+        let blocked = self.recorder.take_blocked();
+        if self.options.fault == Some(Fault::BlockedForgotten) {
+            return;
+        }
+        for pending in blocked {
             let candidate = Candidate {
                 predecessor: self.recorder.trace.last_of(pending.thread),
                 thread: pending.thread,
+                published: pending.touches.clone(),
                 touches: pending.touches,
                 is_opaque: pending.is_opaque,
+                rested: 0,
                 at: self.recorder.trace.len(),
             };
             self.plan_for(&candidate);
@@ -257,7 +270,10 @@ impl Search {
     /// For each object the newest that certainly qualify are enough; see the module's documentation.
     fn races(&self, candidate: &Candidate, races: &mut Vec<usize>) {
         let is_ordered = |event: usize| {
-            candidate.predecessor.is_some_and(|predecessor| self.recorder.trace.happened_before(event, predecessor))
+            event < candidate.rested
+                || candidate
+                    .predecessor
+                    .is_some_and(|predecessor| self.recorder.trace.happened_before(event, predecessor))
         };
         for touch in candidate.touches.iter() {
             self.recorder.trace.visit_conflicts(touch, candidate.at, |group| {
@@ -282,10 +298,15 @@ impl Search {
     /// cannot be told.
     fn is_reversible(&self, earlier: usize, candidate: &Candidate) -> Option<bool> {
         let is_open = candidate.touches.iter().all(|touch| {
-            let openness = self.recorder.trace.openness_without(earlier, touch.object, candidate.at).unwrap_or(touch.before);
+            let openness =
+                self.recorder.trace.openness_without(earlier, touch.object, candidate.at).unwrap_or(touch.before);
             openness >= touch.needs
         });
-        if !is_open {
+        let releases = || {
+            let touches = &self.recorder.trace.events()[earlier].touches;
+            touches.iter().any(|touch| touch.before == Openness::CLOSED && touch.access == Access::Write)
+        };
+        if !is_open || self.options.fault == Some(Fault::ReleaseMovesTooFar) && releases() {
             return Some(false);
         }
         if !candidate.is_opaque {
@@ -309,14 +330,10 @@ impl Search {
             .filter(|&event| event != candidate.at && !self.recorder.trace.happened_before(earlier, event))
             .map(|event| {
                 let event = &self.recorder.trace.events()[event];
-                Planned {
-                    thread: event.thread,
-                    touches: event.touches.clone(),
-                    choices: Some(event.choices.clone()),
-                }
+                Planned { thread: event.thread, touches: event.touches.clone(), choices: Some(event.choices.clone()) }
             })
             .collect();
-        sequence.push(Planned { thread: candidate.thread, touches: candidate.touches.clone(), choices: None });
+        sequence.push(Planned { thread: candidate.thread, touches: candidate.published.clone(), choices: None });
         let node = self.recorder.trace.events()[earlier].node;
         let Node::Thread(node) = &mut self.stack[node] else { unreachable!("steps are decided by thread nodes") };
         let is_known =
@@ -344,6 +361,22 @@ impl Search {
         }
     }
 
+    /// About which share of all executions has been explored: the share that it would be if the alternatives of each
+    /// decision led to equally many executions and none were planned from now on (Knuth 1975).
+    fn share_done(&self) -> f64 {
+        let (mut done, mut weight) = (0.0, 1.0);
+        for node in &self.stack {
+            let (explored, left) = match node {
+                Node::Thread(node) => (node.explored as usize, node.wakeups.len()),
+                Node::Choice(node) => (node.alternatives - 1 - node.left.len(), node.left.len()),
+            };
+            let share = weight / (explored + 1 + left) as f64;
+            done += share * explored as f64;
+            weight = share;
+        }
+        done
+    }
+
     /// Finds the last decision with something left to explore, and makes it. Returns whether there is one.
     fn backtrack(&mut self) -> bool {
         while let Some(node) = self.stack.last_mut() {
@@ -352,8 +385,12 @@ impl Search {
                     if !node.wakeups.is_empty() {
                         let next = node.wakeups.remove(0);
                         let explored = std::mem::replace(&mut node.current, Current::Planned(next.thread));
-                        if let Current::Taken(explored) = explored {
+                        if let Current::Taken(mut explored) = explored {
+                            // What it left as it was, it leaves so as long as nothing that it depends on is taken.
+                            let event = &self.recorder.trace.events()[node.step];
+                            explored.touches = narrowed(&explored.touches, &event.touches);
                             node.sleep.push(explored);
+                            node.explored += 1;
                         }
                         node.branches = next.branches;
                         let step = node.step;
@@ -377,6 +414,20 @@ impl Search {
     }
 }
 
+/// What a step was about to touch, but only looking at what it turned out only to look at.
+fn narrowed(published: &Touches, touches: &Touches) -> Touches {
+    let only_looked = |touch: &Touch| {
+        touches.iter().filter(|other| other.object == touch.object).all(|other| other.access == Access::Read)
+    };
+    if !published.iter().any(|touch| touch.access != Access::Read && only_looked(touch)) {
+        return published.clone();
+    }
+    published
+        .iter()
+        .map(|touch| if only_looked(touch) { Touch { access: Access::Read, ..*touch } } else { *touch })
+        .collect()
+}
+
 impl Strategy for Search {
     fn begin(&mut self) -> bool {
         let goes_on = if std::mem::replace(&mut self.has_begun, true) {
@@ -389,7 +440,10 @@ impl Strategy for Search {
             if !is_pruned && self.options.reduction == Reduction::Optimal {
                 if shuttle::was_cut() { self.plan_everything() } else { self.plan() }
             }
-            self.backtrack()
+            let goes_on = self.backtrack();
+            let share_done = if goes_on { self.share_done() } else { 1.0 };
+            self.account(|account| account.share_done = share_done);
+            goes_on
         } else {
             true
         };

@@ -28,9 +28,8 @@ pub type Touches = Arc<[Touch]>;
 
 /// Whether the order of two steps of different threads matters.
 pub fn dependent(one: &[Touch], other: &[Touch]) -> bool {
-    one.iter().any(|one| {
-        other.iter().any(|other| one.object == other.object && !one.access.commutes_with(other.access))
-    })
+    one.iter()
+        .any(|one| other.iter().any(|other| one.object == other.object && !one.access.commutes_with(other.access)))
 }
 
 /// Numbers objects. An object's name does not depend on the schedule, so its number is kept over executions.
@@ -68,6 +67,8 @@ pub struct Event {
     pub thread: usize,
     /// Its number among the thread's steps, from 1.
     pub sequence: u32,
+    /// What it was about to touch when it was published: the same wherever the thread takes the step.
+    pub published: Touches,
     /// What it touched.
     pub touches: Touches,
     /// The choices that the thread made between this step and its next.
@@ -76,8 +77,8 @@ pub struct Event {
     pub node: usize,
     /// More than what the objects were open for decided whether it could be taken.
     pub is_opaque: bool,
-    /// It was taken when nothing else could move: it comes after everything before it.
-    pub is_barrier: bool,
+    /// So many of the first steps came before nothing could move, and this one after: they happened before it.
+    pub rested: usize,
 }
 
 /// One touch in the history of an object.
@@ -91,6 +92,8 @@ struct Entry {
 /// The steps of an execution.
 #[derive(Debug, Default)]
 pub struct Trace {
+    /// The choices made before the first step.
+    first_choices: Vec<usize>,
     events: Vec<Event>,
     /// One clock after the other, `width` numbers each.
     clocks: Vec<u32>,
@@ -107,6 +110,11 @@ impl Trace {
     /// The steps.
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// The choices that were made before the first step.
+    pub fn set_first_choices(&mut self, choices: Vec<usize>) {
+        self.first_choices = choices;
     }
 
     /// The number of steps.
@@ -165,17 +173,16 @@ impl Trace {
         let index = self.events.len();
         let start = index * self.width;
         self.clocks.resize(start + self.width, 0);
-        if event.is_barrier {
-            for thread in 0..self.threads.len() {
-                self.clocks[start + thread] = self.threads[thread].len() as u32;
+        if event.rested > 0 {
+            for (thread, steps) in self.threads.iter().enumerate() {
+                self.clocks[start + thread] = steps.partition_point(|&step| (step as usize) < event.rested) as u32;
             }
-        } else {
-            if let Some(last) = self.last_of(event.thread) {
-                self.join(start, last);
-            }
-            for touch in event.touches.iter() {
-                self.join_dependences(start, touch);
-            }
+        }
+        if let Some(last) = self.last_of(event.thread) {
+            self.join(start, last);
+        }
+        for touch in event.touches.iter() {
+            self.join_dependences(start, touch);
         }
         self.clocks[start + event.thread] = event.sequence;
         for touch in event.touches.iter() {
@@ -238,6 +245,7 @@ impl Trace {
     /// one in 2⁶⁴ for each pair.
     pub fn class(&self) -> u64 {
         let mut hasher = FxHasher::default();
+        self.first_choices.hash(&mut hasher);
         for steps in &self.threads {
             0xFEu8.hash(&mut hasher);
             for &step in steps {
