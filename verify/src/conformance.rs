@@ -229,8 +229,8 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
     let bounds = job.bounds(share);
     let body = || observer.body::<X>(|_| Some(shuttle::recorded().to_string()));
     if job.engine == Engine::Exhaustive && job.replay.is_none() {
-        let (run, account) = exhaustive::explore(&bounds, exhaustive::Options::default(), body());
-        return Findings { account: Some(account), ..observer.finish(Search::of(&run)) };
+        let explored = exhaustive::explore(&bounds, exhaustive::Options::default(), body());
+        return Findings { account: Some(explored.account), ..observer.finish(Search::of(&explored.run)) };
     }
     let mut search = Search { complete: true, stopped: None };
     for scheduler in schedulers {

@@ -9,7 +9,9 @@ use selvedge_model::Spec;
 use selvedge_model::cond::CondSpec;
 use selvedge_model::toy::register::RegisterSpec;
 use selvedge_verify::conformance::Target;
-use selvedge_verify::engine::exhaustive::{Account, Class, Fault, Options, Reduction, explore_classes, is_pruned};
+use selvedge_verify::engine::exhaustive::{
+    Account, Class, Explored, Fault, Options, Reduction, explore_classes, is_pruned,
+};
 use selvedge_verify::evidence::Mode;
 use selvedge_verify::execute::{Ending, execute};
 use selvedge_verify::generate;
@@ -20,9 +22,9 @@ use selvedge_verify::subject::Subject;
 use selvedge_verify::subject::cond::{Ours, Ticket};
 use selvedge_verify::subject::reference::Reference;
 
-const OPTIMAL: Options = Options { reduction: Reduction::Optimal, fault: None };
-const SLEEP: Options = Options { reduction: Reduction::Sleep, fault: None };
-const NONE: Options = Options { reduction: Reduction::None, fault: None };
+const OPTIMAL: Options = Options { reduction: Reduction::Optimal, part: None, fault: None };
+const SLEEP: Options = Options { reduction: Reduction::Sleep, part: None, fault: None };
+const NONE: Options = Options { reduction: Reduction::None, part: None, fault: None };
 
 /// What a subject came to under the engine.
 struct Reached {
@@ -69,8 +71,9 @@ fn reach<S: Spec, X: Subject<S, Platform = Shuttle>>(
         }
         seen.lock().unwrap().insert(end);
     };
-    let (run, account) =
-        explore_classes(&bounds, options, body, move |class| *counted.lock().unwrap().entry(class).or_default() += 1);
+    let Explored { run, account, .. } = explore_classes(&bounds, options, None, body, move |class| {
+        *counted.lock().unwrap().entry(class).or_default() += 1
+    });
     assert_eq!(run.failure, None, "{}", target.program.name);
     let (ends, classes) = (ends.lock().unwrap().clone(), classes.lock().unwrap().clone());
     Reached { ends, classes, account, complete: run.complete }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use selvedge::platform::host::Mutex;
 use selvedge::platform::{Arc, Bounds, Stop};
 use selvedge_verify::engine::exhaustive::{
-    Account, Class, Fault, Options, Reduction, explore, explore_classes, is_pruned,
+    Account, Class, Explored as Done, Fault, Frontier, Options, Part, Reduction, explore, explore_classes, is_pruned,
 };
 
 /// What a search came to.
@@ -30,11 +30,11 @@ fn explored(options: Options, program: impl Fn() -> String + Send + Sync + 'stat
             seen.lock().unwrap().insert(outcome);
         }
     };
-    let (run, account) = explore_classes(&Bounds::default(), options, body, move |class| {
+    let Done { run, account, .. } = explore_classes(&Bounds::default(), options, None, body, move |class| {
         *counted.lock().unwrap().entry(class).or_default() += 1;
     });
     assert!(run.complete, "{run:?}");
-    assert_eq!(run.executions, account.complete + account.blocked);
+    assert_eq!(run.executions, account.complete + account.blocked + account.elsewhere);
     let (outcomes, classes) = (outcomes.lock().unwrap().clone(), classes.lock().unwrap().clone());
     assert_eq!(classes.values().sum::<u64>(), account.complete);
     Explored { outcomes, classes, account }
@@ -112,8 +112,10 @@ fn small_programs_have_the_outcomes_that_they_should() {
     assert_eq!(outcomes(programs::try_lock), are(&tried));
 }
 
+type Named = (&'static str, fn() -> String);
+
 /// Small enough for every interleaving.
-const SMALL: [(&str, fn() -> String); 14] = [
+const SMALL: [Named; 14] = [
     ("mutexes", || programs::mutexes(2, 2)),
     ("counters", || programs::counters(2, 3)),
     ("disjoint counters", || programs::disjoint_counters(2, 3)),
@@ -161,7 +163,7 @@ fn planted_faults_in_the_reduction_are_seen() {
 #[test]
 fn a_search_that_is_cut_short_says_so_and_how_far_it_came() {
     let bounds = Bounds { max_executions: Some(840), ..Bounds::default() };
-    let (run, account) = explore(&bounds, Options::default(), || drop(programs::mutexes(3, 3)));
+    let Done { run, account, .. } = explore(&bounds, Options::default(), || drop(programs::mutexes(3, 3)));
     assert_eq!((run.complete, run.stopped, account.complete), (false, Some(Stop::Executions), 840));
     // Half of it is done, and the estimate says so.
     assert!((0.4..0.6).contains(&account.share_done), "{account:?}");
@@ -170,11 +172,80 @@ fn a_search_that_is_cut_short_says_so_and_how_far_it_came() {
 #[test]
 fn a_program_that_something_else_decides_is_found_out() {
     let turn = Arc::new(Mutex::new(0));
-    let (run, _) = explore(&Bounds::default(), Options::default(), move || {
+    let Done { run, .. } = explore(&Bounds::default(), Options::default(), move || {
         let mut turn = turn.lock().unwrap();
         *turn += 1;
         drop(if *turn % 2 == 0 { programs::mutexes(3, 2) } else { programs::counters(3, 2) });
     });
     let failure = run.failure.expect("the program is not the same each time").to_string();
     assert!(failure.contains("step") && failure.contains("programs.rs:"), "{failure}");
+}
+
+/// The classes of a search, and how often each was explored.
+type Classes = BTreeMap<Class, u64>;
+
+/// One leg of a search: so many executions, from what the leg before has left.
+fn leg(
+    options: Options,
+    from: Option<Frontier>,
+    max: u64,
+    program: fn() -> String,
+    classes: &Arc<Mutex<Classes>>,
+) -> Done {
+    let bounds = Bounds { max_executions: Some(max), ..Bounds::default() };
+    let counted = classes.clone();
+    explore_classes(
+        &bounds,
+        options,
+        from,
+        move || drop(program()),
+        move |class| {
+            *counted.lock().unwrap().entry(class).or_default() += 1;
+        },
+    )
+}
+
+#[test]
+fn a_search_in_many_legs_is_the_search_in_one() {
+    for (name, program) in SMALL.into_iter().chain([("three mutexes", (|| programs::mutexes(3, 2)) as fn() -> String)])
+    {
+        let whole = explored(Options::default(), program);
+        let classes = Arc::default();
+        let mut frontier: Option<Frontier> = None;
+        let (mut legs, mut last);
+        legs = 0;
+        loop {
+            last = leg(Options::default(), frontier.take(), 7, program, &classes);
+            legs += 1;
+            assert_eq!(last.run.failure, None, "{name}");
+            let Some(left) = last.left else { break };
+            // As another process would read it.
+            let text = serde_json::to_string(&left).unwrap();
+            frontier = Some(serde_json::from_str(&text).unwrap());
+        }
+        assert_eq!(*classes.lock().unwrap(), whole.classes, "{name}");
+        assert_eq!(last.account, whole.account, "{name}");
+        assert_eq!(legs, (whole.account.complete + whole.account.blocked).div_ceil(7).max(1), "{name}");
+    }
+}
+
+#[test]
+fn the_parts_of_a_search_are_the_whole() {
+    for (name, program) in SMALL {
+        let whole = explored(Options::default(), program);
+        for (count, split_steps) in [(2, 2), (3, 5)] {
+            let mut classes = Classes::new();
+            let mut complete = 0;
+            for index in 0..count {
+                let part = Some(Part { index, count, split_steps });
+                let of_part = explored(Options { part, ..Options::default() }, program);
+                complete += of_part.account.complete;
+                for (class, times) in of_part.classes {
+                    *classes.entry(class).or_default() += times;
+                }
+            }
+            assert_eq!(classes, whole.classes, "{name}, {count} parts");
+            assert_eq!(complete, whole.account.complete, "{name}, {count} parts");
+        }
+    }
 }

@@ -95,7 +95,9 @@ use std::cell::Cell;
 
 use selvedge::platform::host::{Mutex, PoisonError};
 use selvedge::platform::{Arc, Bounds, Run, shuttle};
+use serde::{Deserialize, Serialize};
 
+pub use self::search::Frontier;
 use self::search::Search;
 
 /// What is left out because it is equivalent to something that is not.
@@ -129,8 +131,32 @@ pub enum Fault {
 pub struct Options {
     /// What is left out.
     pub reduction: Reduction,
+    /// Explore a part only.
+    pub part: Option<Part>,
     #[doc(hidden)]
     pub fault: Option<Fault>,
+}
+
+impl Options {
+    /// At so many first steps all threads are tried, so that what follows them can be shared out.
+    fn split_steps(&self) -> usize {
+        self.part.map_or(0, |part| part.split_steps)
+    }
+}
+
+/// One of the parts into which a search is split. The parts of a split need nothing of each other, and together they
+/// explore each class once, as the whole does.
+///
+/// All threads that can go on are tried at each of the first `split_steps` steps, and what follows is dealt out in turn.
+/// Each part makes one execution for each piece of the others, which it gives up at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Which part, from 0.
+    pub index: u32,
+    /// Of how many.
+    pub count: u32,
+    /// After how many steps the pieces begin. The number of pieces grows with it exponentially.
+    pub split_steps: usize,
 }
 
 /// A name for a class of equivalent executions, as good as unique within a program.
@@ -138,12 +164,14 @@ pub struct Options {
 pub struct Class(pub u64);
 
 /// What a search has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// Executions that came to their end.
     pub complete: u64,
     /// Executions given up because all that could follow has been explored.
     pub blocked: u64,
+    /// Executions given up because they belong to another part of the search.
+    pub elsewhere: u64,
     /// Plans that rested on an assumption about an opaque condition which turned out wrong.
     pub misled: u64,
     /// About which share of all executions these are, between 0 and 1: exactly 1 if the search came to its end, and else
@@ -168,7 +196,7 @@ pub fn is_pruned() -> bool {
 /// use selvedge::platform::{Arc, Body, Bounds, Platform, PlatformMutex, Shuttle};
 /// use selvedge_verify::engine::exhaustive::{self, Options};
 ///
-/// let (run, account) = exhaustive::explore(&Bounds::default(), Options::default(), || {
+/// let explored = exhaustive::explore(&Bounds::default(), Options::default(), || {
 ///     let lock = Arc::new(<Shuttle as Platform>::Mutex::<u32>::new(0));
 ///     let bodies = (0..3).map(|_| {
 ///         let lock = lock.clone();
@@ -177,24 +205,42 @@ pub fn is_pruned() -> bool {
 ///     Shuttle::run_to_rest(bodies.collect());
 /// });
 /// // 9! / (3! 3! 3!) orders of the critical sections.
-/// assert!(run.complete);
-/// assert_eq!((account.complete, account.blocked), (1_680, 0));
+/// assert!(explored.run.complete);
+/// assert_eq!((explored.account.complete, explored.account.blocked), (1_680, 0));
 /// ```
-pub fn explore(bounds: &Bounds, options: Options, body: impl Fn() + Send + Sync + 'static) -> (Run, Account) {
-    explore_classes(bounds, options, body, |_| ())
+pub fn explore(bounds: &Bounds, options: Options, body: impl Fn() + Send + Sync + 'static) -> Explored {
+    explore_classes(bounds, options, None, body, |_| ())
 }
 
-/// Like [`explore`], and tells the class of each execution that came to its end, once it has.
+/// What a search came to.
+#[derive(Debug)]
+pub struct Explored {
+    /// As of any engine.
+    pub run: Run,
+    /// What was done, in the searches before as well if this one went on with one.
+    pub account: Account,
+    /// What is left to explore, if a limit cut the search short.
+    pub left: Option<Frontier>,
+}
+
+/// Like [`explore`]. Goes on with what an earlier search of the same program left, and tells the class of each execution
+/// that came to its end, once it has.
 pub fn explore_classes(
     bounds: &Bounds,
     options: Options,
+    frontier: Option<Frontier>,
     body: impl Fn() + Send + Sync + 'static,
     ended: impl FnMut(Class) + Send + 'static,
-) -> (Run, Account) {
+) -> Explored {
     let account = Arc::new(Mutex::new(Account::default()));
-    let search = Search::new(options, Arc::clone(&account), Box::new(ended));
+    let search = match frontier {
+        None => Search::new(options, Arc::clone(&account), Box::new(ended)),
+        Some(frontier) => Search::resume(options, frontier, Arc::clone(&account), Box::new(ended)),
+    };
+    let left = search.left();
     let run = shuttle::explore_with(Box::new(search), bounds, body);
     PRUNED.set(false);
     let account = *account.lock().unwrap_or_else(PoisonError::into_inner);
-    (run, account)
+    let left = left.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Explored { run, account, left }
 }

@@ -64,6 +64,16 @@ impl Recorder {
         self.steps = 0;
     }
 
+    /// The numbers of objects.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Goes on with the numbers of another recorder.
+    pub fn set_names(&mut self, names: Names) {
+        self.names = names;
+    }
+
     /// How many steps the execution has taken.
     pub fn steps(&self) -> usize {
         self.steps

@@ -8,10 +8,88 @@ use selvedge::platform::Arc;
 use selvedge::platform::host::{Mutex, PoisonError};
 use selvedge::platform::shuttle::{self, Access, Divergence, Moment, Openness, Strategy};
 
+use serde::{Deserialize, Serialize};
+
 use super::recorder::{Pending, Recorder};
-use super::trace::{Touch, Touches, dependent};
+use super::trace::{Names, Touch, Touches, dependent};
 use super::wakeup::{Branch, Planned, Wakeup, insert, weak_initial};
 use super::{Account, Class, Fault, Options, Reduction};
+
+/// What is left of a search that was cut short. Another process may go on with it, if it has the same program.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Frontier {
+    /// Of this format and of the engine's way of searching.
+    version: u32,
+    /// What was done so far.
+    account: Account,
+    names: Names,
+    /// How many pieces the search came by, if it explores a part of them.
+    items: u64,
+    stack: Vec<StoredNode>,
+}
+
+impl Frontier {
+    /// A frontier of another version is of no use.
+    pub const VERSION: u32 = 1;
+
+    /// The format's version.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// What had been done.
+    pub fn account(&self) -> Account {
+        self.account
+    }
+}
+
+/// A decision as it is kept: what was about to be done is found out again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum StoredNode {
+    Thread {
+        step: usize,
+        enabled: u64,
+        sleep: Vec<Sleeper>,
+        wakeups: Vec<Wakeup>,
+        current: usize,
+        branches: Vec<Branch>,
+        explored: u32,
+    },
+    Choice(ChoiceNode),
+}
+
+impl StoredNode {
+    fn of(node: &Node) -> Option<Self> {
+        Some(match node {
+            Node::Thread(node) => StoredNode::Thread {
+                step: node.step,
+                enabled: node.enabled,
+                sleep: node.sleep.clone(),
+                wakeups: node.wakeups.clone(),
+                current: match &node.current {
+                    Current::Taken(pending) => pending.thread,
+                    Current::Planned(thread) => *thread,
+                    Current::Impossible => return None,
+                },
+                branches: node.branches.clone(),
+                explored: node.explored,
+            },
+            Node::Choice(node) => StoredNode::Choice(node.clone()),
+        })
+    }
+}
+
+impl From<StoredNode> for Node {
+    fn from(stored: StoredNode) -> Self {
+        match stored {
+            StoredNode::Thread { step, enabled, sleep, wakeups, current, branches, explored } => {
+                let current = Current::Planned(current);
+                Node::Thread(ThreadNode { step, enabled, sleep, wakeups, current, branches, explored })
+            }
+            StoredNode::Choice(node) => Node::Choice(node),
+        }
+    }
+}
 
 /// The strategy.
 pub struct Search {
@@ -22,25 +100,42 @@ pub struct Search {
     followed: usize,
     has_begun: bool,
     is_pruned: bool,
+    /// The execution belongs to another part of the search.
+    is_foreign: bool,
+    /// How many pieces the search has come by.
+    items: u64,
+    /// Where what is left is put when the search is dropped.
+    left: Arc<Mutex<Option<Frontier>>>,
+    /// There is something left.
+    goes_on: bool,
     account: Arc<Mutex<Account>>,
     /// Is told of every execution that came to its end.
     ended: Box<dyn FnMut(Class) + Send>,
 }
 
 /// A decision.
+#[derive(Clone)]
 enum Node {
     Thread(ThreadNode),
     Choice(ChoiceNode),
 }
 
+/// A thread whose step has been explored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Sleeper {
+    thread: usize,
+    touches: Touches,
+}
+
 /// Who takes the next step.
+#[derive(Clone)]
 struct ThreadNode {
     /// The step that is decided.
     step: usize,
     /// A bit for each thread that can go on.
     enabled: u64,
     /// Whose steps need not come first: what begins with them has been explored.
-    sleep: Vec<Pending>,
+    sleep: Vec<Sleeper>,
     /// Who is left to explore.
     wakeups: Vec<Wakeup>,
     /// Who it is, and what it was about to do; the latter is unknown until it has been taken once.
@@ -52,6 +147,7 @@ struct ThreadNode {
 }
 
 /// Whose step it is.
+#[derive(Clone)]
 enum Current {
     /// It has been taken.
     Taken(Pending),
@@ -78,6 +174,7 @@ struct Candidate {
 }
 
 /// The answer to a `choose`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct ChoiceNode {
     /// The step that it follows.
     step: usize,
@@ -98,6 +195,10 @@ impl Search {
             followed: 0,
             has_begun: false,
             is_pruned: false,
+            is_foreign: false,
+            items: 0,
+            left: Arc::default(),
+            goes_on: true,
             account,
             ended,
         }
@@ -105,6 +206,37 @@ impl Search {
 
     fn account(&self, change: impl FnOnce(&mut Account)) {
         change(&mut self.account.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// A search that goes on where another one stopped.
+    pub fn resume(
+        options: Options,
+        frontier: Frontier,
+        account: Arc<Mutex<Account>>,
+        ended: Box<dyn FnMut(Class) + Send>,
+    ) -> Self {
+        *account.lock().unwrap_or_else(PoisonError::into_inner) = frontier.account;
+        let mut search = Search::new(options, account, ended);
+        search.recorder.set_names(frontier.names);
+        search.items = frontier.items;
+        search.stack = frontier.stack.into_iter().map(Node::from).collect();
+        search
+    }
+
+    /// Where what is left can be found once the search is over.
+    pub fn left(&self) -> Arc<Mutex<Option<Frontier>>> {
+        Arc::clone(&self.left)
+    }
+
+    /// What is left to explore; nothing if the search has not begun.
+    fn frontier(&self) -> Option<Frontier> {
+        (!self.stack.is_empty()).then(|| Frontier {
+            version: Frontier::VERSION,
+            account: *self.account.lock().unwrap_or_else(PoisonError::into_inner),
+            names: self.recorder.names().clone(),
+            items: self.items,
+            stack: self.stack.iter().filter_map(StoredNode::of).collect(),
+        })
     }
 
     // Deciding.
@@ -160,7 +292,8 @@ impl Search {
         let pending =
             |thread: usize| self.recorder.pending(thread).cloned().expect("who can go on is about to take a step");
         let mut awake = moment.enabled.iter().copied().filter(|&thread| !is_asleep(thread));
-        if self.options.reduction == Reduction::Optimal {
+        let is_split = self.recorder.steps() < self.options.split_steps();
+        if self.options.reduction == Reduction::Optimal && !is_split {
             let is_possible = |wakeup: &Wakeup| enabled & 1 << wakeup.thread != 0 && !is_asleep(wakeup.thread);
             if wakeups.first().is_some_and(|first| !is_possible(first)) {
                 // The plan was made under an assumption that does not hold: a condition that only the program knows.
@@ -196,7 +329,7 @@ impl Search {
     }
 
     /// What the last decision leaves to the next: who sleeps, and what is planned.
-    fn inherit(&mut self) -> (Vec<Pending>, Vec<Wakeup>) {
+    fn inherit(&mut self) -> (Vec<Sleeper>, Vec<Wakeup>) {
         let Some(parent) = self.last_thread_node() else {
             return (Vec::new(), Vec::new());
         };
@@ -205,7 +338,7 @@ impl Search {
         let sleep = match self.options.reduction {
             Reduction::None => Vec::new(),
             _ => {
-                let keeps = |sleeper: &&Pending| {
+                let keeps = |sleeper: &&Sleeper| {
                     sleeper.thread != event.thread
                         && (!dependent(&sleeper.touches, &event.touches)
                             || self.options.fault == Some(Fault::SleepTooLong))
@@ -222,6 +355,39 @@ impl Search {
     }
 
     // Between executions.
+
+    /// An execution is over: learns from it, and finds the next.
+    fn conclude(&mut self) {
+        self.recorder.finish();
+        if !self.is_pruned && self.recorder.steps() <= self.options.split_steps() {
+            self.pass_item();
+        }
+        let (is_pruned, is_foreign) = (self.is_pruned, self.is_foreign);
+        self.account(|account| match (is_foreign, is_pruned) {
+            (true, _) => account.elsewhere += 1,
+            (false, true) => account.blocked += 1,
+            (false, false) => account.complete += 1,
+        });
+        if !is_pruned {
+            if !is_foreign {
+                (self.ended)(Class(self.recorder.trace.class()));
+            }
+            if self.options.reduction == Reduction::Optimal {
+                if shuttle::was_cut() { self.plan_everything() } else { self.plan() }
+            }
+        }
+        self.goes_on = self.backtrack();
+        let share_done = if self.goes_on { self.share_done() } else { 1.0 };
+        self.account(|account| account.share_done = share_done);
+    }
+
+    /// The execution has come to a piece of the search: is it ours?
+    fn pass_item(&mut self) {
+        if let Some(part) = self.options.part {
+            self.is_foreign = self.items % u64::from(part.count.max(1)) != u64::from(part.index);
+            self.items += 1;
+        }
+    }
 
     /// Turns the races of the execution into plans.
     fn plan(&mut self) {
@@ -335,7 +501,12 @@ impl Search {
             .collect();
         sequence.push(Planned { thread: candidate.thread, touches: candidate.published.clone(), choices: None });
         let node = self.recorder.trace.events()[earlier].node;
+        let split_steps = self.options.split_steps();
         let Node::Thread(node) = &mut self.stack[node] else { unreachable!("steps are decided by thread nodes") };
+        if node.step < split_steps {
+            // All alternatives are explored there, by this part or by others.
+            return;
+        }
         let is_known =
             node.sleep.iter().any(|sleeper| weak_initial(sleeper.thread, &sleeper.touches, &sequence).is_some());
         if !is_known {
@@ -385,11 +556,11 @@ impl Search {
                     if !node.wakeups.is_empty() {
                         let next = node.wakeups.remove(0);
                         let explored = std::mem::replace(&mut node.current, Current::Planned(next.thread));
-                        if let Current::Taken(mut explored) = explored {
+                        if let Current::Taken(explored) = explored {
                             // What it left as it was, it leaves so as long as nothing that it depends on is taken.
                             let event = &self.recorder.trace.events()[node.step];
-                            explored.touches = narrowed(&explored.touches, &event.touches);
-                            node.sleep.push(explored);
+                            let touches = narrowed(&explored.touches, &event.touches);
+                            node.sleep.push(Sleeper { thread: explored.thread, touches });
                             node.explored += 1;
                         }
                         node.branches = next.branches;
@@ -428,30 +599,25 @@ fn narrowed(published: &Touches, touches: &Touches) -> Touches {
         .collect()
 }
 
+impl Drop for Search {
+    fn drop(&mut self) {
+        if self.goes_on {
+            *self.left.lock().unwrap_or_else(PoisonError::into_inner) = self.frontier();
+        }
+    }
+}
+
 impl Strategy for Search {
     fn begin(&mut self) -> bool {
-        let goes_on = if std::mem::replace(&mut self.has_begun, true) {
-            self.recorder.finish();
-            let is_pruned = self.is_pruned;
-            self.account(|account| if is_pruned { account.blocked += 1 } else { account.complete += 1 });
-            if !is_pruned {
-                (self.ended)(Class(self.recorder.trace.class()));
-            }
-            if !is_pruned && self.options.reduction == Reduction::Optimal {
-                if shuttle::was_cut() { self.plan_everything() } else { self.plan() }
-            }
-            let goes_on = self.backtrack();
-            let share_done = if goes_on { self.share_done() } else { 1.0 };
-            self.account(|account| account.share_done = share_done);
-            goes_on
-        } else {
-            true
-        };
+        if std::mem::replace(&mut self.has_begun, true) {
+            self.conclude();
+        }
         self.recorder.begin();
         self.is_pruned = false;
         super::PRUNED.set(false);
+        self.is_foreign = false;
         self.followed = 0;
-        goes_on
+        self.goes_on
     }
 
     fn next_thread(&mut self, moment: &Moment<'_>) -> Result<Option<usize>, Divergence> {
@@ -462,7 +628,15 @@ impl Strategy for Search {
         }
         self.recorder.look_around()?;
         let node = self.followed;
-        let decided = if node < self.stack.len() { self.repeat(moment)? } else { self.decide(moment) };
+        let is_new = node == self.stack.len();
+        if is_new && self.recorder.steps() == self.options.split_steps() {
+            self.pass_item();
+        }
+        let decided = match is_new {
+            false => self.repeat(moment)?,
+            true if self.is_foreign => None,
+            true => self.decide(moment),
+        };
         let Some(thread) = decided else {
             self.is_pruned = true;
             super::PRUNED.set(true);

@@ -5,13 +5,16 @@
 //! as a vector clock a step. Equivalent executions (in the sense of Mazurkiewicz) have the same steps and the same order.
 
 use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 
 use rustc_hash::FxHasher;
 use selvedge::platform::Arc;
 use selvedge::platform::shuttle::{Access, Mention, ObjectId, Openness};
+use serde::{Deserialize, Serialize};
 
 /// What a step does with one object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredTouch", into = "StoredTouch")]
 pub struct Touch {
     /// The object, as [`Names`] numbers it.
     pub object: u32,
@@ -24,7 +27,61 @@ pub struct Touch {
 }
 
 /// All that a step touches.
-pub type Touches = Arc<[Touch]>;
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Vec<Touch>", into = "Vec<Touch>")]
+pub struct Touches(Arc<[Touch]>);
+
+impl From<Vec<Touch>> for Touches {
+    fn from(touches: Vec<Touch>) -> Self {
+        Self(touches.into())
+    }
+}
+
+impl From<Touches> for Vec<Touch> {
+    fn from(touches: Touches) -> Self {
+        touches.to_vec()
+    }
+}
+
+impl FromIterator<Touch> for Touches {
+    fn from_iter<I: IntoIterator<Item = Touch>>(touches: I) -> Self {
+        Self(touches.into_iter().collect())
+    }
+}
+
+impl Deref for Touches {
+    type Target = [Touch];
+
+    fn deref(&self) -> &[Touch] {
+        &self.0
+    }
+}
+
+/// A touch as it is written: object, access (0 reads, 1 writes, from 2 on a group), needs, before.
+#[derive(Serialize, Deserialize)]
+struct StoredTouch(u32, u16, u8, u8);
+
+impl From<Touch> for StoredTouch {
+    fn from(touch: Touch) -> Self {
+        let access = match touch.access {
+            Access::Read => 0,
+            Access::Write => 1,
+            Access::Group(group) => 2 + u16::from(group),
+        };
+        Self(touch.object, access, touch.needs.0, touch.before.0)
+    }
+}
+
+impl From<StoredTouch> for Touch {
+    fn from(StoredTouch(object, access, needs, before): StoredTouch) -> Self {
+        let access = match access {
+            0 => Access::Read,
+            1 => Access::Write,
+            group => Access::Group((group - 2) as u8),
+        };
+        Self { object, access, needs: Openness(needs), before: Openness(before) }
+    }
+}
 
 /// Whether the order of two steps of different threads matters.
 pub fn dependent(one: &[Touch], other: &[Touch]) -> bool {
@@ -33,7 +90,7 @@ pub fn dependent(one: &[Touch], other: &[Touch]) -> bool {
 }
 
 /// Numbers objects. An object's name does not depend on the schedule, so its number is kept over executions.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Names {
     by_maker: Vec<Vec<u32>>,
     count: u32,
@@ -246,13 +303,21 @@ impl Trace {
     pub fn class(&self) -> u64 {
         let mut hasher = FxHasher::default();
         self.first_choices.hash(&mut hasher);
+        // Objects are told apart by where they are first met, so that the name does not depend on how they are numbered.
+        let mut met: Vec<u32> = Vec::new();
+        let mut nickname = |object: u32| {
+            met.iter().position(|&other| other == object).unwrap_or_else(|| {
+                met.push(object);
+                met.len() - 1
+            })
+        };
         for steps in &self.threads {
             0xFEu8.hash(&mut hasher);
             for &step in steps {
                 let step = step as usize;
                 self.events[step].choices.hash(&mut hasher);
                 for touch in self.events[step].touches.iter() {
-                    (touch.object, touch.access).hash(&mut hasher);
+                    (nickname(touch.object), touch.access).hash(&mut hasher);
                 }
                 self.clocks[step * self.width..(step + 1) * self.width].hash(&mut hasher);
             }

@@ -1,5 +1,7 @@
 //! Wakeup trees: what is still to be explored from a decision on, as sequences of steps that share their beginnings.
 
+use serde::{Deserialize, Serialize};
+
 use super::trace::{Touches, dependent};
 
 /// A step of a sequence that is to be explored.
@@ -14,7 +16,7 @@ pub struct Planned {
 }
 
 /// A step that is to be taken, and what is to come after it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Wakeup {
     /// Who takes it.
     pub thread: usize,
@@ -25,7 +27,7 @@ pub struct Wakeup {
 }
 
 /// What is to come after certain choices.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Branch {
     /// The choices.
     pub choices: Vec<usize>,
