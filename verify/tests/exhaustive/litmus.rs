@@ -72,7 +72,7 @@ fn reach<S: Spec, X: Subject<S, Platform = Shuttle>>(
         seen.lock().unwrap().insert(end);
     };
     let Explored { run, account, .. } = explore_classes(&bounds, options, None, body, move |class| {
-        *counted.lock().unwrap().entry(class).or_default() += 1
+        *counted.lock().unwrap().entry(class).or_default() += 1;
     });
     assert_eq!(run.failure, None, "{}", target.program.name);
     let (ends, classes) = (ends.lock().unwrap().clone(), classes.lock().unwrap().clone());
