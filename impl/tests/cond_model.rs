@@ -49,8 +49,12 @@ fn under_loom(preemptions: Option<usize>, timeouts: Timeouts, program: Program) 
 fn under_shuttle(executions: u64, timeouts: Timeouts, program: Program) -> Outcomes {
     let profile = Profile { timeouts, ..Profile::default() };
     let bounds = Bounds { max_executions: Some(executions), max_steps: 20_000, profile, ..Bounds::default() };
-    let kinds =
-        [SchedulerKind::Random { seed: 1 }, SchedulerKind::Pct { seed: 1, depth: 3 }, SchedulerKind::Urw { seed: 1 }];
+    let kinds = [
+        SchedulerKind::Random { seed: 1 },
+        SchedulerKind::Pct { seed: 1, depth: 3 },
+        SchedulerKind::Urw { seed: 1 },
+        SchedulerKind::Pos { seed: 1 },
+    ];
     let mut all = Outcomes::new();
     for kind in kinds {
         let (_, seen) = collect(|keep| shuttle::explore(kind, &bounds, move || keep(program())));

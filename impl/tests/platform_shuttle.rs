@@ -337,9 +337,12 @@ fn depth_first_search_counts_the_interleavings() {
 
 #[test]
 fn random_strategies_find_what_there_is() {
-    for scheduler in
-        [SchedulerKind::Random { seed: 7 }, SchedulerKind::Pct { seed: 7, depth: 3 }, SchedulerKind::Urw { seed: 7 }]
-    {
+    for scheduler in [
+        SchedulerKind::Random { seed: 7 },
+        SchedulerKind::Pct { seed: 7, depth: 3 },
+        SchedulerKind::Urw { seed: 7 },
+        SchedulerKind::Pos { seed: 7 },
+    ] {
         let (run, seen) = draw(scheduler.clone(), 300, programs::opposite_orders::<Shuttle>);
         assert_eq!(seen, outcomes(["BB", "RR"]), "{scheduler:?}");
         assert_eq!(
@@ -370,9 +373,12 @@ fn a_thread_that_spins_does_not_starve_the_others() {
         ]);
         programs::letters(&ends)
     };
-    for scheduler in
-        [SchedulerKind::Random { seed: 1 }, SchedulerKind::Pct { seed: 1, depth: 3 }, SchedulerKind::Urw { seed: 1 }]
-    {
+    for scheduler in [
+        SchedulerKind::Random { seed: 1 },
+        SchedulerKind::Pct { seed: 1, depth: 3 },
+        SchedulerKind::Urw { seed: 1 },
+        SchedulerKind::Pos { seed: 1 },
+    ] {
         let (run, seen) = draw(scheduler, 100, program);
         assert_eq!((run.truncated, seen), (0, outcomes(["RR"])));
     }

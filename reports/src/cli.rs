@@ -62,7 +62,7 @@ enum Command {
         /// The subject, for instance `cond`, `ticket`, `std` or `reference`.
         #[arg(long)]
         subject: String,
-        /// The engine: loom, dfs, random, pct, urw, portfolio or threads.
+        /// The engine: exhaustive, loom, dfs, random, pct, urw, pos, portfolio or threads.
         #[arg(long)]
         engine: String,
         #[command(flatten)]

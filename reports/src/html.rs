@@ -1291,12 +1291,20 @@ fn words() -> Markup {
                     "loom",
                     "Enumerates schedules, and what weak memory lets each read return, up to a number of preemptions.",
                 ),
+                (
+                    "exhaustive",
+                    "Runs one schedule of each class of schedules that nobody can tell apart, and every choice: all that \
+                     the program can do under sequential consistency. Where that would be too much, depth-first search \
+                     up to a number of preemptions takes its place, and the bound says so.",
+                ),
                 ("dfs", "Depth-first search: enumerates schedules up to a number of preemptions."),
                 (
                     "portfolio",
-                    "Draws schedules in three ways from a fixed seed: random, PCT (threads have random priorities, \
-                     which change at one point fewer than its depth) and URW (by how much each thread has left to do, so \
-                     that no order is much likelier than another).",
+                    "Draws schedules in four ways from a fixed seed: random, PCT (threads have random priorities, \
+                     which change at one point fewer than its depth), URW (by how much each thread has left to do, so \
+                     that no order is much likelier than another) and POS (steps have random priorities, which are drawn \
+                     anew where steps depend on each other). “Inequivalent” counts the schedules that somebody could \
+                     tell apart; the share not seen estimates how likely one more schedule would be a new one.",
                 ),
                 (
                     "threads",

@@ -13,6 +13,7 @@ use selvedge_model::spec::rule;
 use selvedge_model::{Spec, Unknown};
 
 use crate::check::{self, At, Checker, Judge, Judgement};
+use crate::engine::census::{self, Census};
 use crate::engine::{Budget, Engine, exhaustive};
 use crate::evidence::{Mode, Relation};
 use crate::execute::{Ending, Execution, execute};
@@ -98,6 +99,8 @@ pub struct Findings<S: Spec> {
     pub violation: Option<Violation<S>>,
     /// A history that no budget sufficed to judge.
     pub unjudged: Option<String>,
+    /// How many of the executions differed, where they were drawn.
+    pub census: Option<Census>,
     /// What the exhaustive engine did.
     pub account: Option<exhaustive::Account>,
     /// Whether the engine looked at everything within its bound.
@@ -150,6 +153,7 @@ impl<S: Spec> Findings<S> {
             rules: BTreeMap::new(),
             violation: None,
             unjudged: None,
+            census: None,
             account: None,
             complete: false,
             stopped: None,
@@ -224,7 +228,8 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
         Engine::Random => (vec![SchedulerKind::Random { seed }], 1),
         Engine::Pct => (vec![pct], 1),
         Engine::Urw => (vec![SchedulerKind::Urw { seed }], 1),
-        _ => (vec![SchedulerKind::Random { seed }, pct, SchedulerKind::Urw { seed }], 3),
+        Engine::Pos => (vec![SchedulerKind::Pos { seed }], 1),
+        _ => (vec![SchedulerKind::Random { seed }, pct, SchedulerKind::Urw { seed }, SchedulerKind::Pos { seed }], 4),
     };
     let bounds = job.bounds(share);
     let body = || observer.body::<X>(|_| Some(shuttle::recorded().to_string()));
@@ -233,14 +238,22 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
         return Findings { account: Some(explored.account), ..observer.finish(Search::of(&explored.run)) };
     }
     let mut search = Search { complete: true, stopped: None };
+    let mut census = None;
     for scheduler in schedulers {
-        let run = shuttle::explore(scheduler, &bounds, body());
+        let run = match scheduler {
+            SchedulerKind::Dfs | SchedulerKind::Replay(_) => shuttle::explore(scheduler, &bounds, body()),
+            drawn => {
+                let (run, counted) = census::explore(drawn, &bounds, body());
+                census.get_or_insert_with(Census::default).add(counted);
+                run
+            }
+        };
         search = Search::of(&run);
         if observer.is_over() || search.stopped.is_some() {
             break;
         }
     }
-    observer.finish(search)
+    Findings { census, ..observer.finish(search) }
 }
 
 /// Runs subject `X` on real threads.

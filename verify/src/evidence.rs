@@ -179,7 +179,8 @@ pub struct Evidence {
     pub program: Option<String>,
     /// The subject's name, if one ran.
     pub subject: Option<String>,
-    /// The engine's name: `explorer`, `loom`, `random`, `pct`, `urw`, `dfs`, `threads`, or `portfolio`.
+    /// The engine's name: `explorer`, `exhaustive`, `loom`, `dfs`, `random`, `pct`, `urw`, `pos`, `portfolio`,
+    /// or `threads`.
     pub engine: String,
     /// How the check ended.
     pub verdict: Verdict,

@@ -50,7 +50,7 @@ use self::ledger::Ledger;
 #[doc(hidden)]
 pub use self::ledger::Noted;
 pub use self::schedule::{BadSchedule, Decision, Schedule};
-use self::strategy::{Dfs, Pct, Random, Replay, Urw};
+use self::strategy::{Dfs, Pct, Pos, Random, Replay, Urw};
 #[doc(hidden)]
 pub use self::strategy::{Divergence, Moment, Strategy};
 use super::quiet::{self, Quiet};
@@ -86,6 +86,11 @@ pub enum SchedulerKind {
         /// The same seed, the same run.
         seed: u64,
     },
+    /// Partial order sampling: equivalence classes of interleavings about evenly at random.
+    Pos {
+        /// The same seed, the same run.
+        seed: u64,
+    },
     /// All of them, without reduction.
     Dfs,
     /// One recorded execution.
@@ -117,14 +122,20 @@ pub enum SchedulerKind {
 /// assert_eq!(run.failure.unwrap().to_string(), "panicked: deadlock after s1.2.0");
 /// ```
 pub fn explore(scheduler: SchedulerKind, bounds: &Bounds, body: impl Fn() + Send + Sync + 'static) -> Run {
-    let strategy: Box<dyn Strategy + Send> = match scheduler {
+    explore_with(strategy(scheduler, bounds), bounds, body)
+}
+
+/// The strategy behind a scheduler, for strategies that look at what another one does.
+#[doc(hidden)]
+pub fn strategy(scheduler: SchedulerKind, bounds: &Bounds) -> Box<dyn Strategy + Send> {
+    match scheduler {
         SchedulerKind::Random { seed } => Box::new(Random::new(seed)),
         SchedulerKind::Pct { seed, depth } => Box::new(Pct::new(seed, depth)),
         SchedulerKind::Urw { seed } => Box::new(Urw::new(seed)),
+        SchedulerKind::Pos { seed } => Box::new(Pos::new(seed)),
         SchedulerKind::Dfs => Box::new(Dfs::new(bounds)),
         SchedulerKind::Replay(schedule) => Box::new(Replay::new(schedule)),
-    };
-    explore_with(strategy, bounds, body)
+    }
 }
 
 /// Like [`explore`], with a strategy of the caller's.

@@ -1,5 +1,6 @@
 //! Engines: who decides which thread runs next, and for how long they may look.
 
+pub mod census;
 pub mod exhaustive;
 
 use std::fmt;
@@ -25,7 +26,10 @@ pub enum Engine {
     Pct,
     /// Uniform random walk over schedules, weighted by the steps a thread has left.
     Urw,
-    /// [`Engine::Random`], [`Engine::Pct`] and [`Engine::Urw`], a third of the executions each: none of them dominates.
+    /// Partial order sampling: random priorities of pending steps, drawn anew by those that depend on the step taken.
+    Pos,
+    /// [`Engine::Random`], [`Engine::Pct`], [`Engine::Urw`] and [`Engine::Pos`], a quarter of the executions each: none of
+    /// them dominates.
     Portfolio,
     /// Real threads on the machine at hand.
     Threads,
@@ -33,13 +37,14 @@ pub enum Engine {
 
 impl Engine {
     /// All of them.
-    pub const ALL: [Engine; 8] = [
+    pub const ALL: [Engine; 9] = [
         Engine::Loom,
         Engine::Exhaustive,
         Engine::Dfs,
         Engine::Random,
         Engine::Pct,
         Engine::Urw,
+        Engine::Pos,
         Engine::Portfolio,
         Engine::Threads,
     ];
@@ -53,6 +58,7 @@ impl Engine {
             Engine::Random => "random",
             Engine::Pct => "pct",
             Engine::Urw => "urw",
+            Engine::Pos => "pos",
             Engine::Portfolio => "portfolio",
             Engine::Threads => "threads",
         }

@@ -300,14 +300,23 @@ fn technique<S: Spec>(run: &Run<S>, findings: &Findings<S>) -> String {
             format!("PCT depth {}, {mode}, {executions} executions, seed {}", budget.pct_depth, budget.seed)
         }
         Engine::Urw => format!("URW, {mode}, {executions} executions, seed {}", budget.seed),
+        Engine::Pos => format!("POS, {mode}, {executions} executions, seed {}", budget.seed),
         Engine::Portfolio => format!(
-            "random, PCT depth {} and URW, {mode}, {executions} executions, seed {}",
+            "random, PCT depth {}, URW and POS, {mode}, {executions} executions, seed {}",
             budget.pct_depth, budget.seed
         ),
         Engine::Threads => format!(
             "real threads, {mode}, {executions} executions; blocked means asleep for {} ms, twice",
             selvedge::platform::QUIET.as_millis()
         ),
+    };
+    let searched = match &findings.census {
+        Some(census) if census.classes() > 0 => format!(
+            "{searched}, {} of them inequivalent, {:.0}% of what such a run draws not seen (Good–Turing)",
+            census.classes(),
+            census.unseen_share() * 100.0
+        ),
+        _ => searched,
     };
     match findings.endless {
         0 => searched,

@@ -6,6 +6,7 @@
 //! concurrency (PCT), and do not enumerate choices (depth-first).
 
 use super::super::Bounds;
+use super::PendingStep;
 use super::schedule::{Decision, Schedule};
 
 /// A moment at which one of several threads may take a step.
@@ -225,6 +226,73 @@ impl Strategy for Urw {
         }
         self.taken[drawn] += 1;
         Ok(Some(drawn))
+    }
+
+    fn choose(&mut self, alternatives: usize) -> Result<usize, Divergence> {
+        Ok(self.dice.below(alternatives))
+    }
+
+    fn is_exhaustive(&self) -> bool {
+        false
+    }
+}
+
+/// Partial order sampling (Yuan, Yang and Gu, CAV 2018): the pending step with the highest random priority goes first, and
+/// those that depend on it draw anew. Executions are drawn more evenly by equivalence class than by drawing threads.
+pub(super) struct Pos {
+    dice: Dice,
+    /// By thread: the priority of its pending step, if one was drawn.
+    priorities: Vec<Option<u64>>,
+    /// What the threads are about to do.
+    pending: fn() -> Vec<PendingStep>,
+}
+
+impl Pos {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { dice: Dice(seed), priorities: Vec::new(), pending: super::pending }
+    }
+
+    fn priority(&mut self, thread: usize) -> u64 {
+        if self.priorities.len() <= thread {
+            self.priorities.resize(thread + 1, None);
+        }
+        match self.priorities[thread] {
+            Some(priority) => priority,
+            None => *self.priorities[thread].insert(self.dice.next()),
+        }
+    }
+}
+
+impl Strategy for Pos {
+    fn begin(&mut self) -> bool {
+        self.priorities.clear();
+        true
+    }
+
+    fn next_thread(&mut self, moment: &Moment<'_>) -> Result<Option<usize>, Divergence> {
+        let mut first = moment.enabled[0];
+        for &thread in moment.enabled {
+            if self.priority(thread) > self.priority(first) {
+                first = thread;
+            }
+        }
+        self.priorities[first] = None;
+        if moment.enabled.len() > 1 {
+            let pending = (self.pending)();
+            let touches = |thread: usize| {
+                pending.iter().filter(move |step| step.thread == thread).flat_map(|step| step.touches.iter())
+            };
+            for &other in moment.enabled.iter().filter(|&&other| other != first) {
+                let depends = touches(first).any(|one| {
+                    touches(other)
+                        .any(|another| one.object == another.object && !one.access.commutes_with(another.access))
+                });
+                if depends {
+                    self.priorities[other] = None;
+                }
+            }
+        }
+        Ok(Some(first))
     }
 
     fn choose(&mut self, alternatives: usize) -> Result<usize, Divergence> {
@@ -460,6 +528,39 @@ mod tests {
         assert!(seen.keys().all(|run| switches(run) <= 2), "{seen:?}");
         assert_eq!(seen.len(), 2 * 4, "each thread first, with a fall before each of its steps or none");
         assert_eq!(interleavings(&mut Pct::new(7, 3), &[3], 3).len(), 1, "no concurrency is no error");
+    }
+
+    #[test]
+    fn sampling_partial_orders_gives_each_of_them_its_share() {
+        use super::super::{Access, Mention, ObjectId, Openness};
+        // Thread 0 takes one step on an object that nobody else touches, threads 1 and 2 two each on another one.
+        fn pending() -> Vec<PendingStep> {
+            (0..3)
+                .map(|thread| {
+                    let object = ObjectId { maker: 0, number: u32::from(thread > 0) };
+                    let touch = Mention { object, access: Access::Write, needs: Openness::CLOSED };
+                    PendingStep {
+                        thread,
+                        touches: vec![touch],
+                        cells: Vec::new(),
+                        enabled: true,
+                        yields: false,
+                        is_opaque: false,
+                        location: std::panic::Location::caller(),
+                    }
+                })
+                .collect()
+        }
+        let mut pos = Pos { pending, ..Pos::new(7) };
+        let seen = interleavings(&mut pos, &[1, 2, 2], 6_000);
+        let mut orders: BTreeMap<Vec<usize>, usize> = BTreeMap::new();
+        for (run, times) in seen {
+            let order = run.into_iter().filter(|&thread| thread > 0).collect();
+            *orders.entry(order).or_default() += times;
+        }
+        assert_eq!(orders.len(), 6, "4! / (2! 2!) orders that differ");
+        let most = *orders.values().max().unwrap() as f64;
+        assert!(most / *orders.values().min().unwrap() as f64 <= 2.3, "{orders:?}");
     }
 
     #[test]

@@ -97,6 +97,7 @@ use selvedge::platform::host::{Mutex, PoisonError};
 use selvedge::platform::{Arc, Bounds, Run, shuttle};
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::recorder::Recorder;
 pub use self::search::Frontier;
 use self::search::Search;
 
