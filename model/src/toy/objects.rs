@@ -241,8 +241,12 @@ impl Found<'_, '_> {
 }
 
 impl ObjectsSpec {
+    /// When a wait is over that begins now. Where timeouts are free nobody looks at the clock.
     fn deadline(self, state: &State, span: Option<u32>) -> Option<u32> {
-        span.map(|span| state.now.saturating_add(span))
+        span.map(|span| match self.timeouts {
+            Timeouts::Clocked => state.now.saturating_add(span),
+            Timeouts::Free => 0,
+        })
     }
 
     /// How a thread that waits for an event may go on, if it may: the event first, then time, then luck.
