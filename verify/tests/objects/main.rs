@@ -5,6 +5,7 @@ mod classes;
 mod lockstep;
 mod outcomes;
 mod release;
+mod repeatable;
 
 use std::collections::{BTreeMap, BTreeSet};
 
