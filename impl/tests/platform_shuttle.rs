@@ -414,16 +414,16 @@ fn a_schedule_of_another_program_is_refused() {
     };
     assert_eq!(replay("s1x2.2x2.0x2"), None);
     for (text, place, found) in [
-        ("s1x2.3", "decision 2: recorded `3`", "a step of one of the threads [2]"),
-        ("s1x3", "decision 2: recorded `1`", "a step of one of the threads [2]"),
-        ("s1.c0/2", "decision 1: recorded `c0/2`", "a step of one of the threads [1, 2]"),
-        ("s1x2", "decision 2: the schedule is over", "a step of one of the threads [2]"),
-        ("s1x2.2x2.0x2.1", "decision 6: recorded `1`", "the end of the execution"),
+        ("s1x2.3", "decision 2: recorded `3`", "a step of thread 2 at "),
+        ("s1x3", "decision 2: recorded `1`", "a step of thread 2 at "),
+        ("s1.c0/2", "decision 1: recorded `c0/2`", "a step of thread 1 at "),
+        ("s1x2", "decision 2: the schedule is over", "a step of thread 2 at "),
+        ("s1x2.2x2.0x2.1", "decision 6: recorded `1`", "found the end of the execution"),
     ] {
         let Some(Failure::Diverged(message)) = replay(text) else {
             panic!("{text} was followed");
         };
-        assert!(message.starts_with(place) && message.ends_with(found), "{text}: {message}");
+        assert!(message.starts_with(place) && message.contains(found), "{text}: {message}");
     }
 }
 

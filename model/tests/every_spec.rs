@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use proptest::prelude::*;
 use selvedge_model::cond::CondSpec;
-use selvedge_model::toy::{DaemonSpec, LockSpec, RegisterSpec, daemon, lock, register};
+use selvedge_model::toy::{DaemonSpec, LockSpec, ObjectsSpec, RegisterSpec, daemon, lock, register};
 use selvedge_model::{Commutation, Exclusion, Progress, Spec, StepOf, Thread};
 
 fn names_fit_together<S: Spec>(spec: &S) {
@@ -54,10 +54,12 @@ fn every_spec_is_of_one_piece() {
     names_fit_together(&CondSpec::default());
     names_fit_together(&RegisterSpec);
     names_fit_together(&LockSpec);
+    names_fit_together(&ObjectsSpec::default());
     names_fit_together(&DaemonSpec::default());
     forms_are_read::<CondSpec>();
     forms_are_read::<RegisterSpec>();
     forms_are_read::<LockSpec>();
+    forms_are_read::<ObjectsSpec>();
     forms_are_read::<DaemonSpec>();
 }
 
@@ -231,6 +233,7 @@ proptest! {
         }
         walk(&RegisterSpec, drawn.clone())?;
         walk(&LockSpec, drawn.clone())?;
+        walk(&ObjectsSpec::default(), drawn.clone())?;
         walk(&DaemonSpec::default(), drawn)?;
     }
 }

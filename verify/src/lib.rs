@@ -76,7 +76,7 @@
 //! let suite = Suite::empty().with(System::new("register", corpus::REGISTER).primitive("mine", everywhere));
 //! let options = Options::quick();
 //! let plan = suite.plan(&options);
-//! let check = plan.iter().find(|check| check.id == "register/conformance/two-reads/mine/dfs").expect("it is planned");
+//! let check = plan.iter().find(|check| check.id == "register/conformance/two-reads/mine/exhaustive").expect("it is planned");
 //! let evidence = suite.run_here(check, &options);
 //! assert_eq!(evidence.verdict, Verdict::Fail);
 //! let counterexample = evidence.counterexample.expect("the execution that the spec does not allow");

@@ -38,10 +38,10 @@ fn bring_your_own_tells_what_is_wrong_with_each_subject() {
     // A column a thread.
     assert!(["First", "Second", "Signaller"].iter().all(|thread| flag.contains(thread)), "{flag}");
 
-    let careless = about(&stdout, "gate/conformance/one-opens-one-passes/does-not-wait/dfs");
+    let careless = about(&stdout, "gate/conformance/one-opens-one-passes/does-not-wait/exhaustive");
     assert!(careless.contains("GATE-02"), "{careless}");
 
-    for engine in ["portfolio", "dfs"] {
+    for engine in ["portfolio", "exhaustive"] {
         let fatal = about(&stdout, &format!("gate/conformance/one-opens-one-passes/aborts/{engine}"));
         assert!(fatal.contains("aborted (signal 6)"), "{fatal}");
     }

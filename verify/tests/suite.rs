@@ -47,9 +47,9 @@ fn run(suite: &Suite, id: &str) -> Evidence {
 // What engines and modes can see.
 
 #[test]
-fn dfs_reaches_on_the_reference_subject_exactly_what_the_spec_allows() {
+fn the_exhaustive_engine_reaches_on_the_reference_subject_exactly_what_the_spec_allows() {
     let suite = suite();
-    for planned in planned(&suite, |planned| planned.kind == Kind::Reference && planned.engine == "dfs") {
+    for planned in planned(&suite, |planned| planned.kind == Kind::Reference && planned.engine == "exhaustive") {
         let evidence = suite.run_here(&planned, &Options::quick());
         assert_eq!(evidence.verdict, Verdict::Pass, "{}: {}", evidence.check, evidence.reason);
         assert_eq!(evidence.relation, Some(Relation::Equal), "{}: {:#?}", evidence.check, evidence.outcomes);
@@ -179,16 +179,16 @@ fn the_id_of_a_check_is_unique_and_made_of_its_parts() {
     // Reports, bookmarks and nightly comparisons hold on to ids: one of each form is pinned here.
     for id in [
         "cond/spec/L04-fifo/explorer",
-        "cond/reference/L04-fifo/reference/dfs",
+        "cond/reference/L04-fifo/reference/exhaustive",
         "cond/conformance/L04-fifo/cond/loom",
         "cond/peer/L04-fifo/parking_lot/threads",
         "cond/peer/L04-fifo/loom/loom",
-        "cond/peer/L04-fifo/shuttle/dfs",
+        "cond/peer/L04-fifo/shuttle/exhaustive",
         "cond/mutant/M01-ticket-after-unlock/hunters",
         "cond/mutant/M10-if-for-while/explorer",
         "cond/canary/sleepless/portfolio",
         "cond/generated/cond/portfolio",
-        "register/conformance/two-reads/atomic/dfs",
+        "register/conformance/two-reads/atomic/exhaustive",
     ] {
         assert!(ids.contains(id), "no check is called {id} any more");
     }
@@ -234,7 +234,7 @@ fn generated_programs_that_a_subject_declines_are_counted() {
 #[test]
 fn the_engines_own_condition_variables_are_surveyed_to_the_end() {
     let suite = Suite::standard();
-    for peer in ["loom/loom", "shuttle/dfs", "shuttle/portfolio"] {
+    for peer in ["loom/loom", "shuttle/exhaustive", "shuttle/portfolio"] {
         for program in ["L01-signal-has-no-memory", "L11-second-signal", "lock-twice"] {
             let evidence = run(&suite, &format!("cond/peer/{program}/{peer}"));
             assert_eq!(evidence.verdict, Verdict::Pass, "{}: {}", evidence.check, evidence.reason);
@@ -246,7 +246,7 @@ fn the_engines_own_condition_variables_are_surveyed_to_the_end() {
 
     let in_order = run(&suite, "cond/peer/L04-fifo/loom/loom");
     assert_eq!(in_order.verdict, Verdict::Pass, "{}", in_order.reason);
-    for engine in ["dfs", "portfolio"] {
+    for engine in ["exhaustive", "portfolio"] {
         let out_of_order = run(&suite, &format!("cond/peer/L04-fifo/shuttle/{engine}"));
         assert_eq!(out_of_order.verdict, Verdict::Fail, "{}", out_of_order.reason);
         let note = out_of_order.note.expect("what the documentation promises");

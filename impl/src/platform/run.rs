@@ -96,8 +96,12 @@ pub enum Failure {
     Panic(String),
     /// The body itself can never go on; the text says where each thread waits.
     Blocked(String),
-    /// A replayed schedule does not fit; the text names the first step at which it does not.
+    /// After the same steps the program did not do the same: a recorded schedule is that of another program, or the
+    /// program depends on something that the engine does not control. The text names the first step that differs.
     Diverged(String),
+    /// A thread did something visible that the platform does not know of: it used the engine's own primitives, or
+    /// something that does. Nothing that the search says is worth anything then. The text names the last step before it.
+    Unpublished(String),
 }
 
 impl fmt::Display for Failure {
@@ -107,6 +111,7 @@ impl fmt::Display for Failure {
             Self::Panic(message) => write!(f, "panicked: {message}"),
             Self::Blocked(place) => write!(f, "can never go on: {place}"),
             Self::Diverged(step) => write!(f, "the schedule does not fit: {step}"),
+            Self::Unpublished(place) => write!(f, "the engine was used behind the platform's back: {place}"),
         }
     }
 }

@@ -6,9 +6,10 @@
 //! hook picks among the threads whose condition holds. So a lock that is not free is never attempted, and "nothing can
 //! move" is simply that no condition holds.
 //!
-//! Of the moments at which shuttle asks, only those are decisions at which two or more steps are pending. A thread in the
-//! middle of local code goes on; a new thread first runs up to its first step, which nobody can see; a doomed thread
-//! leaves.
+//! Of the moments at which shuttle asks, only those are decisions at which two or more steps are pending. A thread that
+//! has just started another one goes on; a new thread first runs up to its first step, which nobody can see; a doomed
+//! thread leaves. A thread that comes to a switch in the middle of local code otherwise has used shuttle behind our back:
+//! that was no step, no strategy knows what it touched, and the search ends with [`Failure::Unpublished`].
 //!
 //! **At rest** doomed threads unwind and the execution ends as any other. The alternative, to let shuttle stop the
 //! execution and forget its stacks, was measured on a million executions of two threads that take two mutexes in opposite
@@ -295,6 +296,8 @@ thread_local! {
     static RUNNABLE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
     /// Whether the body must let doomed threads come out of shuttle's own primitives.
     static RESCUE: StdCell<bool> = const { StdCell::new(false) };
+    /// Whether the running thread is starting another one.
+    static STARTS: StdCell<bool> = const { StdCell::new(false) };
     /// What sequentially consistent fences have in common.
     static FENCES: RefCell<VectorClock> = RefCell::new(VectorClock::default());
     static LEDGER: RefCell<Ledger> = RefCell::new(Ledger::default());
@@ -345,6 +348,23 @@ struct Driver {
 }
 
 impl Driver {
+    /// What is wrong, if the thread that is running has come here from a switch that is not ours.
+    ///
+    /// Shuttle asks who goes on at every switch. Ours are steps, which are published; the start of a thread, which finds
+    /// the starter in the middle of local code and is announced; the end of one, which finds it ended; and whatever happens inside shuttle's
+    /// own primitives as peers, which is published too (see `native`).
+    fn unpublished(execution: &Execution<Shuttle>) -> Option<String> {
+        let current = execution.running();
+        if execution.local(current) != Local::Running || STARTS.get() || native::inside(current).is_some() {
+            return None;
+        }
+        let place = match execution.place(current) {
+            Some(place) => format!("after the step at {place}"),
+            None => "before its first step".to_owned(),
+        };
+        Some(format!("{place} thread {current} did something visible that the platform does not know of"))
+    }
+
     /// The thread that must go on without a question, if there is one.
     fn forced(&self, execution: &Execution<Shuttle>) -> Option<usize> {
         let current = execution.running();
@@ -469,6 +489,7 @@ impl Scheduler for Driver {
         FENCES.set(VectorClock::default());
         LEDGER.with_borrow_mut(Ledger::clear);
         RESCUE.set(false);
+        STARTS.set(false);
         native::begin_execution();
         let execution = Execution::new(&self.bounds, self.deadline);
         EXECUTION.with(|slot| slot.replace(Some(execution)));
@@ -487,6 +508,11 @@ impl Scheduler for Driver {
                 known.extend(runnable.iter().map(|task| usize::from(task.id())));
             }
         });
+        if let Some(text) = Self::unpublished(&execution) {
+            // Nobody knows whether the thread can go on, and when it would be done. The execution ends here and now.
+            self.run.lock().unwrap_or_else(PoisonError::into_inner).failure = Some(Failure::Unpublished(text));
+            return None;
+        }
         // Shuttle numbers its tasks in the order of their creation, as we do.
         self.decide(&execution).map(TaskId::from)
     }
@@ -656,7 +682,9 @@ impl Engine for Shuttle {
             thread.knowledge.now = known;
             thread.knowledge.now.tick(index);
         });
+        STARTS.set(true);
         drop(shuttle::thread::spawn(move || thread_body::<Self>(index, body)));
+        STARTS.set(false);
     }
 
     fn ended(_execution: &Execution<Self>, _me: usize) {}
@@ -960,8 +988,92 @@ impl<T: Send> TrackedCell<T> for Cell<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, Platform, PlatformMutex};
+    use super::super::{Body, Join, Platform, PlatformMutex};
     use super::*;
+
+    /// The line of the call of this.
+    #[track_caller]
+    fn here() -> u32 {
+        Location::caller().line()
+    }
+
+    /// Runs two threads that do the same under every strategy, and returns the text of the failure that each of them ends
+    /// with. The threads are given an atomic.
+    fn unpublished(
+        act: impl Fn(&SteppedAtomic<u32>, &shuttle::sync::Mutex<u32>) + Copy + Send + Sync + 'static,
+    ) -> String {
+        let body = move || {
+            let shared = Arc::new((SteppedAtomic::<u32>::new(0), shuttle::sync::Mutex::new(0)));
+            let bodies = [(); 2].map(|()| {
+                let shared = Arc::clone(&shared);
+                Box::new(move || act(&shared.0, &shared.1)) as Body
+            });
+            Shuttle::run_to_rest(bodies.into());
+            panic!("nobody notices");
+        };
+        let kinds =
+            [SchedulerKind::Dfs, SchedulerKind::Random { seed: 7 }, SchedulerKind::Replay("s1x9".parse().unwrap())];
+        let mut texts: Vec<String> = Vec::new();
+        for kind in kinds {
+            let run = explore(kind, &Bounds::default(), body);
+            assert_eq!((run.executions, run.complete), (1, false));
+            let Some(Failure::Unpublished(text)) = run.failure else { panic!("{:?}", run.failure) };
+            texts.push(text);
+        }
+        let thread_less = |text: &str| text.replace("thread 2", "thread 1");
+        assert!(texts.iter().all(|text| thread_less(text) == thread_less(&texts[0])), "{texts:?}");
+        texts.swap_remove(0)
+    }
+
+    #[test]
+    fn a_switch_that_is_no_step_is_an_error_that_names_the_step_before() {
+        let text = unpublished(|atomic, _| {
+            atomic.load(Ordering::SeqCst);
+            shuttle::thread::yield_now();
+        });
+        let line = here() - 3;
+        let file = file!();
+        assert_eq!(
+            text,
+            format!(
+                "after the step at {file}:{line}:20 thread 1 did something visible that the platform does not know of"
+            )
+        );
+        let failure = Failure::Unpublished(text.clone()).to_string();
+        assert_eq!(failure, format!("the engine was used behind the platform's back: {text}"));
+    }
+
+    #[test]
+    fn whatever_switches_is_noticed() {
+        let first = "before its first step thread 1 did something visible that the platform does not know of";
+        assert_eq!(unpublished(|_, _| shuttle::thread::yield_now()), first);
+        assert_eq!(unpublished(|_, mutex| *mutex.lock().unwrap() += 1), first);
+        assert_eq!(unpublished(|_, _| drop(shuttle::thread::spawn(|| ()))), first);
+        assert_eq!(unpublished(|_, _| shuttle::thread::park()), first, "it would be blocked");
+        let atomic = || shuttle::sync::atomic::AtomicU32::new(0).load(Ordering::SeqCst);
+        assert_eq!(unpublished(move |_, _| while atomic() == 0 {}), first, "it would never end");
+    }
+
+    #[test]
+    fn the_body_of_the_search_is_watched_too() {
+        let run = explore(SchedulerKind::Dfs, &Bounds::default(), shuttle::thread::yield_now);
+        let Some(Failure::Unpublished(text)) = run.failure else { panic!("{:?}", run.failure) };
+        assert!(text.starts_with("before its first step thread 0 did"), "{text}");
+    }
+
+    #[test]
+    fn the_switches_of_the_platform_itself_are_no_errors() {
+        let run = explore(SchedulerKind::Dfs, &Bounds::default(), || {
+            let choose = || <Shuttle as Platform>::choose(2);
+            // A start in the middle of local code, also by a thread that was started; a choice; an end.
+            let outer = Shuttle::spawn(move || {
+                let inner = Shuttle::spawn(choose);
+                choose() + inner.join()
+            });
+            assert!(outer.join() <= 2);
+        });
+        assert_eq!((run.failure, run.complete), (None, true));
+    }
 
     /// Executions per second of three threads that lock a mutex three times each, with a random scheduler: here, with
     /// recording, and written by hand on shuttle's types.

@@ -2,6 +2,8 @@
 
 pub mod cond;
 pub mod locker;
+#[doc(hidden)]
+pub mod objects;
 pub mod reference;
 pub mod register;
 

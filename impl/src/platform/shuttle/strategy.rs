@@ -394,6 +394,14 @@ impl Strategy for Dfs {
     }
 }
 
+/// A thread, and where in the source its step is.
+fn place(thread: usize) -> String {
+    match super::pending_step(thread) {
+        Some(step) => format!("thread {thread} at {}", step.location),
+        None => format!("thread {thread}"),
+    }
+}
+
 /// Follows a recorded schedule, once, and refuses to leave it.
 pub(super) struct Replay {
     schedule: Schedule,
@@ -422,7 +430,10 @@ impl Strategy for Replay {
     }
 
     fn next_thread(&mut self, moment: &Moment<'_>) -> Result<Option<usize>, Divergence> {
-        let found = || format!("a step of one of the threads {:?}", moment.enabled);
+        let found = || {
+            let places: Vec<String> = moment.enabled.iter().map(|&thread| place(thread)).collect();
+            format!("a step of {}", places.join(" or "))
+        };
         match self.next(found)? {
             Decision::Thread(thread) if moment.enabled.contains(&thread) => Ok(Some(thread)),
             other => Err(format!("decision {}: recorded `{other}`, found {}", self.position - 1, found())),

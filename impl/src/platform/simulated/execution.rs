@@ -36,6 +36,8 @@ struct Entry<E: Engine> {
     scope: usize,
     state: State,
     pending: Option<Pending>,
+    /// Where its last step is, or the one that it is about to take.
+    place: Option<&'static Location<'static>>,
     doom: Option<Doom>,
     end: Option<End>,
     objects: u32,
@@ -182,6 +184,7 @@ impl<E: Engine> Execution<E> {
             scope,
             state: State::New,
             pending: None,
+            place: None,
             doom: None,
             end: None,
             objects: Shared::<E>::OBJECTS,
@@ -299,7 +302,9 @@ impl<E: Engine> Execution<E> {
             // published, and `Published` withdraws it before `'a` can end.
             unsafe { std::mem::transmute::<*const (dyn Fn() -> bool + 'a), *const (dyn Fn() -> bool + 'static)>(ready) }
         });
-        self.threads.borrow_mut()[me].pending =
+        let mut threads = self.threads.borrow_mut();
+        threads[me].place = Some(location);
+        threads[me].pending =
             Some(Pending { touches: named, yields: false, is_opaque: told.is_opaque, location, ready });
         Published { execution: self, me }
     }
@@ -310,6 +315,11 @@ impl<E: Engine> Execution<E> {
             pending.yields = true;
         }
         published
+    }
+
+    /// Where a thread's last step is, or the one that it is about to take.
+    pub(in crate::platform) fn place(&self, index: usize) -> Option<&'static Location<'static>> {
+        self.threads.borrow()[index].place
     }
 
     /// Looks at what a thread is about to do.

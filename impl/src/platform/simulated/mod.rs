@@ -79,7 +79,7 @@ impl Access {
 
 /// How far an object is open to steps that wait for it: a lock that is free, a token that is there.
 ///
-/// A step that [needs](Touch::needs) an object to be open can be taken only while it is. For an object that never makes
+/// A step that [needs](Mention::needs) an object to be open can be taken only while it is. For an object that never makes
 /// anybody wait it stays [`Openness::OPEN`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Openness(pub u8);

@@ -14,6 +14,10 @@ use super::{
     step_told, writes,
 };
 
+/// Where a lock was taken. The step that gives it back is said to be there as well: a guard is dropped by code that the
+/// compiler adds, which has no place in the source.
+type Place = &'static Location<'static>;
+
 /// A mutex.
 pub struct Mutex<E: Engine, T> {
     object: E::Object,
@@ -37,11 +41,11 @@ impl<E: Engine, T> Mutex<E, T> {
     }
 
     /// Takes the free lock; the step has been taken.
-    fn take(&self) -> MutexGuard<'_, E, T> {
+    fn take(&self, location: Place) -> MutexGuard<'_, E, T> {
         self.held.with(|held| *held = true);
         E::opens(self.object.id(), Openness::CLOSED);
         E::acquire(&self.object, 0);
-        MutexGuard { mutex: self, on_this_thread: PhantomData }
+        MutexGuard { mutex: self, location, on_this_thread: PhantomData }
     }
 
     /// Gives the lock back; the step has been taken. Does nothing once the execution is over.
@@ -67,25 +71,28 @@ impl<E: Engine, T: Send> PlatformMutex<T> for Mutex<E, T> {
     #[track_caller]
     fn lock(&self) -> MutexGuard<'_, E, T> {
         let touch = writes::<E>(&self.object).needing(Openness::OPEN);
-        step(Location::caller(), &[touch], Some(&|| self.is_free()));
-        self.take()
+        let location = Location::caller();
+        step(location, &[touch], Some(&|| self.is_free()));
+        self.take(location)
     }
 
     #[track_caller]
     fn try_lock(&self) -> Option<MutexGuard<'_, E, T>> {
         E::try_lock_is_used();
-        step(Location::caller(), &[writes::<E>(&self.object)], None);
+        let location = Location::caller();
+        step(location, &[writes::<E>(&self.object)], None);
         if !self.is_free() {
             E::only_looked(self.object.id());
             return None;
         }
-        Some(self.take())
+        Some(self.take(location))
     }
 }
 
 /// Holding it is holding the lock.
 pub struct MutexGuard<'a, E: Engine, T> {
     mutex: &'a Mutex<E, T>,
+    location: Place,
     on_this_thread: PhantomData<*const ()>,
 }
 
@@ -105,12 +112,11 @@ impl<E: Engine, T> DerefMut for MutexGuard<'_, E, T> {
 }
 
 impl<E: Engine, T> Drop for MutexGuard<'_, E, T> {
-    #[track_caller]
     fn drop(&mut self) {
         // The lock is given back also if the thread is doomed at this very step.
         let _give_back = OnDrop(|| self.mutex.give_back());
         if Execution::<E>::try_current().is_some() && E::unlock_is_a_step() {
-            step(Location::caller(), &[writes::<E>(&self.mutex.object)], None);
+            step(self.location, &[writes::<E>(&self.mutex.object)], None);
         }
     }
 }
@@ -166,7 +172,8 @@ impl<E: Engine, T: Send + Sync> PlatformRwLock<T> for RwLock<E, T> {
     #[track_caller]
     fn read(&self) -> RwLockReadGuard<'_, E, T> {
         let ready = || self.holders.with(|holders| *holders != Holders::Writer);
-        step(Location::caller(), &[writes::<E>(&self.object).needing(Openness::SHARED)], Some(&ready));
+        let location = Location::caller();
+        step(location, &[writes::<E>(&self.object).needing(Openness::SHARED)], Some(&ready));
         self.holders.with(|holders| {
             *holders = match *holders {
                 Holders::Readers(count) => Holders::Readers(count + 1),
@@ -176,18 +183,19 @@ impl<E: Engine, T: Send + Sync> PlatformRwLock<T> for RwLock<E, T> {
         });
         E::opens(self.object.id(), Openness::SHARED);
         E::acquire(&self.object, WRITERS);
-        RwLockReadGuard { lock: self, on_this_thread: PhantomData }
+        RwLockReadGuard { lock: self, location, on_this_thread: PhantomData }
     }
 
     #[track_caller]
     fn write(&self) -> RwLockWriteGuard<'_, E, T> {
         let ready = || self.holders.with(|holders| *holders == Holders::Readers(0));
-        step(Location::caller(), &[writes::<E>(&self.object).needing(Openness::OPEN)], Some(&ready));
+        let location = Location::caller();
+        step(location, &[writes::<E>(&self.object).needing(Openness::OPEN)], Some(&ready));
         self.holders.with(|holders| *holders = Holders::Writer);
         E::opens(self.object.id(), Openness::CLOSED);
         E::acquire(&self.object, WRITERS);
         E::acquire(&self.object, READERS);
-        RwLockWriteGuard { lock: self, on_this_thread: PhantomData }
+        RwLockWriteGuard { lock: self, location, on_this_thread: PhantomData }
     }
 }
 
@@ -211,6 +219,7 @@ impl<E: Engine, T> RwLock<E, T> {
 /// Holding it is holding the lock for reading.
 pub struct RwLockReadGuard<'a, E: Engine, T> {
     lock: &'a RwLock<E, T>,
+    location: Place,
     on_this_thread: PhantomData<*const ()>,
 }
 
@@ -223,11 +232,10 @@ impl<E: Engine, T> Deref for RwLockReadGuard<'_, E, T> {
 }
 
 impl<E: Engine, T> Drop for RwLockReadGuard<'_, E, T> {
-    #[track_caller]
     fn drop(&mut self) {
         let _give_back = OnDrop(|| self.lock.give_back(READERS));
         if Execution::<E>::try_current().is_some() {
-            step(Location::caller(), &[writes::<E>(&self.lock.object)], None);
+            step(self.location, &[writes::<E>(&self.lock.object)], None);
         }
     }
 }
@@ -235,6 +243,7 @@ impl<E: Engine, T> Drop for RwLockReadGuard<'_, E, T> {
 /// Holding it is holding the lock for writing.
 pub struct RwLockWriteGuard<'a, E: Engine, T> {
     lock: &'a RwLock<E, T>,
+    location: Place,
     on_this_thread: PhantomData<*const ()>,
 }
 
@@ -254,11 +263,10 @@ impl<E: Engine, T> DerefMut for RwLockWriteGuard<'_, E, T> {
 }
 
 impl<E: Engine, T> Drop for RwLockWriteGuard<'_, E, T> {
-    #[track_caller]
     fn drop(&mut self) {
         let _give_back = OnDrop(|| self.lock.give_back(WRITERS));
         if Execution::<E>::try_current().is_some() {
-            step(Location::caller(), &[writes::<E>(&self.lock.object)], None);
+            step(self.location, &[writes::<E>(&self.lock.object)], None);
         }
     }
 }
@@ -341,7 +349,7 @@ impl<E: Engine> Condvar<E> {
         };
         let woken = wait_for::<E>(location, &wait, deadline);
         drop(waiting);
-        (mutex.take(), woken)
+        (mutex.take(location), woken)
     }
 }
 
