@@ -232,13 +232,7 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
         }
     }
 
-    fn ending(
-        &self,
-        program: &Program<S::Op>,
-        notes: &Notes,
-        aborted: Option<ThreadIndex>,
-        ends: Vec<End>,
-    ) -> Ending {
+    fn ending(&self, program: &Program<S::Op>, notes: &Notes, aborted: Option<ThreadIndex>, ends: Vec<End>) -> Ending {
         if let Some((thread, race)) = raced(&ends) {
             return match notes.accessing[thread] {
                 Some(variable) => Ending::Outcome(Outcome::Race { variable }),

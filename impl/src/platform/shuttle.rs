@@ -46,6 +46,9 @@ use std::time::{Duration, Instant};
 use shuttle::scheduler::{Schedule as ShuttleSchedule, Scheduler, Task, TaskId};
 
 use self::clock::{Knowledge, VectorClock};
+use self::ledger::Ledger;
+#[doc(hidden)]
+pub use self::ledger::Noted;
 pub use self::schedule::{BadSchedule, Decision, Schedule};
 use self::strategy::{Dfs, Pct, Random, Replay, Urw};
 #[doc(hidden)]
@@ -53,9 +56,6 @@ pub use self::strategy::{Divergence, Moment, Strategy};
 use super::quiet::{self, Quiet};
 #[doc(hidden)]
 pub use super::simulated::{Access, Mention, ObjectId, Openness};
-use self::ledger::Ledger;
-#[doc(hidden)]
-pub use self::ledger::Noted;
 use super::simulated::{
     Confined, Engine, Execution, Local, Object as EngineObject, Shape, Touch, conclude, reads, settle, step,
     thread_body, writes,
@@ -237,7 +237,8 @@ fn pending_of(execution: &Execution<Shuttle>, thread: usize) -> Option<PendingSt
     })?;
     if step.yields {
         let looks = |object| Mention { object, access: Access::Read, needs: Openness::CLOSED };
-        execution.with_engine(thread, |thread| step.touches.extend(thread.seen.iter().map(|(object, _)| looks(*object))));
+        execution
+            .with_engine(thread, |thread| step.touches.extend(thread.seen.iter().map(|(object, _)| looks(*object))));
     }
     step.cells = execution.with_engine(thread, |thread| thread.cells.clone());
     step.enabled = can_go_on(execution, thread);
@@ -526,7 +527,8 @@ pub struct PerThread {
 impl PerThread {
     /// Whether all that it has looked at is as it was.
     fn sees_nothing_new(&self) -> bool {
-        let is_old = |(object, change): &(ObjectId, u32)| LEDGER.with_borrow(|ledger| ledger.change(*object)) == *change;
+        let is_old =
+            |(object, change): &(ObjectId, u32)| LEDGER.with_borrow(|ledger| ledger.change(*object)) == *change;
         !self.may_look && !self.seen.is_empty() && self.seen.iter().all(is_old)
     }
 

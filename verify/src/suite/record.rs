@@ -8,7 +8,7 @@ use selvedge::platform::Arc;
 use selvedge::platform::host::OnceLock;
 use selvedge_model::Spec;
 
-use super::replay::Token;
+use super::replay::{Searched, Token};
 use super::run::Run;
 use super::system::{Entry, Role};
 use super::{Options, Planned};
@@ -22,6 +22,7 @@ use crate::generate::GenerationReport;
 use crate::history::{Event, jsonl};
 use crate::isolate::ChildEnd;
 use crate::litmus::{Outcome, Program, ThreadEnd};
+use crate::shrink::Shrunk;
 
 /// What a check found: a record without the data that every check has.
 #[derive(Clone, PartialEq, Debug)]
@@ -265,8 +266,23 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
     found.relation = findings.refused.is_none().then_some(relation);
     found.rules = findings.rules.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
     found.clauses = target.program.clauses.clone();
-    found.counterexample = findings.violation.as_ref().map(|violation| counterexample(target, engine, run, violation));
+    found.counterexample = findings.violation.as_ref().map(|violation| {
+        let searched = Searched { engine, mode: run.mode, preemptions: run.budget.preemptions };
+        counterexample(target, &searched, violation)
+    });
     found
+}
+
+impl Found {
+    /// The record tells the failure made small instead of the one that was met first.
+    pub fn shrink<S: Spec>(&mut self, shrunk: &Shrunk<S>) {
+        let Some(mode) = self.mode else { return };
+        let searched = Searched { engine: shrunk.engine, mode, preemptions: shrunk.preemptions };
+        let smaller = counterexample(&shrunk.target, &searched, &shrunk.violation);
+        if let Some(before) = self.counterexample.replace(smaller) {
+            self.reason = self.reason.replace(&before.sentence, &shrunk.violation.sentence);
+        }
+    }
 }
 
 /// What a search did, and its bound.
@@ -332,12 +348,7 @@ fn witnesses<S: Spec>(target: &Target<S>, findings: &Findings<S>) -> Vec<Witness
 }
 
 /// The violation, for people.
-fn counterexample<S: Spec>(
-    target: &Target<S>,
-    engine: Engine,
-    run: &Run<S>,
-    violation: &Violation<S>,
-) -> Counterexample {
+fn counterexample<S: Spec>(target: &Target<S>, searched: &Searched, violation: &Violation<S>) -> Counterexample {
     let program = &target.program;
     let execution = &violation.execution;
     let mut rows: Vec<Row> = execution
@@ -361,6 +372,9 @@ fn counterexample<S: Spec>(
             }
         }
     }
+    if let Ending::Panicked { thread, message } = &execution.ending {
+        rows.push(Row { thread: *thread, text: format!("✗ panicked: {message}"), here: violation.at == At::End });
+    }
     let schedule = violation.schedule.as_deref().unwrap_or("");
     Counterexample {
         clause: violation.clause.map(str::to_owned),
@@ -371,7 +385,7 @@ fn counterexample<S: Spec>(
         seen: violation.seen.clone(),
         program: program.to_string(),
         history: jsonl::write(&header(target), &execution.history),
-        token: Some(Token::new(target, engine, run, schedule).to_string()),
+        token: Some(Token::new(target, searched, schedule).to_string()),
     }
 }
 

@@ -8,13 +8,22 @@ use selvedge_model::Spec;
 use sha2::{Digest, Sha256};
 
 use super::System;
-use super::run::{Run, spec_in_words};
+use super::run::spec_in_words;
 use crate::check::{self, Judgement, check};
-use crate::conformance::{Job, Target};
+use crate::conformance::{Goal, Job, Target};
 use crate::engine::{Budget, Engine};
 use crate::evidence::{Evidence, Mode, Verdict};
 use crate::history::jsonl;
 use crate::litmus;
+
+/// How a counterexample was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Searched {
+    pub engine: Engine,
+    pub mode: Mode,
+    /// The preemption bound, if there was one.
+    pub preemptions: Option<usize>,
+}
 
 /// A schedule together with what it belongs to: printed as one word, refused when it belongs to something else.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,12 +37,13 @@ pub struct Token {
 }
 
 impl Token {
-    pub(super) fn new<S: Spec>(target: &Target<S>, engine: Engine, run: &Run<S>, schedule: &str) -> Self {
-        let schedule = match (engine, run.budget.preemptions) {
+    pub(super) fn new<S: Spec>(target: &Target<S>, search: &Searched, schedule: &str) -> Self {
+        let Searched { engine, mode, preemptions } = *search;
+        let schedule = match (engine, preemptions) {
             (Engine::Loom, Some(preemptions)) => format!("preemptions={preemptions},{schedule}"),
             _ => schedule.to_owned(),
         };
-        Token { engine, digest: digest(target, engine, run.mode), schedule }
+        Token { engine, digest: digest(target, engine, mode), schedule }
     }
 }
 
@@ -123,6 +133,7 @@ impl Replay {
             weak: Default::default(),
             variant: drivers.variant,
             replay,
+            goal: Goal::First,
         };
         let findings = driver(&Arc::new(job));
         Ok(match findings.violation {

@@ -122,12 +122,9 @@ impl<S: Spec> Drivers<S> {
         match engine {
             Engine::Loom => self.loom,
             Engine::Threads => self.threads,
-            Engine::Exhaustive
-            | Engine::Dfs
-            | Engine::Random
-            | Engine::Pct
-            | Engine::Urw
-            | Engine::Portfolio => self.shuttle,
+            Engine::Exhaustive | Engine::Dfs | Engine::Random | Engine::Pct | Engine::Urw | Engine::Portfolio => {
+                self.shuttle
+            }
         }
     }
 }

@@ -9,9 +9,7 @@ use selvedge_model::Spec;
 use selvedge_model::cond::CondSpec;
 use selvedge_model::toy::register::RegisterSpec;
 use selvedge_verify::conformance::Target;
-use selvedge_verify::engine::exhaustive::{
-    Account, Class, Fault, Options, Reduction, explore_classes, is_pruned,
-};
+use selvedge_verify::engine::exhaustive::{Account, Class, Fault, Options, Reduction, explore_classes, is_pruned};
 use selvedge_verify::evidence::Mode;
 use selvedge_verify::execute::{Ending, execute};
 use selvedge_verify::generate;

@@ -10,7 +10,10 @@ use selvedge::platform::{Arc, Bounds};
 use selvedge_verify::engine::exhaustive::{Account, Options, Reduction, explore, is_pruned};
 
 /// The outcomes of a program, how often each was seen, and what the search did.
-fn outcomes(reduction: Reduction, program: impl Fn() -> String + Send + Sync + 'static) -> (BTreeMap<String, u64>, Account) {
+fn outcomes(
+    reduction: Reduction,
+    program: impl Fn() -> String + Send + Sync + 'static,
+) -> (BTreeMap<String, u64>, Account) {
     let seen = Arc::new(Mutex::new(BTreeMap::new()));
     let theirs = seen.clone();
     let options = Options { reduction, ..Options::default() };

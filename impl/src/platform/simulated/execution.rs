@@ -299,7 +299,8 @@ impl<E: Engine> Execution<E> {
             // published, and `Published` withdraws it before `'a` can end.
             unsafe { std::mem::transmute::<*const (dyn Fn() -> bool + 'a), *const (dyn Fn() -> bool + 'static)>(ready) }
         });
-        self.threads.borrow_mut()[me].pending = Some(Pending { touches: named, yields: false, is_opaque: told.is_opaque, location, ready });
+        self.threads.borrow_mut()[me].pending =
+            Some(Pending { touches: named, yields: false, is_opaque: told.is_opaque, location, ready });
         Published { execution: self, me }
     }
 

@@ -453,12 +453,7 @@ impl<E: Engine, T: Send> RegionTrait<T> for Region<E, T> {
 
 impl<E: Engine, T: Send> Region<E, T> {
     /// Acts at once.
-    fn act<R>(
-        &self,
-        location: &'static Location<'static>,
-        touch: Touch<'_, E>,
-        act: impl FnOnce(&mut T) -> R,
-    ) -> R {
+    fn act<R>(&self, location: &'static Location<'static>, touch: Touch<'_, E>, act: impl FnOnce(&mut T) -> R) -> R {
         step(location, &[touch], None);
         self.take_turn(act)
     }

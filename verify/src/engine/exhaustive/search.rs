@@ -282,7 +282,8 @@ impl Search {
     /// cannot be told.
     fn is_reversible(&self, earlier: usize, candidate: &Candidate) -> Option<bool> {
         let is_open = candidate.touches.iter().all(|touch| {
-            let openness = self.recorder.trace.openness_without(earlier, touch.object, candidate.at).unwrap_or(touch.before);
+            let openness =
+                self.recorder.trace.openness_without(earlier, touch.object, candidate.at).unwrap_or(touch.before);
             openness >= touch.needs
         });
         if !is_open {
@@ -309,11 +310,7 @@ impl Search {
             .filter(|&event| event != candidate.at && !self.recorder.trace.happened_before(earlier, event))
             .map(|event| {
                 let event = &self.recorder.trace.events()[event];
-                Planned {
-                    thread: event.thread,
-                    touches: event.touches.clone(),
-                    choices: Some(event.choices.clone()),
-                }
+                Planned { thread: event.thread, touches: event.touches.clone(), choices: Some(event.choices.clone()) }
             })
             .collect();
         sequence.push(Planned { thread: candidate.thread, touches: candidate.touches.clone(), choices: None });

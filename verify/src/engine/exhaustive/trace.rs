@@ -28,9 +28,8 @@ pub type Touches = Arc<[Touch]>;
 
 /// Whether the order of two steps of different threads matters.
 pub fn dependent(one: &[Touch], other: &[Touch]) -> bool {
-    one.iter().any(|one| {
-        other.iter().any(|other| one.object == other.object && !one.access.commutes_with(other.access))
-    })
+    one.iter()
+        .any(|one| other.iter().any(|other| one.object == other.object && !one.access.commutes_with(other.access)))
 }
 
 /// Numbers objects. An object's name does not depend on the schedule, so its number is kept over executions.
