@@ -207,10 +207,9 @@ fn programs_of(statements_max: usize) -> Vec<Program<cond::Op>> {
         if threads.iter().any(|body| bodies[*body].iter().any(|op| matches!(op, cond::Op::Wait(_)))) {
             programs.push(program_of(threads.iter().map(|body| &bodies[*body])));
         }
-        for body in threads.last().copied().unwrap_or(0)..bodies.len() {
-            let length = length + bodies[body].len();
-            if length <= statements_max {
-                chosen.push((length, [&threads[..], &[body]].concat()));
+        for (at, body) in bodies.iter().enumerate().skip(threads.last().copied().unwrap_or(0)) {
+            if length + body.len() <= statements_max {
+                chosen.push((length + body.len(), [&threads[..], &[at]].concat()));
             }
         }
     }

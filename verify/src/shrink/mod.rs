@@ -252,7 +252,7 @@ impl<S: Spec> Shrinker<'_, S> {
         };
         let mut smallest = program;
         loop {
-            if let Some(plainer) = plainer(&smallest).into_iter().find(|plainer| fails(self, plainer)) {
+            if let Some(plainer) = plainer::<S>(&smallest).into_iter().find(|plainer| fails(self, plainer)) {
                 smallest = plainer;
             }
             let Ok(spec) = S::configure(&smallest.parameters) else { return smallest };
@@ -298,8 +298,12 @@ impl<S: Spec> Shrinker<'_, S> {
 }
 
 /// The same threads under plainer settings: without parameters and initial values, without one of them, the plainest
-/// first.
-fn plainer<Op: Clone>(program: &Program<Op>) -> Vec<Program<Op>> {
+/// first. What is well-formed stays so: settings decide what a thread may do.
+fn plainer<S: Spec>(program: &Program<S::Op>) -> Vec<Program<S::Op>> {
+    let is_well_formed = |program: &Program<S::Op>| {
+        S::configure(&program.parameters).is_ok_and(|spec| generate::is_well_formed(&spec, program))
+    };
+    let must_be_well_formed = is_well_formed(program);
     let mut plainer = Vec::new();
     for parameters in fewer(&program.parameters) {
         for initial in fewer(&program.initial) {
@@ -308,6 +312,7 @@ fn plainer<Op: Clone>(program: &Program<Op>) -> Vec<Program<Op>> {
     }
     // Last comes the program as it is.
     plainer.pop();
+    plainer.retain(|plainer| !must_be_well_formed || is_well_formed(plainer));
     plainer
 }
 
