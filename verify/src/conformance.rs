@@ -19,6 +19,7 @@ use crate::execute::{Ending, Execution, execute};
 use crate::explore::{self, Exploration, explore};
 use crate::litmus::{Access, Outcome, Program};
 use crate::shrink::Simplicity;
+use crate::shrink::trace::{Interruption, Trace, Tracing};
 use crate::subject::{Subject, Variant};
 
 /// A program, its spec, and everything that the spec lets the program come to.
@@ -129,6 +130,9 @@ pub struct Violation<S: Spec> {
     pub seen: String,
     /// What replays it: see [`Job::replay`].
     pub schedule: Option<String>,
+    /// Where threads were interrupted inside an operation; known only where a schedule was followed in
+    /// [`Mode::Histories`].
+    pub interruptions: Vec<Interruption>,
 }
 
 /// What kind of failure a violation is: what stays the same while a failure is made smaller.
@@ -284,14 +288,23 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
         return Findings { account: Some(account), ..observer.finish(Search::of(&run)) };
     }
     let mut search = Search { complete: true, stopped: None };
+    let trace = Trace::default();
     for scheduler in schedulers {
-        let run = shuttle::explore(scheduler, &bounds, body());
+        let mut strategy = shuttle::strategy(scheduler, &bounds);
+        if job.replay.is_some() && job.mode == Mode::Histories {
+            strategy = Box::new(Tracing::new(strategy, trace.clone()));
+        }
+        let run = shuttle::explore_with(strategy, &bounds, body());
         search = Search::of(&run);
         if observer.is_over() || search.stopped.is_some() {
             break;
         }
     }
-    observer.finish(search)
+    let mut findings = observer.finish(search);
+    if let Some(violation) = &mut findings.violation {
+        violation.interruptions = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+    findings
 }
 
 /// Runs subject `X` on real threads.
@@ -464,6 +477,7 @@ impl<S: Spec> Observer<S> {
             allowed: Vec::new(),
             seen: saw,
             schedule: None,
+            interruptions: Vec::new(),
         };
         let outcome = match &execution.ending {
             Ending::Outcome(outcome) => self.named(outcome),

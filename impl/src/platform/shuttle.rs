@@ -117,14 +117,19 @@ pub enum SchedulerKind {
 /// assert_eq!(run.failure.unwrap().to_string(), "panicked: deadlock after s1.2.0");
 /// ```
 pub fn explore(scheduler: SchedulerKind, bounds: &Bounds, body: impl Fn() + Send + Sync + 'static) -> Run {
-    let strategy: Box<dyn Strategy + Send> = match scheduler {
+    explore_with(strategy(scheduler, bounds), bounds, body)
+}
+
+/// The strategy by which [`explore`] finds the next thread, for a strategy that adds something to it.
+#[doc(hidden)]
+pub fn strategy(scheduler: SchedulerKind, bounds: &Bounds) -> Box<dyn Strategy + Send> {
+    match scheduler {
         SchedulerKind::Random { seed } => Box::new(Random::new(seed)),
         SchedulerKind::Pct { seed, depth } => Box::new(Pct::new(seed, depth)),
         SchedulerKind::Urw { seed } => Box::new(Urw::new(seed)),
         SchedulerKind::Dfs => Box::new(Dfs::new(bounds)),
         SchedulerKind::Replay(schedule) => Box::new(Replay::new(schedule)),
-    };
-    explore_with(strategy, bounds, body)
+    }
 }
 
 /// Like [`explore`], with a strategy of the caller's.

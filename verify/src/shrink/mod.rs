@@ -23,6 +23,8 @@
 //!
 //! What only weak memory shows and what happened on real threads cannot be shrunk here: all of this stands on shuttle.
 
+pub mod trace;
+
 use std::cmp::Ordering;
 
 use rustc_hash::FxHashMap;
@@ -37,6 +39,7 @@ use crate::evidence::Mode;
 use crate::generate;
 use crate::litmus::Program;
 use crate::subject::Variant;
+use trace::Interruption;
 
 /// How much is done to make a failure small.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -166,6 +169,7 @@ pub fn shrink<S: Spec>(failure: &Failure<S>, effort: &Effort) -> Option<Shrunk<S
             continue;
         }
         let mut violation = found.violation;
+        violation.interruptions = shrinker.interruptions(&target, &violation);
         if let Some(sentence) = told(&target, &violation) {
             violation.sentence = sentence;
         }
@@ -217,15 +221,15 @@ struct Shrinker<'f, S: Spec> {
 }
 
 impl<S: Spec> Shrinker<'_, S> {
-    fn search(
-        &mut self,
+    fn job(
+        &self,
         target: &Arc<Target<S>>,
         engine: Engine,
         goal: Goal,
         preemptions: Option<usize>,
         executions: u64,
-    ) -> Findings<S> {
-        let findings = (self.failure.driver)(&Arc::new(Job {
+    ) -> Job<S> {
+        Job {
             target: target.clone(),
             engine,
             mode: self.failure.mode,
@@ -234,9 +238,29 @@ impl<S: Spec> Shrinker<'_, S> {
             variant: self.failure.variant,
             replay: None,
             goal,
-        }));
+        }
+    }
+
+    fn search(
+        &mut self,
+        target: &Arc<Target<S>>,
+        engine: Engine,
+        goal: Goal,
+        preemptions: Option<usize>,
+        executions: u64,
+    ) -> Findings<S> {
+        let findings = (self.failure.driver)(&Arc::new(self.job(target, engine, goal, preemptions, executions)));
         self.executions += findings.executions;
         findings
+    }
+
+    /// Where threads are interrupted on the way to the violation.
+    fn interruptions(&self, target: &Arc<Target<S>>, violation: &Violation<S>) -> Vec<Interruption> {
+        let findings = (self.failure.driver)(&Arc::new(Job {
+            replay: violation.schedule.clone(),
+            ..self.job(target, Engine::Dfs, Goal::First, None, 1)
+        }));
+        findings.violation.map(|violation| violation.interruptions).unwrap_or_default()
     }
 
     /// The smallest program found that still has the symptom, under that engine within that bound.

@@ -351,17 +351,20 @@ fn witnesses<S: Spec>(target: &Target<S>, findings: &Findings<S>) -> Vec<Witness
 fn counterexample<S: Spec>(target: &Target<S>, searched: &Searched, violation: &Violation<S>) -> Counterexample {
     let program = &target.program;
     let execution = &violation.execution;
-    let mut rows: Vec<Row> = execution
-        .history
-        .events
-        .iter()
-        .enumerate()
-        .map(|(index, event)| Row {
-            thread: event.thread(),
-            text: event_in_words(program, event),
-            here: violation.at == At::Event(index),
-        })
-        .collect();
+    let mut rows = Vec::new();
+    let mut interruptions = violation.interruptions.iter().peekable();
+    for events in 0..=execution.history.events.len() {
+        while let Some(interruption) = interruptions.next_if(|interruption| interruption.after_events == events) {
+            rows.push(Row { thread: interruption.thread, text: interruption.to_string(), here: false });
+        }
+        if let Some(event) = execution.history.events.get(events) {
+            rows.push(Row {
+                thread: event.thread(),
+                text: event_in_words(program, event),
+                here: violation.at == At::Event(events),
+            });
+        }
+    }
     if let Ending::Outcome(Outcome::Final(ended)) = &execution.ending {
         let is_end = violation.at == At::End;
         for (thread, end) in ended.threads.iter().enumerate() {
