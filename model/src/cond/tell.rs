@@ -36,23 +36,26 @@ fn stuck(story: &Story<'_, CondSpec>) -> Option<String> {
         .collect();
     if let Some(first) = lost.first() {
         let waiters: Vec<String> = lost.iter().map(|lost| name(lost.owner)).collect();
-        let notified = format!("{}'s `{}` had to notify", name(first.by), first.op);
+        let by = |notice: &Notice| format!("{}'s `{}`", name(notice.by), notice.op);
         let mut sentence = match &waiters[..] {
             [only] => format!(
-                "{only} sleeps for ever, believing that nobody has notified it, but {notified} it{}",
+                "{only} sleeps for ever and believes that nobody has notified it, although {} had to: {}",
+                by(first),
                 why_notified(story, first)
             ),
-            _ => format!(
-                "{} sleep for ever, each believing that nobody has notified it, but {notified} {}{}",
-                all_of(&waiters),
-                waiters[0],
-                why_notified(story, first)
-            ),
+            _ => {
+                let each = lost.iter().map(|lost| {
+                    format!("{} had to notify {} ({})", by(lost), name(lost.owner), why_notified(story, lost))
+                });
+                let each: Vec<String> = each.collect();
+                format!(
+                    "{} sleep for ever and believe that nobody has notified them, although {}",
+                    all_of(&waiters),
+                    all_of(&each)
+                )
+            }
         };
-        for other in &lost[1..] {
-            let by = format!("{}'s `{}`", name(other.by), other.op);
-            sentence.push_str(&format!(", and {by} to notify {}{}", name(other.owner), why_notified(story, other)));
-        }
+        sentence.push_str(&others_notified(story, &lost));
         sentence.push_str(&rest_asleep(story));
         return Some(sentence);
     }
@@ -183,11 +186,11 @@ fn last_taken(story: &Story<'_, CondSpec>, thread: Thread, rule: RuleId, before:
         .rposition(|step| step.rule == rule && step.by.as_ref().is_some_and(|(by, _)| *by == thread))
 }
 
-/// Why it was this ticket's turn, as a clause to follow "had to notify it".
+/// Why it was this ticket's turn.
 fn why_notified(story: &Story<'_, CondSpec>, notice: &Notice) -> String {
     let owner = story.name(notice.owner);
     let others: Vec<String> = notice.others.iter().map(|other| story.name(*other)).collect();
-    let whose = match (notice.is_broadcast, others.is_empty()) {
+    let mut why = match (notice.is_broadcast, others.is_empty()) {
         (_, true) => format!("{owner}'s ticket was the only one outstanding"),
         (true, false) => format!("it notifies every ticket outstanding, {owner}'s and {}'s", all_of(&others)),
         (false, false) => format!("{owner}'s ticket was older than {}'s", all_of(&others)),
@@ -202,11 +205,40 @@ fn why_notified(story: &Story<'_, CondSpec>, notice: &Notice) -> String {
             _ => None,
         })
     });
-    match witness {
-        Some(witness) => {
-            format!(" ({whose}, taken before {owner} let {} have the lock)", story.name(witness))
+    if let Some(witness) = witness {
+        why.push_str(&format!(", taken before {owner} let {} have the lock", story.name(witness)));
+    }
+    let gave_up = story.steps[..notice.at].iter().filter_map(|step| match &step.by {
+        Some((by, _)) if matches!(step.rule, TIMEOUT_DUE | TIMEOUT_FREE) => Some(story.name(*by)),
+        _ => None,
+    });
+    let gave_up: Vec<String> = gave_up.collect();
+    if !gave_up.is_empty() {
+        why.push_str(&format!(", and {} had given up before, the time being over", all_of(&gave_up)));
+    }
+    why
+}
+
+/// What is to be said of those who were notified and are no longer asleep.
+fn others_notified(story: &Story<'_, CondSpec>, lost: &[Notice]) -> String {
+    let is_lost = |thread: Thread| lost.iter().any(|lost| lost.owner == thread);
+    let mut awake: Vec<String> = Vec::new();
+    for notice in notices(story).iter().filter(|notice| !is_lost(notice.owner)) {
+        let name = story.name(notice.owner);
+        if !awake.contains(&name) {
+            awake.push(name);
         }
-        None => format!(" ({whose})"),
+    }
+    let is_else_waiting = story
+        .running
+        .iter()
+        .any(|(thread, op, _)| matches!(op, Op::Wait(_) | Op::WaitTimeout { .. }) && !is_lost(*thread));
+    match awake.len() {
+        // Somebody else in a wait may have been notified by mistake without that showing.
+        0 if is_else_waiting => String::new(),
+        0 => "; nobody was notified instead".to_owned(),
+        1 => format!("; {} was notified and went on", awake[0]),
+        _ => format!("; {} were notified and went on", all_of(&awake)),
     }
 }
 
@@ -263,5 +295,124 @@ fn all_of(names: &[String]) -> String {
         [] => String::new(),
         [only] => only.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::rule;
+
+    /// A story being told: operations that move when they are told to.
+    struct Teller {
+        spec: CondSpec,
+        state: State,
+        running: Vec<(Thread, Op, Phase)>,
+        steps: Vec<Taken<CondSpec>>,
+    }
+
+    impl Teller {
+        fn new(spec: CondSpec) -> Self {
+            Self { spec, state: spec.initial(&[]).unwrap(), running: Vec::new(), steps: Vec::new() }
+        }
+
+        fn call(&mut self, thread: u8, op: &str) -> &mut Self {
+            self.running.push((Thread(thread), op.parse().unwrap(), Phase::default()));
+            self
+        }
+
+        /// Lets the thread's operation take the step of that rule.
+        fn take(&mut self, thread: u8, name: &str) -> &mut Self {
+            let at = self.running.iter().position(|(running, ..)| running.0 == thread).expect("it runs something");
+            let (by, op, phase) = self.running[at];
+            let mut steps = Vec::new();
+            self.spec.steps(&self.state, by, &op, &phase, None, &mut steps);
+            let step = steps.into_iter().find(|step| rule::<CondSpec>(step.rule).name == name);
+            let step = step.unwrap_or_else(|| panic!("{op} cannot take {name}"));
+            let before = std::mem::replace(&mut self.state, step.state);
+            self.steps.push(Taken { by: Some((by, op)), rule: step.rule, before, after: self.state.clone() });
+            match step.progress {
+                Progress::Next(phase) => self.running[at].2 = phase,
+                Progress::Return(_) | Progress::Abort { .. } => drop(self.running.remove(at)),
+            }
+            self
+        }
+
+        /// Locks, takes a ticket, releases the lock.
+        fn park(&mut self, thread: u8) -> &mut Self {
+            self.call(thread, "lock").take(thread, "lock").call(thread, "wait");
+            self.take(thread, "wait.enqueue").take(thread, "wait.release")
+        }
+
+        fn wake(&mut self, thread: u8, op: &str) -> &mut Self {
+            self.call(thread, op).take(thread, &format!("{op}.begin")).take(thread, &format!("{op}.wake"))
+        }
+
+        fn told(&self, departure: Departure<Ret>) -> Option<String> {
+            let (steps, state, running) = (self.steps.clone(), self.state.clone(), self.running.clone());
+            self.spec.tell(&Story { names: &[], steps, state, running, departure })
+        }
+    }
+
+    #[test]
+    fn a_broadcast_that_loses_two_of_three() {
+        let mut teller = Teller::new(CondSpec::default());
+        teller.park(0).park(1).park(2).wake(3, "broadcast");
+        teller.take(1, "wait.notified").take(1, "wait.relock");
+        let told = teller.told(Departure::Stuck).unwrap();
+        assert!(told.starts_with("T1 and T3 sleep for ever and believe that nobody has notified them"), "{told}");
+        assert!(told.contains("T4's `broadcast` had to notify T1 (it notifies every ticket outstanding"), "{told}");
+        assert!(told.ends_with("; T2 was notified and went on"), "{told}");
+    }
+
+    #[test]
+    fn a_signal_that_loses_the_first_of_two() {
+        let mut teller = Teller::new(CondSpec::default());
+        let told = teller.park(0).park(1).wake(2, "signal").told(Departure::Stuck).unwrap();
+        assert_eq!(
+            told,
+            "T1 sleeps for ever and believes that nobody has notified it, although T3's `signal` had to: T1's ticket was \
+             older than T2's, taken before T1 let T2 have the lock; T2 sleeps too, and nobody had to notify it"
+        );
+    }
+
+    #[test]
+    fn a_wait_that_comes_back_too_soon() {
+        let mut teller = Teller::new(CondSpec::default());
+        teller.park(0);
+        let told = teller.told(Departure::Returned(Thread(0), Ret::Ok)).unwrap();
+        assert!(told.ends_with("nobody has signalled or broadcast since T1 took its ticket"), "{told}");
+        teller.wake(1, "signal").take(0, "wait.notified").call(2, "lock").take(2, "lock");
+        let told = teller.told(Departure::Returned(Thread(0), Ret::Ok)).unwrap();
+        assert!(told.starts_with("T1's `wait` returned without the lock: T3 is inside"), "{told}");
+    }
+
+    #[test]
+    fn two_inside_the_lock() {
+        let mut teller = Teller::new(CondSpec::default());
+        teller.call(0, "lock").take(0, "lock").call(1, "lock");
+        let told = teller.told(Departure::Returned(Thread(1), Ret::Ok)).unwrap();
+        assert_eq!(told, "T2's `lock` returned although T1 is inside: both believe that they hold the lock");
+    }
+
+    #[test]
+    fn a_timed_wait_that_sleeps_past_its_time_or_gives_up_before_it() {
+        let mut teller = Teller::new(CondSpec::default());
+        teller.call(0, "lock").take(0, "lock").call(0, "wait-timeout 20");
+        teller.take(0, "timeout.set").take(0, "wait.enqueue").take(0, "wait.release");
+        let told = teller.told(Departure::Returned(Thread(0), Ret::Timeout)).unwrap();
+        assert_eq!(told, "T1's `wait-timeout 20` gave up at 0 ms, and its time is over at 20 ms only");
+        teller.call(1, "advance 30").take(1, "advance");
+        let told = teller.told(Departure::Stuck).unwrap();
+        assert!(told.ends_with("sleeps for ever although its time was over at 20 ms and it is 30 ms"), "{told}");
+    }
+
+    #[test]
+    fn what_it_has_no_words_for_it_does_not_tell() {
+        let mut teller = Teller::new(CondSpec::default());
+        teller.call(0, "signal");
+        assert_eq!(teller.told(Departure::Returned(Thread(0), Ret::Timeout)), None);
+        assert_eq!(teller.told(Departure::Stuck), None);
+        assert_eq!(teller.told(Departure::Died(Thread(0))), None);
     }
 }

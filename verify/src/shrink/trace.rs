@@ -6,7 +6,7 @@
 
 use selvedge::platform::Arc;
 use selvedge::platform::host::{Mutex, PoisonError};
-use selvedge::platform::shuttle::{self, Access, Divergence, Moment, PendingStep, Strategy};
+use selvedge::platform::shuttle::{self, Access, Divergence, Moment, ObjectId, PendingStep, Strategy};
 
 use crate::execute;
 use crate::litmus::ThreadIndex;
@@ -18,7 +18,7 @@ pub struct Interruption {
     pub after_events: usize,
     /// The thread.
     pub thread: ThreadIndex,
-    /// The source line of the step that it was about to take, as `file.rs:line`.
+    /// The source line of the step that it was about to take, as `folder/file.rs:line`.
     pub place: String,
     /// Whether it could not take that step; otherwise it was preempted.
     pub is_blocked: bool,
@@ -31,30 +31,49 @@ impl std::fmt::Display for Interruption {
     }
 }
 
-/// Where a [`Tracing`] strategy leaves what it finds.
+/// Where a `Tracing` strategy leaves what it finds.
 pub(crate) type Trace = Arc<Mutex<Vec<Interruption>>>;
 
 /// Follows another strategy and notes interruptions.
 pub(crate) struct Tracing {
     inner: Box<dyn Strategy + Send>,
-    /// Calls and returns so far.
+    /// The object on which the harness records the history, once it is known.
+    history: Option<ObjectId>,
+    /// Events recorded so far.
     events: usize,
+    /// The program has died: what happens now is not recorded.
+    is_over: bool,
     trace: Trace,
 }
 
 impl Tracing {
     pub fn new(inner: Box<dyn Strategy + Send>, trace: Trace) -> Self {
-        Tracing { inner, events: 0, trace }
+        Tracing { inner, history: None, events: 0, is_over: false, trace }
+    }
+
+    /// Counts the step if it records an event. The first event of all is a call, and calls are recorded in a group of
+    /// their own; an abort is recorded alone.
+    fn count(&mut self, step: &PendingStep) {
+        for touch in step.touches.iter().filter(|_| is_harness(step)) {
+            if self.history.is_none() && matches!(touch.access, Access::Group(_)) {
+                self.history = Some(touch.object);
+            }
+            if self.history == Some(touch.object) {
+                self.events += 1;
+                self.is_over |= touch.access == Access::Write;
+            }
+        }
     }
 
     fn note(&self, thread: usize) {
         // Thread 0 is the one that starts the others.
         let Some((thread, step)) = thread.checked_sub(1).zip(shuttle::pending_step(thread)) else { return };
-        if is_harness(&step) {
+        if is_harness(&step) || self.is_over {
             return;
         }
-        let file = step.location.file().rsplit(['/', '\\']).next().unwrap_or_default();
-        let place = format!("{file}:{}", step.location.line());
+        // The folder tells systems and planted bugs apart; the rest of the path differs between machines.
+        let parts: Vec<&str> = step.location.file().split(['/', '\\']).collect();
+        let place = format!("{}:{}", parts[parts.len().saturating_sub(2)..].join("/"), step.location.line());
         let interruption = Interruption { after_events: self.events, thread, place, is_blocked: !step.enabled };
         self.trace.lock().unwrap_or_else(PoisonError::into_inner).push(interruption);
     }
@@ -65,14 +84,9 @@ fn is_harness(step: &PendingStep) -> bool {
     step.location.file() == execute::SOURCE
 }
 
-/// Whether the step is a call or a return.
-fn is_event(step: &PendingStep) -> bool {
-    is_harness(step) && step.touches.iter().any(|touch| matches!(touch.access, Access::Group(_)))
-}
-
 impl Strategy for Tracing {
     fn begin(&mut self) -> bool {
-        self.events = 0;
+        (self.history, self.events, self.is_over) = (None, 0, false);
         self.trace.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.inner.begin()
     }
@@ -85,8 +99,8 @@ impl Strategy for Tracing {
                 self.note(last);
             }
         }
-        if next.and_then(shuttle::pending_step).is_some_and(|step| is_event(&step)) {
-            self.events += 1;
+        if let Some(step) = next.and_then(shuttle::pending_step) {
+            self.count(&step);
         }
         Ok(next)
     }
