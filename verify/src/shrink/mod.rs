@@ -196,7 +196,7 @@ fn bare<Op: Clone>(program: &Program<Op>, symptom: Symptom) -> Program<Op> {
 }
 
 /// The violation in the words of the spec.
-fn told<S: Spec>(target: &Target<S>, violation: &Violation<S>) -> Option<String> {
+pub(crate) fn told<S: Spec>(target: &Target<S>, violation: &Violation<S>) -> Option<String> {
     let initial = target.spec.initial(&target.program.initial).ok()?;
     let names = target.program.threads.iter().map(|thread| thread.name.as_str());
     let checker = Checker::new(target.spec.clone(), initial).thread_names(names);

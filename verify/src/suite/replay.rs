@@ -15,6 +15,7 @@ use crate::engine::{Budget, Engine};
 use crate::evidence::{Evidence, Mode, Verdict};
 use crate::history::jsonl;
 use crate::litmus;
+use crate::shrink;
 
 /// How a counterexample was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,7 +127,7 @@ impl Replay {
             replay = Some(token.schedule.clone());
         }
         let job = Job {
-            target,
+            target: target.clone(),
             engine: token.engine,
             mode,
             budget,
@@ -138,7 +139,10 @@ impl Replay {
         let findings = driver(&Arc::new(job));
         Ok(match findings.violation {
             Some(violation) => {
-                Replay { verdict: Verdict::Fail, text: format!("it fails again: {}", violation.sentence) }
+                // A failure that was made small is recorded in the words of the spec, others in the checker's.
+                let told = shrink::told(&target, &violation).filter(|told| *told == counterexample.sentence);
+                let sentence = told.unwrap_or(violation.sentence);
+                Replay { verdict: Verdict::Fail, text: format!("it fails again: {sentence}") }
             }
             None => Replay {
                 verdict: Verdict::Pass,
