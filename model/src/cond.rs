@@ -35,12 +35,14 @@
 //! writer inside, also past a writer that waits. A thread that takes the read lock twice blocks; Go forbids recursive
 //! read locking in words only.
 
+mod tell;
+
 use std::fmt;
 use std::str::FromStr;
 
 use crate::spec::{
-    Broken, Clause, Commutation, Exclusion, Form, Parameter, Progress, RuleId, Spec, Step, StepOf, Thread, Unknown,
-    Unreadable,
+    Broken, Clause, Commutation, Exclusion, Form, Parameter, Progress, RuleId, Spec, Step, StepOf, Story, Thread,
+    Unknown, Unreadable,
 };
 use crate::text;
 
@@ -754,6 +756,10 @@ impl Spec for CondSpec {
 
     fn may_end(&self, done: &[Op]) -> bool {
         held(done).is_none()
+    }
+
+    fn tell(&self, story: &Story<'_, Self>) -> Option<String> {
+        tell::tell(story)
     }
 }
 

@@ -232,6 +232,54 @@ impl Display for Unknown {
 
 impl std::error::Error for Unknown {}
 
+/// A step that an explanation of a history takes.
+#[derive(Clone, Debug)]
+pub struct Taken<S: Spec> {
+    /// Whose step it is, and of which operation; `None` for a daemon's.
+    pub by: Option<(Thread, S::Op)>,
+    /// The rule taken.
+    pub rule: RuleId,
+    /// The state before it.
+    pub before: S::State,
+    /// The state after it.
+    pub after: S::State,
+}
+
+/// How a subject left what the spec allows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Departure<Ret> {
+    /// This thread's operation returned this, which the spec does not allow there.
+    Returned(Thread, Ret),
+    /// This thread's operation ended the program, which the spec does not demand there.
+    Died(Thread),
+    /// Nothing moved any more, which the spec does not allow there.
+    Stuck,
+}
+
+/// A failure of a subject as its spec sees it: what the spec would have had happen, as far as it could follow the
+/// subject, and where the subject departed from that. What [`Spec::tell`] tells.
+#[derive(Clone, Debug)]
+pub struct Story<'a, S: Spec> {
+    /// The threads' names.
+    pub names: &'a [String],
+    /// The steps by which the spec explains what the subject did, up to where it departed, in order.
+    pub steps: Vec<Taken<S>>,
+    /// The spec's state at the departure.
+    pub state: S::State,
+    /// The operations that were running then, with the phases that the spec has them in.
+    pub running: Vec<(Thread, S::Op, S::Phase)>,
+    /// The departure.
+    pub departure: Departure<S::Ret>,
+}
+
+impl<S: Spec> Story<'_, S> {
+    /// A thread's name.
+    pub fn name(&self, thread: Thread) -> String {
+        let name = self.names.get(usize::from(thread.0)).cloned();
+        name.unwrap_or_else(|| format!("T{}", usize::from(thread.0) + 1))
+    }
+}
+
 /// An executable spec.
 ///
 /// The value itself holds the choice of semantics (the parameters); [`Spec::State`] holds what changes.
@@ -325,6 +373,12 @@ pub trait Spec: Clone + Debug + Send + Sync + 'static {
     /// The operations that a well-formed thread may perform after `done`, for generated programs: no unlock without a
     /// lock, for instance. Arguments are drawn from a small domain.
     fn next_ops(&self, done: &[Self::Op]) -> Vec<Self::Op>;
+
+    /// Tells a failure of a subject in one sentence, for a reader who knows the primitive and not this spec: lower case
+    /// unless it begins with a name, no full stop. The default says nothing; the checker's own words then stand.
+    fn tell(&self, _story: &Story<'_, Self>) -> Option<String> {
+        None
+    }
 
     /// Whether a well-formed thread may end after `done`: no lock held, for instance.
     fn may_end(&self, _done: &[Self::Op]) -> bool {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
 use selvedge::platform::{self, Arc};
 use selvedge_model::cond::CondSpec;
-use selvedge_verify::conformance::{Driver, Job, Target, on_loom, on_shuttle};
+use selvedge_verify::conformance::{Driver, Goal, Job, Target, on_loom, on_shuttle};
 use selvedge_verify::engine::{Budget, Engine};
 use selvedge_verify::evidence::Mode;
 use selvedge_verify::litmus;
@@ -77,7 +77,7 @@ fn machine(driver: Driver<CondSpec>, engine: Engine, mode: Mode, executions: u64
     let target = Arc::new(Target::<CondSpec>::new(program.expect("it is a program")).expect("it sets what there is"));
     let budget = Budget { executions, duration: Duration::from_secs(600), seed: 1, ..Budget::once() };
     let weak = Some(Default::default());
-    let job = Arc::new(Job { target, engine, mode, budget, weak, variant: 0, replay: None });
+    let job = Arc::new(Job { target, engine, mode, budget, weak, variant: 0, replay: None, goal: Goal::First });
     let started = Instant::now();
     let mut run = 0;
     while run < executions {

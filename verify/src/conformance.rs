@@ -19,6 +19,8 @@ use crate::evidence::{Mode, Relation};
 use crate::execute::{Ending, Execution, execute};
 use crate::explore::{self, Exploration, explore};
 use crate::litmus::{Access, Outcome, Program};
+use crate::shrink::Simplicity;
+use crate::shrink::trace::{Interruption, Trace, Tracing};
 use crate::subject::{Subject, Variant};
 
 /// A program, its spec, and everything that the spec lets the program come to.
@@ -70,6 +72,7 @@ pub fn reach<S: Spec, X: Subject<S, Platform = Loom>>(target: &Arc<Target<S>>, b
         weak: None,
         variant: 0,
         replay: None,
+        goal: Goal::First,
     };
     on_loom::<S, X>(&Arc::new(job)).outcomes.into_keys().collect()
 }
@@ -95,7 +98,7 @@ pub struct Findings<S: Spec> {
     pub histories: u64,
     /// In how many executions the spec's explanation takes each rule, by name.
     pub rules: BTreeMap<&'static str, u64>,
-    /// The first violation, if there was one.
+    /// The violation that [`Job::goal`] asks for, if there was one.
     pub violation: Option<Violation<S>>,
     /// A history that no budget sufficed to judge.
     pub unjudged: Option<String>,
@@ -130,9 +133,59 @@ pub struct Violation<S: Spec> {
     pub seen: String,
     /// What replays it: see [`Job::replay`].
     pub schedule: Option<String>,
+    /// Where threads were interrupted inside an operation; known only where a schedule was followed in
+    /// [`Mode::Histories`].
+    pub interruptions: Vec<Interruption>,
+}
+
+/// What kind of failure a violation is: what stays the same while a failure is made smaller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Symptom {
+    /// A clause is to blame.
+    Clause(&'static str),
+    /// Somebody is blocked for ever who must not be.
+    Blocked,
+    /// Everybody came to their end, with values that the spec does not allow.
+    Values,
+    /// The program died.
+    Aborted,
+    /// A data race on a variable of the program.
+    Raced,
+    /// A data race inside the subject.
+    RacedInside,
+    /// The subject panicked.
+    Panicked,
+    /// A loop had not ended when the execution was cut.
+    Endless,
+}
+
+/// Which violation a search is after.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Goal {
+    /// The first.
+    #[default]
+    First,
+    /// The first with that symptom; others are passed over.
+    FirstOf(Symptom),
+    /// Of all those with that symptom within the bounds, the one with the [simplest](crate::shrink::Simplicity) schedule.
+    SimplestOf(Symptom),
 }
 
 impl<S: Spec> Violation<S> {
+    /// What kind of failure it is.
+    pub fn symptom(&self) -> Symptom {
+        match (self.clause, &self.execution.ending) {
+            (Some(clause), _) => Symptom::Clause(clause),
+            (None, Ending::Outcome(Outcome::Abort { .. })) => Symptom::Aborted,
+            (None, Ending::Outcome(Outcome::Race { .. })) => Symptom::Raced,
+            (None, Ending::Outcome(outcome)) if is_blocked(outcome) => Symptom::Blocked,
+            (None, Ending::Outcome(Outcome::Final(_))) => Symptom::Values,
+            (None, Ending::Raced(_)) => Symptom::RacedInside,
+            (None, Ending::Panicked { .. }) => Symptom::Panicked,
+            (None, Ending::Endless | Ending::Truncated(_)) => Symptom::Endless,
+        }
+    }
+
     /// Lets the checker say what is wrong.
     fn blame(&mut self, found: check::Violation) {
         (self.at, self.clause) = (found.at, found.clause);
@@ -195,6 +248,8 @@ pub struct Job<S: Spec> {
     pub variant: Variant,
     /// A schedule to follow instead of searching; see [`Violation::schedule`].
     pub replay: Option<String>,
+    /// Which violation to look for.
+    pub goal: Goal,
 }
 
 /// Runs subject `X` under loom.
@@ -239,8 +294,13 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
     }
     let mut search = Search { complete: true, stopped: None };
     let mut census = None;
+    let trace = Trace::default();
     for scheduler in schedulers {
         let run = match scheduler {
+            SchedulerKind::Replay(_) if job.mode == Mode::Histories => {
+                let strategy = Tracing::new(shuttle::strategy(scheduler, &bounds), trace.clone());
+                shuttle::explore_with(Box::new(strategy), &bounds, body())
+            }
             SchedulerKind::Dfs | SchedulerKind::Replay(_) => shuttle::explore(scheduler, &bounds, body()),
             drawn => {
                 let (run, counted) = census::explore(drawn, &bounds, body());
@@ -253,7 +313,11 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
             break;
         }
     }
-    Findings { census, ..observer.finish(search) }
+    let mut findings = observer.finish(search);
+    if let Some(violation) = &mut findings.violation {
+        violation.interruptions = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+    Findings { census, ..findings }
 }
 
 /// Runs subject `X` on real threads.
@@ -399,10 +463,18 @@ impl<S: Spec> Observer<S> {
                 return true;
             }
         };
-        if let Some(mut violation) = self.judge(seen, &execution) {
+        let Some(mut violation) = self.judge(seen, &execution) else { return seen.over };
+        let is_wanted = match self.job.goal {
+            Goal::First => true,
+            Goal::FirstOf(symptom) | Goal::SimplestOf(symptom) => violation.symptom() == symptom,
+        };
+        if is_wanted {
             violation.schedule = schedule();
-            seen.findings.violation = Some(violation);
-            seen.over = true;
+            seen.over = !matches!(self.job.goal, Goal::SimplestOf(_));
+            let known = seen.findings.violation.as_ref();
+            if known.is_none_or(|known| Simplicity::of(&violation) < Simplicity::of(known)) {
+                seen.findings.violation = Some(violation);
+            }
         }
         seen.over
     }
@@ -418,6 +490,7 @@ impl<S: Spec> Observer<S> {
             allowed: Vec::new(),
             seen: saw,
             schedule: None,
+            interruptions: Vec::new(),
         };
         let outcome = match &execution.ending {
             Ending::Outcome(outcome) => self.named(outcome),

@@ -25,6 +25,9 @@ use crate::litmus::{
 };
 use crate::subject::{Stop, Subject, Variant};
 
+/// This file, as the locations of its steps name it.
+pub(crate) const SOURCE: &str = file!();
+
 /// The turns that a loop statement may take in one execution before the execution counts as endless.
 ///
 /// The corpus needs a handful; a subject whose `wait` returns at once without reason reaches any number.

@@ -141,5 +141,6 @@ pub mod info;
 pub mod isolate;
 pub mod litmus;
 pub mod mutant;
+pub mod shrink;
 pub mod subject;
 pub mod suite;

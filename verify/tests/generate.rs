@@ -8,7 +8,7 @@ use selvedge::platform::{Arc, Shuttle};
 use selvedge_model::Spec;
 use selvedge_model::cond::CondSpec;
 use selvedge_model::toy::{DaemonSpec, LockSpec, RegisterSpec, lock};
-use selvedge_verify::conformance::{Job, Target, on_shuttle};
+use selvedge_verify::conformance::{Goal, Job, Target, on_shuttle};
 use selvedge_verify::engine::{Budget, Engine};
 use selvedge_verify::evidence::Mode;
 use selvedge_verify::generate::{Shape, generate, is_well_formed, programs, save_regression, shrink};
@@ -341,6 +341,7 @@ fn is_caught(target: &Arc<Target<CondSpec>>, variant: Variant, executions: u64) 
         weak: Some(Default::default()),
         variant,
         replay: None,
+        goal: Goal::First,
     };
     on_shuttle::<CondSpec, Ticket<Shuttle>>(&Arc::new(job)).violation.is_some()
 }

@@ -61,7 +61,9 @@ fn only_the_platform_names_std_sync_loom_and_shuttle() {
         }
         for (number, line) in text.lines().enumerate() {
             let code = code(line);
-            for word in ["std::sync", "loom::sync", "loom::model", "loom::thread::", "shuttle::sync", "shuttle::thread::"] {
+            for word in
+                ["std::sync", "loom::sync", "loom::model", "loom::thread::", "shuttle::sync", "shuttle::thread::"]
+            {
                 assert!(!code.contains(word), "{}:{}: names {word}", path.display(), number + 1);
             }
         }

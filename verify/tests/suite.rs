@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use selvedge::platform::{Arc, Loom, Platform, Shuttle, Std};
 use selvedge_model::toy::register::{Op, RegisterSpec, Ret};
 use selvedge_model::{Spec, Thread};
-use selvedge_verify::conformance::{Findings, Job, Target, on_loom, on_shuttle};
+use selvedge_verify::conformance::{Findings, Goal, Job, Target, on_loom, on_shuttle};
 use selvedge_verify::engine::{Budget, Engine, Profile};
 use selvedge_verify::evidence::{Evidence, Kind, Mode, Relation, Verdict};
 use selvedge_verify::litmus::{self, Program, corpus};
@@ -76,7 +76,7 @@ fn findings(program: &str, variant: u8, engine: Engine, mode: Mode) -> Findings<
     let program = litmus::parse(file.name, file.text).and_then(|source| source.program::<RegisterSpec>()).unwrap();
     let target = Arc::new(Target::<RegisterSpec>::new(program).unwrap());
     let budget = Budget { executions: 50_000, seed: 7, ..Budget::once() };
-    let job = Arc::new(Job { target, engine, mode, budget, weak: None, variant, replay: None });
+    let job = Arc::new(Job { target, engine, mode, budget, weak: None, variant, replay: None, goal: Goal::First });
     match engine {
         Engine::Loom => on_loom::<_, AtomicRegister<Loom>>(&job),
         _ => on_shuttle::<_, AtomicRegister<Shuttle>>(&job),

@@ -126,7 +126,7 @@ pub fn explore(scheduler: SchedulerKind, bounds: &Bounds, body: impl Fn() + Send
     explore_with(strategy(scheduler, bounds), bounds, body)
 }
 
-/// The strategy behind a scheduler, for strategies that look at what another one does.
+/// The strategy by which [`explore`] finds the next thread, for a strategy that adds something to it.
 #[doc(hidden)]
 pub fn strategy(scheduler: SchedulerKind, bounds: &Bounds) -> Box<dyn Strategy + Send> {
     match scheduler {

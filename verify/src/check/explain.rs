@@ -430,7 +430,8 @@ fn operation<S: Spec>(run: &Run<'_, S>, thread: ThreadIndex, call: Option<usize>
     }
 }
 
-fn quoted<S: Spec>(id: &'static str) -> String {
+/// The clause's id and text.
+pub(super) fn quoted<S: Spec>(id: &'static str) -> String {
     match clause::<S>(id) {
         Some(clause) => format!("{id}: {}", bare(clause.text)),
         None => id.to_owned(),

@@ -88,6 +88,7 @@ mod explain;
 mod judge;
 mod rules;
 mod search;
+mod story;
 
 use selvedge_model::Spec;
 
@@ -251,6 +252,19 @@ impl<S: Spec> Checker<S> {
             return Judgement::Malformed(disordered);
         }
         self.run_unordered(history).unwrap_or_else(|interrupt| self.inconclusive(interrupt, history))
+    }
+
+    /// Tells a violation that [`Checker::check`] found in the history, with its place and its clause, in the words of the spec ([`Spec::tell`]), for a
+    /// reader who does not know its rules; the clause, if one is broken, is quoted behind. `None` where the spec has no
+    /// words for it.
+    ///
+    /// The cost is that of checking the history, and memory grows with the configurations met on the way.
+    pub fn tell(&self, history: &HistoryOf<S>, at: At, clause: Option<&'static str>) -> Option<String> {
+        let told = self.spec.tell(&story::story(self, history, at, clause)?)?;
+        Some(match clause {
+            Some(clause) => format!("{told} ({})", explain::quoted::<S>(clause)),
+            None => told,
+        })
     }
 
     fn run(&self, events: &[EventOf<S>], close: Close) -> Result<Judgement, Interrupt> {

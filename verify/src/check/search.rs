@@ -651,6 +651,6 @@ impl<S: Spec> Closure<S> {
 }
 
 /// The spec's name for a thread.
-fn thread_id(thread: ThreadIndex) -> Thread {
+pub(super) fn thread_id(thread: ThreadIndex) -> Thread {
     Thread(u8::try_from(thread).expect("a history in order has at most 256 threads"))
 }

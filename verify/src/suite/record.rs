@@ -8,7 +8,7 @@ use selvedge::platform::Arc;
 use selvedge::platform::host::OnceLock;
 use selvedge_model::Spec;
 
-use super::replay::Token;
+use super::replay::{Searched, Token};
 use super::run::Run;
 use super::system::{Entry, Role};
 use super::{Options, Planned};
@@ -22,6 +22,7 @@ use crate::generate::GenerationReport;
 use crate::history::{Event, jsonl};
 use crate::isolate::ChildEnd;
 use crate::litmus::{Outcome, Program, ThreadEnd};
+use crate::shrink::Shrunk;
 
 /// What a check found: a record without the data that every check has.
 #[derive(Clone, PartialEq, Debug)]
@@ -268,8 +269,23 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
     found.relation = findings.refused.is_none().then_some(relation);
     found.rules = findings.rules.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
     found.clauses = target.program.clauses.clone();
-    found.counterexample = findings.violation.as_ref().map(|violation| counterexample(target, run, violation));
+    found.counterexample = findings.violation.as_ref().map(|violation| {
+        let searched = Searched { engine: run.engine, mode: run.mode, preemptions: run.budget.preemptions };
+        counterexample(target, &searched, violation)
+    });
     found
+}
+
+impl Found {
+    /// The record tells the failure made small instead of the one that was met first.
+    pub fn shrink<S: Spec>(&mut self, shrunk: &Shrunk<S>) {
+        let Some(mode) = self.mode else { return };
+        let searched = Searched { engine: shrunk.engine, mode, preemptions: shrunk.preemptions };
+        let smaller = counterexample(&shrunk.target, &searched, &shrunk.violation);
+        if let Some(before) = self.counterexample.replace(smaller) {
+            self.reason = self.reason.replace(&before.sentence, &shrunk.violation.sentence);
+        }
+    }
 }
 
 /// What a search did, and its bound.
@@ -341,20 +357,23 @@ fn witnesses<S: Spec>(target: &Target<S>, findings: &Findings<S>) -> Vec<Witness
 }
 
 /// The violation, for people.
-fn counterexample<S: Spec>(target: &Target<S>, run: &Run<S>, violation: &Violation<S>) -> Counterexample {
+fn counterexample<S: Spec>(target: &Target<S>, searched: &Searched, violation: &Violation<S>) -> Counterexample {
     let program = &target.program;
     let execution = &violation.execution;
-    let mut rows: Vec<Row> = execution
-        .history
-        .events
-        .iter()
-        .enumerate()
-        .map(|(index, event)| Row {
-            thread: event.thread(),
-            text: event_in_words(program, event),
-            here: violation.at == At::Event(index),
-        })
-        .collect();
+    let mut rows = Vec::new();
+    let mut interruptions = violation.interruptions.iter().peekable();
+    for events in 0..=execution.history.events.len() {
+        while let Some(interruption) = interruptions.next_if(|interruption| interruption.after_events == events) {
+            rows.push(Row { thread: interruption.thread, text: interruption.to_string(), here: false });
+        }
+        if let Some(event) = execution.history.events.get(events) {
+            rows.push(Row {
+                thread: event.thread(),
+                text: event_in_words(program, event),
+                here: violation.at == At::Event(events),
+            });
+        }
+    }
     if let Ending::Outcome(Outcome::Final(ended)) = &execution.ending {
         let is_end = violation.at == At::End;
         for (thread, end) in ended.threads.iter().enumerate() {
@@ -364,6 +383,9 @@ fn counterexample<S: Spec>(target: &Target<S>, run: &Run<S>, violation: &Violati
                 rows.push(Row { thread, text: format!("blocked for ever in {what}"), here: is_end });
             }
         }
+    }
+    if let Ending::Panicked { thread, message } = &execution.ending {
+        rows.push(Row { thread: *thread, text: format!("✗ panicked: {message}"), here: violation.at == At::End });
     }
     let schedule = violation.schedule.as_deref().unwrap_or("");
     Counterexample {
@@ -375,7 +397,7 @@ fn counterexample<S: Spec>(target: &Target<S>, run: &Run<S>, violation: &Violati
         seen: violation.seen.clone(),
         program: program.to_string(),
         history: jsonl::write(&header(target), &execution.history),
-        token: Some(Token::new(target, run.engine, run, schedule).to_string()),
+        token: Some(Token::new(target, searched, schedule).to_string()),
     }
 }
 

@@ -8,13 +8,23 @@ use selvedge_model::Spec;
 use sha2::{Digest, Sha256};
 
 use super::System;
-use super::run::{Run, spec_in_words};
+use super::run::spec_in_words;
 use crate::check::{self, Judgement, check};
-use crate::conformance::{Job, Target};
+use crate::conformance::{Goal, Job, Target};
 use crate::engine::{Budget, Engine};
 use crate::evidence::{Evidence, Mode, Verdict};
 use crate::history::jsonl;
 use crate::litmus;
+use crate::shrink;
+
+/// How a counterexample was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Searched {
+    pub engine: Engine,
+    pub mode: Mode,
+    /// The preemption bound, if there was one.
+    pub preemptions: Option<usize>,
+}
 
 /// A schedule together with what it belongs to: printed as one word, refused when it belongs to something else.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,12 +38,13 @@ pub struct Token {
 }
 
 impl Token {
-    pub(super) fn new<S: Spec>(target: &Target<S>, engine: Engine, run: &Run<S>, schedule: &str) -> Self {
-        let schedule = match (engine, run.budget.preemptions) {
+    pub(super) fn new<S: Spec>(target: &Target<S>, search: &Searched, schedule: &str) -> Self {
+        let Searched { engine, mode, preemptions } = *search;
+        let schedule = match (engine, preemptions) {
             (Engine::Loom, Some(preemptions)) => format!("preemptions={preemptions},{schedule}"),
             _ => schedule.to_owned(),
         };
-        Token { engine, digest: digest(target, engine, run.mode), schedule }
+        Token { engine, digest: digest(target, engine, mode), schedule }
     }
 }
 
@@ -116,18 +127,22 @@ impl Replay {
             replay = Some(token.schedule.clone());
         }
         let job = Job {
-            target,
+            target: target.clone(),
             engine: token.engine,
             mode,
             budget,
             weak: Default::default(),
             variant: drivers.variant,
             replay,
+            goal: Goal::First,
         };
         let findings = driver(&Arc::new(job));
         Ok(match findings.violation {
             Some(violation) => {
-                Replay { verdict: Verdict::Fail, text: format!("it fails again: {}", violation.sentence) }
+                // A failure that was made small is recorded in the words of the spec, others in the checker's.
+                let told = shrink::told(&target, &violation).filter(|told| *told == counterexample.sentence);
+                let sentence = told.unwrap_or(violation.sentence);
+                Replay { verdict: Verdict::Fail, text: format!("it fails again: {sentence}") }
             }
             None => Replay {
                 verdict: Verdict::Pass,

@@ -11,7 +11,7 @@ use super::replay::Replay;
 use super::system::{Drivers, Entry, Role};
 use super::{AllowedOutcome, AnySystem, JudgedHistory, Options, Outcomes, Planned, System};
 use crate::check::{Checker, Judgement};
-use crate::conformance::{Driver, Findings, Job, Target};
+use crate::conformance::{Driver, Findings, Goal, Job, Target};
 use crate::engine::{Budget, Engine, Profile};
 use crate::evidence::{Evidence, Expected, Kind, Mode, Verdict};
 use crate::explore;
@@ -19,6 +19,7 @@ use crate::generate;
 use crate::history::jsonl;
 use crate::info::SystemInfo;
 use crate::litmus::{self, Diagnostics, Program};
+use crate::shrink::{self, Failure, Shrunk};
 use crate::subject::reference::Reference;
 
 /// The name under which a spec runs as its own reference subject.
@@ -140,9 +141,10 @@ impl<S: Spec> AnySystem for System<S> {
         let program = litmus::parse(file, text)?.program::<S>()?;
         let mut planned = planned_for_file(file, subject, engine);
         planned.system = self.name.to_owned();
+        let role = if subject == REFERENCE { Tested::Reference } else { Tested::Own };
         let found = self
             .drivers(subject)
-            .and_then(|drivers| self.conform(program, &drivers, engine, options, subject == REFERENCE))
+            .and_then(|drivers| self.conform(program, &drivers, engine, options, role))
             .unwrap_or_else(Found::error);
         Ok(record::evidence(&planned, options, found, started.elapsed()))
     }
@@ -207,9 +209,11 @@ impl<S: Spec> System<S> {
         let subject = planned.subject.as_deref().unwrap_or_default();
         match planned.kind {
             Kind::Spec => self.judge_spec(self.program(planned)?),
-            Kind::Reference => self.conform(self.program(planned)?, &reference_drivers(), engine()?, options, true),
+            Kind::Reference => {
+                self.conform(self.program(planned)?, &reference_drivers(), engine()?, options, Tested::Reference)
+            }
             Kind::Conformance => {
-                self.conform(self.program(planned)?, &self.drivers(subject)?, engine()?, options, false)
+                self.conform(self.program(planned)?, &self.drivers(subject)?, engine()?, options, Tested::Own)
             }
             Kind::Peer => self.survey(self.program(planned)?, self.entry(subject)?, engine()?, options),
             Kind::Canary => self.sing(self.entry(subject)?, engine()?, planned.mode, options),
@@ -264,10 +268,10 @@ impl<S: Spec> System<S> {
         drivers: &Drivers<S>,
         engine: Engine,
         options: &Options,
-        is_reference: bool,
+        role: Tested,
     ) -> Result<Found, String> {
         let budget = options.profile.budget(engine, options.seed);
-        self.conform_within(program, drivers, engine, options, budget, is_reference)
+        self.conform_within(program, drivers, engine, options, budget, role)
     }
 
     fn conform_within(
@@ -277,16 +281,22 @@ impl<S: Spec> System<S> {
         engine: Engine,
         options: &Options,
         budget: Budget,
-        is_reference: bool,
+        role: Tested,
     ) -> Result<Found, String> {
         let target = Arc::new(Target::<S>::new(program).map_err(|unknown| unknown.message)?);
-        if let Some(reason) = incapable(&target, engine, is_reference) {
+        if let Some(reason) = incapable(&target, engine, role == Tested::Reference) {
             return Ok(Found::skipped(&reason));
         }
         let Some(run) = run(&target, drivers, engine, options, budget) else {
             return Ok(Found::skipped(&format!("the subject does not stand on a platform that {engine} drives")));
         };
-        Ok(record::conformance(&target, engine, &run, is_reference))
+        let mut found = record::conformance(&target, engine, &run, role == Tested::Reference);
+        if role == Tested::Own
+            && let Some(shrunk) = shrunk(&target, drivers, engine, &run, options)
+        {
+            found.shrink(&shrunk);
+        }
+        Ok(found)
     }
 
     /// A peer's violations of clauses that it does not promise are findings about it.
@@ -306,7 +316,7 @@ impl<S: Spec> System<S> {
             // A finding about somebody else's is worth less of everybody's time.
             budget.executions = budget.executions.min(PEER_EXECUTIONS_QUICK);
         }
-        let mut found = self.conform_within(program, &entry.drivers, engine, options, budget, false)?;
+        let mut found = self.conform_within(program, &entry.drivers, engine, options, budget, Tested::Peer)?;
         let broken = found.counterexample.as_ref().and_then(|counterexample| counterexample.clause.as_deref());
         let not_promised = does_not_promise
             .iter()
@@ -353,7 +363,11 @@ impl<S: Spec> System<S> {
                 executions += run.findings.executions;
                 run.findings.executions = executions;
                 if run.findings.violation.is_some() {
-                    return Ok(record::killed(target, engine, &run, entry));
+                    let mut found = record::killed(target, engine, &run, entry);
+                    if let Some(shrunk) = shrunk(target, &entry.drivers, engine, &run, options) {
+                        found.shrink(&shrunk);
+                    }
+                    return Ok(found);
                 }
             }
         }
@@ -407,7 +421,12 @@ impl<S: Spec> System<S> {
                 match attempt(&program, effort.executions)? {
                     Attempt::Declined(reason) => tally.decline(reason),
                     Attempt::Ran(target, run) if run.findings.violation.is_none() => tally.add(&target, &run),
-                    Attempt::Ran(..) => {
+                    Attempt::Ran(target, run) => {
+                        if let Some(shrunk) = shrunk(&target, drivers, engine, &run, options) {
+                            let mut found = record::conformance(&target, engine, &run, false);
+                            found.shrink(&shrunk);
+                            return Ok(self.saved(found, &shrunk.target.program));
+                        }
                         let executions = 5 * effort.executions;
                         let smallest = generate::shrink(
                             &spec,
@@ -425,14 +444,28 @@ impl<S: Spec> System<S> {
     /// The record of a generated program that fails, saved if there is a folder for it.
     fn fails(&self, smallest: &Program<S::Op>, attempt: Attempt<S>, engine: Engine) -> Result<Found, String> {
         let Attempt::Ran(target, run) = attempt else { return Err("the subject no longer runs".into()) };
-        let mut found = record::conformance(&target, engine, &run, false);
+        Ok(self.saved(record::conformance(&target, engine, &run, false), smallest))
+    }
+
+    fn saved(&self, mut found: Found, smallest: &Program<S::Op>) -> Found {
         // Where no folder is named, the record alone holds the program.
         found.note = self.regressions.as_deref().map(|folder| match generate::save_regression(folder, smallest) {
             Ok(path) => path.display().to_string(),
             Err(error) => format!("the program could not be saved in {}: {error}", folder.display()),
         });
-        Ok(found)
+        found
     }
+}
+
+/// What a program is run over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Tested {
+    /// A subject of ours, or one that the user names: a failure of it is made small.
+    Own,
+    /// Somebody else's, whose many findings are left as they are met.
+    Peer,
+    /// The spec as its own subject.
+    Reference,
 }
 
 /// What became of a generated program.
@@ -556,6 +589,7 @@ fn run_beside<S: Spec>(
             weak: weak.clone(),
             variant: drivers.variant,
             replay: None,
+            goal: Goal::First,
         })
     };
     if engine == Engine::Exhaustive && wanted.is_none() {
@@ -659,6 +693,28 @@ fn weak_outcomes<S: Spec>(target: &Arc<Target<S>>, options: &Options) -> Option<
     let budget = options.profile.budget(Engine::Loom, options.seed);
     let reached = crate::conformance::reach::<S, Reference<S, Loom>>(target, &budget);
     Some(reached.into_iter().filter(|outcome| !target.allowed.outcomes.contains_key(outcome)).collect())
+}
+
+/// The failure that a run has found, made small. `None` where that cannot be done: what only weak memory shows, and what
+/// real threads have done, happens under no engine that follows a schedule.
+fn shrunk<S: Spec>(
+    target: &Arc<Target<S>>,
+    drivers: &Drivers<S>,
+    engine: Engine,
+    run: &Run<S>,
+    options: &Options,
+) -> Option<Shrunk<S>> {
+    if matches!(engine, Engine::Loom | Engine::Threads) {
+        return None;
+    }
+    let failure = Failure {
+        target: target.clone(),
+        driver: drivers.of(engine)?,
+        variant: drivers.variant,
+        mode: run.mode,
+        symptom: run.findings.violation.as_ref()?.symptom(),
+    };
+    shrink::shrink(&failure, &shrink::Effort::of(options.profile))
 }
 
 fn expectations<S: Spec>(target: &Target<S>) -> Vec<Expected> {
