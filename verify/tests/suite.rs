@@ -169,6 +169,7 @@ fn the_id_of_a_check_is_unique_and_made_of_its_parts() {
         parts.extend(planned.program.as_deref());
         parts.extend(planned.subject.as_deref());
         parts.push(&planned.engine);
+        parts.extend(planned.mode.map(Mode::name));
         assert_eq!(planned.id, parts.join("/"));
         for part in parts {
             let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -187,6 +188,7 @@ fn the_id_of_a_check_is_unique_and_made_of_its_parts() {
         "cond/mutant/M01-ticket-after-unlock/hunters",
         "cond/mutant/M10-if-for-while/explorer",
         "cond/canary/sleepless/portfolio",
+        "cond/canary/sleepless/exhaustive/outcomes",
         "cond/generated/cond/portfolio",
         "register/conformance/two-reads/atomic/exhaustive",
     ] {
@@ -260,7 +262,9 @@ fn the_engines_own_condition_variables_are_surveyed_to_the_end() {
 
 /// A recorded failure of the wrong register under that engine.
 fn recorded(engine: Engine) -> Evidence {
-    let evidence = run(&suite(), &format!("register/canary/stores-wrong/{engine}"));
+    // The exhaustive engine's alarm is tried in both modes.
+    let mode = if engine == Engine::Exhaustive { "/histories" } else { "" };
+    let evidence = run(&suite(), &format!("register/canary/stores-wrong/{engine}{mode}"));
     assert!(evidence.counterexample.is_some(), "{engine}: {}", evidence.reason);
     evidence
 }
@@ -271,7 +275,7 @@ fn token(evidence: &mut Evidence) -> &mut String {
 
 #[test]
 fn a_recorded_counterexample_fails_again() {
-    for engine in [Engine::Portfolio, Engine::Dfs, Engine::Loom, Engine::Threads] {
+    for engine in [Engine::Portfolio, Engine::Exhaustive, Engine::Loom, Engine::Threads] {
         let replay = suite().replay(&recorded(engine)).unwrap_or_else(|reason| panic!("{engine}: {reason}"));
         assert_eq!(replay.verdict, Verdict::Fail, "{engine}: {}", replay.text);
     }
@@ -282,7 +286,7 @@ fn a_recorded_counterexample_fails_again() {
 
 #[test]
 fn a_repaired_subject_no_longer_fails_on_replay() {
-    let mut evidence = recorded(Engine::Dfs);
+    let mut evidence = recorded(Engine::Exhaustive);
     evidence.subject = Some("atomic".to_owned());
     let replay = suite().replay(&evidence).expect("it belongs to this suite");
     assert_eq!(replay.verdict, Verdict::Pass, "{}", replay.text);
@@ -290,7 +294,7 @@ fn a_repaired_subject_no_longer_fails_on_replay() {
 
 #[test]
 fn a_token_that_belongs_to_something_else_is_refused() {
-    let sound = recorded(Engine::Dfs);
+    let sound = recorded(Engine::Exhaustive);
 
     let mut other_digest = sound.clone();
     let token = token(&mut other_digest);
@@ -313,7 +317,7 @@ fn a_token_that_belongs_to_something_else_is_refused() {
 #[test]
 fn evidence_that_cannot_be_replayed_says_why() {
     let refusal = |change: fn(&mut Evidence)| {
-        let mut evidence = recorded(Engine::Dfs);
+        let mut evidence = recorded(Engine::Exhaustive);
         change(&mut evidence);
         suite().replay(&evidence).expect_err("it cannot be replayed")
     };
@@ -321,8 +325,8 @@ fn evidence_that_cannot_be_replayed_says_why() {
     let unknown_subject = refusal(|evidence| evidence.subject = Some("atomik".into()));
     assert!(unknown_subject.contains("atomik") && unknown_subject.contains("stores-wrong"), "{unknown_subject}");
     assert!(refusal(|evidence| evidence.counterexample = None).contains("nothing to replay"));
-    assert!(refusal(|evidence| *token(evidence) = "dfs".into()).contains("ENGINE:DIGEST:SCHEDULE"));
-    assert!(refusal(|evidence| *token(evidence) = "df:0:0".into()).contains("did you mean `dfs`?"));
+    assert!(refusal(|evidence| *token(evidence) = "exhaustive".into()).contains("ENGINE:DIGEST:SCHEDULE"));
+    assert!(refusal(|evidence| *token(evidence) = "exhaustiv:0:0".into()).contains("did you mean `exhaustive`?"));
 }
 
 // Subjects that misbehave, and subjects that decline.

@@ -82,9 +82,12 @@ impl<S: Spec> AnySystem for System<S> {
                 Role::Canary { .. } => {
                     for engine in ENGINES.into_iter().filter(|engine| entry.drivers.of(*engine).is_some()) {
                         let alarm = self.planned(Kind::Canary, None, Some(entry.name), engine.name());
-                        for &mode in modes_of(engine) {
-                            let id = format!("{}/{}", alarm.id, mode.name());
-                            plan.push(Planned { id, mode: Some(mode), ..alarm.clone() });
+                        match modes_of(engine) {
+                            [_] => plan.push(alarm),
+                            several => plan.extend(several.iter().map(|&mode| {
+                                let id = format!("{}/{}", alarm.id, mode.name());
+                                Planned { id, mode: Some(mode), ..alarm.clone() }
+                            })),
                         }
                     }
                 }
