@@ -122,7 +122,7 @@ impl Recorder {
         self.blocked.clear();
         for pending in self.pending.iter().flatten() {
             if pending.touches.iter().any(|touch| touch.needs > Openness::CLOSED || touch.access == Access::Write) {
-                let pending = Pending { touches: refreshed(pending), ..pending.clone() };
+                let pending = Pending { touches: self.names.refreshed(&pending.touches), ..pending.clone() };
                 self.blocked.push(pending);
             }
         }
@@ -144,7 +144,7 @@ impl Recorder {
             return;
         }
         let pending = self.pending[thread].as_ref().expect("who takes a step was about to");
-        let touches = refreshed(pending);
+        let touches = self.names.refreshed(&pending.touches);
         self.open = Some(Event {
             thread,
             sequence: self.trace.next_sequence(thread),
@@ -222,13 +222,4 @@ impl Recorder {
             location: step.location,
         });
     }
-}
-
-/// What a step touches, with how far the objects are open now and not when it was published.
-fn refreshed(pending: &Pending) -> Touches {
-    let step = shuttle::pending_step(pending.thread);
-    let mentions = step.map(|step| step.touches).unwrap_or_default();
-    (pending.touches.iter().zip(&mentions))
-        .map(|(touch, mention)| Touch { before: shuttle::openness(mention.object), ..*touch })
-        .collect()
 }

@@ -9,7 +9,7 @@ use std::ops::Deref;
 
 use rustc_hash::FxHasher;
 use selvedge::platform::Arc;
-use selvedge::platform::shuttle::{Access, Mention, ObjectId, Openness};
+use selvedge::platform::shuttle::{self, Access, Mention, ObjectId, Openness};
 use serde::{Deserialize, Serialize};
 
 /// What a step does with one object.
@@ -93,7 +93,8 @@ pub fn dependent(one: &[Touch], other: &[Touch]) -> bool {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Names {
     by_maker: Vec<Vec<u32>>,
-    count: u32,
+    /// By number: maker, and how many the maker had made before.
+    objects: Vec<(u32, u32)>,
 }
 
 impl Names {
@@ -105,10 +106,22 @@ impl Names {
         }
         let numbers = &mut self.by_maker[maker];
         while numbers.len() <= number {
-            numbers.push(self.count);
-            self.count += 1;
+            self.objects.push((object.maker, numbers.len() as u32));
+            numbers.push(self.objects.len() as u32 - 1);
         }
         numbers[number]
+    }
+
+    /// What a step touches, with how far the objects are open now.
+    pub fn refreshed(&self, touches: &Touches) -> Touches {
+        let now = |touch: &Touch| {
+            let (maker, number) = self.objects[touch.object as usize];
+            shuttle::openness(ObjectId { maker, number })
+        };
+        if touches.iter().all(|touch| touch.before == now(touch)) {
+            return touches.clone();
+        }
+        touches.iter().map(|touch| Touch { before: now(touch), ..*touch }).collect()
     }
 
     /// A mention as a touch.
