@@ -653,11 +653,14 @@ fn run_exhaustively<S: Spec>(
     };
     let outcomes = exhaustively(Mode::Outcomes);
     if is_decided(&outcomes) {
-        if outcomes.findings.violation.is_some() || outcomes.findings.refused.is_some() {
+        if outcomes.findings.refused.is_some() {
             return outcomes;
         }
+        // In histories mode a violation is told in the order in which things happened.
         let histories = exhaustively(Mode::Histories);
-        return if is_decided(&histories) { histories } else { outcomes };
+        let violates = |run: &Run<S>| run.findings.violation.is_some();
+        let is_better = is_decided(&histories) && (violates(&histories) || !violates(&outcomes));
+        return if is_better { histories } else { outcomes };
     }
     // More outcomes than executions: the schedules of few preemptions, in histories mode.
     let bound = budget.preemptions.unwrap_or(PREEMPTIONS_INSTEAD);
