@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use selvedge::platform::host::{Mutex, MutexGuard, PoisonError};
-use selvedge::platform::shuttle::{self, SchedulerKind};
+use selvedge::platform::shuttle::{self, SchedulerKind, Strategy};
 use selvedge::platform::{Arc, Bounds, Failure, Loom, Platform, Profile, Run, Shuttle, Std, Stop, Timeouts, loom};
 use selvedge_model::spec::rule;
 use selvedge_model::{Spec, Unknown};
@@ -318,6 +318,21 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
         violation.interruptions = std::mem::take(&mut *trace.lock().unwrap_or_else(PoisonError::into_inner));
     }
     Findings { census, ..findings }
+}
+
+/// Runs subject `X` under a strategy of the caller's, for as many executions as that asks for. The engine and the schedule
+/// that the job names do not matter.
+pub fn on_shuttle_with<S: Spec, X: Subject<S, Platform = Shuttle>>(
+    job: &Arc<Job<S>>,
+    strategy: Box<dyn Strategy + Send>,
+) -> Findings<S> {
+    let observer = Observer::new(job.clone());
+    if let Err(reason) = X::supports(&job.target.spec, &job.target.program) {
+        return observer.refuse(reason);
+    }
+    let body = observer.body::<X>(|_| Some(shuttle::recorded().to_string()));
+    let run = shuttle::explore_with(strategy, &job.bounds(1), body);
+    observer.finish(Search::of(&run))
 }
 
 /// Runs subject `X` on real threads.

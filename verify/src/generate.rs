@@ -103,7 +103,7 @@ impl Display for GenerationReport {
 /// If a thousand candidates in a row must be discarded: then the spec offers no program that may end.
 pub fn generate<S: Spec>(spec: &S, shape: &Shape, seed: u64, count: usize) -> (Vec<Program<S::Op>>, GenerationReport) {
     let mut report = GenerationReport::default();
-    let mut draw = Draw(seed);
+    let mut draw = Draw::seeded(seed);
     let programs = (0..count)
         .map(|index| {
             let (mut program, discarded) = Builder { spec, shape, draw: &mut draw }.program();
@@ -114,6 +114,19 @@ pub fn generate<S: Spec>(spec: &S, shape: &Shape, seed: u64, count: usize) -> (V
         })
         .collect();
     (programs, report)
+}
+
+/// Makes the program that `bytes` decide: each choice takes one of them, and once they are used up the rest is drawn from
+/// a fixed seed. Any bytes give a program, and one byte changed leaves what was decided before it as it was, which is what a
+/// fuzzer needs.
+///
+/// # Panics
+///
+/// As [`generate`] does.
+pub fn from_bytes<S: Spec>(spec: &S, shape: &Shape, bytes: &[u8]) -> Program<S::Op> {
+    let mut draw = Draw { bytes: bytes.to_vec().into(), state: 0 };
+    let (program, _) = Builder { spec, shape, draw: &mut draw }.program();
+    program
 }
 
 /// A proptest strategy for programs. They shrink as [`shrink`] does, and stay well-formed.
@@ -133,7 +146,7 @@ impl<S: Spec> Strategy for Programs<S> {
     type Value = Program<S::Op>;
 
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
-        let mut draw = Draw(runner.rng().next_u64());
+        let mut draw = Draw::seeded(runner.rng().next_u64());
         let (program, discarded) = Builder { spec: &self.spec, shape: &self.shape, draw: &mut draw }.program();
         for _ in 0..discarded {
             runner.reject_local("a thread that cannot end")?;
@@ -231,13 +244,23 @@ pub fn save_regression<Op: Display>(dir: &Path, program: &Program<Op>) -> io::Re
     Ok(path)
 }
 
-/// A source of choices: SplitMix64, the same on every machine and in every release.
-struct Draw(u64);
+/// A source of choices: given bytes, then SplitMix64, the same on every machine and in every release.
+struct Draw {
+    bytes: VecDeque<u8>,
+    state: u64,
+}
 
 impl Draw {
+    fn seeded(seed: u64) -> Self {
+        Draw { bytes: VecDeque::new(), state: seed }
+    }
+
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
+        if let Some(byte) = self.bytes.pop_front() {
+            return u64::from(byte);
+        }
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.state;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^ (bits >> 31)

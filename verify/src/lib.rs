@@ -135,6 +135,7 @@ pub mod engine;
 pub mod evidence;
 pub mod execute;
 pub mod explore;
+pub mod fuzz;
 pub mod generate;
 pub mod history;
 pub mod info;

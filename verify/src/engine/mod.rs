@@ -1,5 +1,6 @@
 //! Engines: who decides which thread runs next, and for how long they may look.
 
+pub mod bytes;
 pub mod census;
 pub mod exhaustive;
 

@@ -1,0 +1,22 @@
+//! A program and its schedule, both made of the bytes, over our condition variable, or over the planted bug that
+//! SELVEDGE_FUZZ_MUTANT names.
+
+#![no_main]
+
+use std::cell::{LazyCell, RefCell};
+
+use libfuzzer_sys::fuzz_target;
+use selvedge_verify::fuzz::Oracle;
+
+thread_local! {
+    static ORACLE: LazyCell<RefCell<Oracle>> = LazyCell::new(|| {
+        let mutant = std::env::var("SELVEDGE_FUZZ_MUTANT").ok();
+        RefCell::new(Oracle::new(mutant.as_deref()).unwrap_or_else(|wrong| panic!("SELVEDGE_FUZZ_MUTANT: {wrong}")))
+    });
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Some(found) = ORACLE.with(|oracle| oracle.borrow_mut().program(bytes)) {
+        panic!("{found}");
+    }
+});
