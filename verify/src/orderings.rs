@@ -57,7 +57,8 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// A program over subject `X`; the spec says what is wrong.
+    /// A program over subject `X`; the spec says what is wrong. If the subject refuses the program, nothing runs, and the
+    /// trial comes by no place.
     pub fn litmus<S: Spec, X: Subject<S, Platform = Loom>>(target: Arc<Target<S>>) -> Self {
         let name = target.program.name.clone();
         let run = move |preemptions, executions| {
@@ -74,9 +75,8 @@ impl Trial {
                 goal: Goal::First,
             };
             let findings = on_loom::<S, X>(&Arc::new(job));
-            let failed_elsewhere = findings.stopped.filter(|_| findings.executions == 0);
             let violation = findings.violation.map(|violation| violation.sentence);
-            Tried { executions: findings.executions, violation: violation.or(failed_elsewhere) }
+            Tried { executions: findings.executions, violation }
         };
         Trial { name, run: Box::new(run) }
     }
@@ -198,6 +198,11 @@ pub fn collect<'t>(
 }
 
 impl Collected<'_> {
+    /// How many trials come by any place at all.
+    pub fn trials(&self) -> usize {
+        self.trials.iter().filter(|(_, sites)| !sites.is_empty()).count()
+    }
+
     /// Every place, with the ordering that it asks for.
     pub fn sites(&self) -> BTreeMap<Site, Ordering> {
         self.trials.iter().flat_map(|(_, sites)| sites).map(|(&site, &ordering)| (site, ordering)).collect()
