@@ -1,9 +1,9 @@
 //! Is each memory ordering in the source needed? Under loom, one is weakened at a time, and something must then fail.
 //!
 //! A [`Trial`] is something that loom can run over a subject: a litmus test with the outcomes that its spec allows, or a
-//! small program written for the purpose. [`survey`] runs every trial as the source is, which collects the places that
-//! ask for an ordering, and then, for each such place and each immediately weaker ordering, the trials that come by
-//! there, cheapest first, until one fails. That one is the [`Witness`]: with the weaker ordering the source would be
+//! small program written for the purpose. [`collect`] runs every trial as the source is, and so finds the places that ask
+//! for an ordering. [`Collected::survey`] runs, for each such place and each immediately weaker ordering, the trials that
+//! come by there, cheapest first, until one fails. That one is the [`Witness`]: with the weaker ordering the source would be
 //! wrong. If none fails within the [`Bound`], the ordering is a candidate to relax, or a trial is missing; the table says
 //! so and claims nothing more.
 //!

@@ -2,7 +2,7 @@
 //!
 //! For the harness that shows each ordering to be needed. Both are per thread of the machine, and loom runs a whole
 //! search on the thread that starts it: [`collect`] and [`weakened`] go around
-//! [`loom::explore`](super::explore). Outside of both an access costs the look at one flag.
+//! [`explore`](super::explore). Outside of both an access costs the look at one flag.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
