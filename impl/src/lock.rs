@@ -312,8 +312,9 @@ impl<P: Platform> RawMutex<P> {
     }
 
     /// The mutex is about to end: everybody is done with it. Race-detecting platforms check that.
-    #[cfg(all(test, feature = "shuttle"))]
-    pub(crate) fn retire(&self) {
+    #[doc(hidden)]
+    #[cfg(any(feature = "loom", feature = "shuttle"))]
+    pub fn retire(&self) {
         self.life.with_mut(|_| ());
     }
 

@@ -142,6 +142,7 @@ pub mod info;
 pub mod isolate;
 pub mod litmus;
 pub mod mutant;
+pub mod orderings;
 pub mod shrink;
 pub mod subject;
 pub mod suite;

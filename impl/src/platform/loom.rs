@@ -26,6 +26,8 @@
 
 #[doc(hidden)]
 pub mod native;
+#[doc(hidden)]
+pub mod weaken;
 
 use std::cell::{Cell as StdCell, RefCell, UnsafeCell};
 use std::fmt;
@@ -35,6 +37,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use loom::sync::atomic as loom_atomic;
+
+use self::weaken::Purpose;
 
 use super::quiet::{self, Quiet};
 use super::simulated::{
@@ -456,7 +460,9 @@ impl Engine for Loom {
 
     #[track_caller]
     fn fence(order: Ordering) {
-        loom_atomic::fence(order);
+        if let Some(order) = weaken::fence(Location::caller(), order) {
+            loom_atomic::fence(order);
+        }
     }
 
     fn choose(execution: &Execution<Self>, alternatives: usize) -> usize {
@@ -609,14 +615,17 @@ macro_rules! loom_atomics {
             }
             #[track_caller]
             fn load(&self, order: Ordering) -> $value {
+                let order = weaken::ordering(Location::caller(), Purpose::Load, order);
                 visible(|| self.0.load(order))
             }
             #[track_caller]
             fn store(&self, value: $value, order: Ordering) {
+                let order = weaken::ordering(Location::caller(), Purpose::Store, order);
                 visible(|| self.0.store(value, order));
             }
             #[track_caller]
             fn swap(&self, value: $value, order: Ordering) -> $value {
+                let order = weaken::ordering(Location::caller(), Purpose::Update, order);
                 visible(|| self.0.swap(value, order))
             }
             #[track_caller]
@@ -627,6 +636,8 @@ macro_rules! loom_atomics {
                 success: Ordering,
                 failure: Ordering,
             ) -> Result<$value, $value> {
+                let success = weaken::ordering(Location::caller(), Purpose::Success, success);
+                let failure = weaken::ordering(Location::caller(), Purpose::Failure, failure);
                 visible(|| self.0.compare_exchange(current, new, success, failure))
             }
             #[track_caller]
@@ -637,6 +648,8 @@ macro_rules! loom_atomics {
                 success: Ordering,
                 failure: Ordering,
             ) -> Result<$value, $value> {
+                let success = weaken::ordering(Location::caller(), Purpose::Success, success);
+                let failure = weaken::ordering(Location::caller(), Purpose::Failure, failure);
                 visible(|| self.0.compare_exchange(current, new, success, failure))
             }
         }
@@ -648,18 +661,22 @@ macro_rules! loom_integers {
         impl AtomicInteger<$value> for $atomic {
             #[track_caller]
             fn fetch_add(&self, value: $value, order: Ordering) -> $value {
+                let order = weaken::ordering(Location::caller(), Purpose::Update, order);
                 visible(|| self.0.fetch_add(value, order))
             }
             #[track_caller]
             fn fetch_sub(&self, value: $value, order: Ordering) -> $value {
+                let order = weaken::ordering(Location::caller(), Purpose::Update, order);
                 visible(|| self.0.fetch_sub(value, order))
             }
             #[track_caller]
             fn fetch_or(&self, value: $value, order: Ordering) -> $value {
+                let order = weaken::ordering(Location::caller(), Purpose::Update, order);
                 visible(|| self.0.fetch_or(value, order))
             }
             #[track_caller]
             fn fetch_and(&self, value: $value, order: Ordering) -> $value {
+                let order = weaken::ordering(Location::caller(), Purpose::Update, order);
                 visible(|| self.0.fetch_and(value, order))
             }
         }

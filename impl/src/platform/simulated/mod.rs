@@ -161,6 +161,7 @@ pub trait Engine: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + Sized 
     #[doc(hidden)]
     fn given_up();
     #[doc(hidden)]
+    #[track_caller]
     fn fence(order: Ordering);
     #[doc(hidden)]
     fn choose(execution: &Execution<Self>, alternatives: usize) -> usize;
