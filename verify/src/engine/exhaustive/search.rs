@@ -7,8 +7,8 @@
 use selvedge::platform::Arc;
 use selvedge::platform::host::{Mutex, PoisonError};
 use selvedge::platform::shuttle::{self, Access, Divergence, Moment, Openness, Strategy};
-
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::recorder::{Pending, Recorder};
 use super::trace::{Names, Touch, Touches, dependent};
@@ -18,7 +18,8 @@ use super::{Account, Class, Fault, Options, Reduction};
 /// What is left of a search that was cut short. Another process may go on with it, if it has the same program.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Frontier {
-    /// Of this format and of the engine's way of searching.
+    /// Of this format and of the engine's way of searching. Another version cannot be read.
+    #[serde(deserialize_with = "known_version")]
     version: u32,
     /// What was done so far.
     account: Account,
@@ -28,14 +29,21 @@ pub struct Frontier {
     stack: Vec<StoredNode>,
 }
 
-impl Frontier {
-    /// A frontier of another version is of no use.
-    pub const VERSION: u32 = 1;
-
-    /// The format's version.
-    pub fn version(&self) -> u32 {
-        self.version
+/// Reads the version, if it is this one.
+fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let version = u32::deserialize(deserializer)?;
+    if version == Frontier::VERSION {
+        return Ok(version);
     }
+    let expected = Frontier::VERSION;
+    Err(D::Error::custom(format!(
+        "the frontier has version {version}, and this engine goes on from version {expected}"
+    )))
+}
+
+impl Frontier {
+    /// The version of the format and of the engine's way of searching.
+    pub const VERSION: u32 = 1;
 
     /// What had been done.
     pub fn account(&self) -> Account {
