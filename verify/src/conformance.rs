@@ -110,6 +110,9 @@ pub struct Findings<S: Spec> {
     pub complete: bool,
     /// Why it stopped before that.
     pub stopped: Option<String>,
+    /// What broke the engine's run: the subject is not the same each time, or used the engine behind the platform's back.
+    /// What was seen until then proves nothing but violations.
+    pub broken: Option<String>,
     /// Why the subject could not run at all.
     pub refused: Option<String>,
 }
@@ -210,6 +213,7 @@ impl<S: Spec> Findings<S> {
             account: None,
             complete: false,
             stopped: None,
+            broken: None,
             refused: None,
         }
     }
@@ -292,7 +296,7 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
         let explored = exhaustive::explore(&bounds, exhaustive::Options::default(), body());
         return Findings { account: Some(explored.account), ..observer.finish(Search::of(&explored.run)) };
     }
-    let mut search = Search { complete: true, stopped: None };
+    let mut search = Search { complete: true, stopped: None, broken: None };
     let mut census = None;
     let trace = Trace::default();
     for scheduler in schedulers {
@@ -357,7 +361,7 @@ pub fn on_threads<S: Spec, X: Subject<S, Platform = Std>>(job: &Arc<Job<S>>) -> 
             break;
         }
     }
-    observer.finish(Search { complete: false, stopped })
+    observer.finish(Search { complete: false, stopped, broken: None })
 }
 
 /// How an engine is told that it need not look further.
@@ -382,9 +386,12 @@ impl<S: Spec> Job<S> {
 
 impl Search {
     fn of(run: &Run) -> Self {
+        let broken = match &run.failure {
+            Some(Failure::Panic(message)) if message == OVER => None,
+            failure => failure.as_ref().map(ToString::to_string),
+        };
         let stopped = match (&run.failure, run.stopped) {
-            (Some(Failure::Panic(message)), _) if message == OVER => None,
-            (Some(failure), _) => Some(failure.to_string()),
+            (Some(_), _) => broken.clone(),
             (None, Some(_)) if !run.exhaustive => None,
             (None, Some(stop)) => Some(
                 match stop {
@@ -397,15 +404,17 @@ impl Search {
             ),
             (None, None) => None,
         };
-        Search { complete: run.complete, stopped }
+        Search { complete: run.complete, stopped, broken }
     }
 }
 
 /// How a search ended.
 struct Search {
     complete: bool,
-    /// Why it is not, if a limit or a failure of the harness is the reason.
+    /// Why it is not, if a limit or a failure of the run is the reason.
     stopped: Option<String>,
+    /// The failure, if one is.
+    broken: Option<String>,
 }
 
 /// Sees every execution of a job.
@@ -614,7 +623,7 @@ impl<S: Spec> Observer<S> {
 
     fn refuse(&self, reason: String) -> Findings<S> {
         self.seen().findings.refused = Some(reason);
-        self.finish(Search { complete: false, stopped: None })
+        self.finish(Search { complete: false, stopped: None, broken: None })
     }
 
     fn finish(&self, search: Search) -> Findings<S> {
@@ -626,6 +635,7 @@ impl<S: Spec> Observer<S> {
         findings.weak_compared = self.job.weak.is_some();
         findings.complete = search.complete && !seen.over;
         findings.stopped = search.stopped;
+        findings.broken = search.broken;
         findings
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use selvedge::platform::{Arc, Loom, Platform, Shuttle, Std};
+use selvedge::platform::{Arc, Loom, Platform, Shuttle, Std, host};
 use selvedge_model::toy::register::{Op, RegisterSpec, Ret};
 use selvedge_model::{Spec, Thread};
 use selvedge_verify::conformance::{Findings, Goal, Job, Target, on_loom, on_shuttle};
@@ -348,6 +348,35 @@ impl<P: Platform> Subject<RegisterSpec> for Panicking<P> {
             Op::Read => self.0.perform(thread, local, op),
         }
     }
+}
+
+/// Takes one step more in every other execution.
+struct Fickle<P: Platform>(AtomicRegister<P>, bool);
+
+impl<P: Platform> Subject<RegisterSpec> for Fickle<P> {
+    type Platform = P;
+    type Local<'a> = Option<u32>;
+
+    fn create(spec: &RegisterSpec, initial: &[(String, i64)]) -> Result<Self, String> {
+        static EXECUTIONS: host::atomic::AtomicU64 = host::atomic::AtomicU64::new(0);
+        let number = EXECUTIONS.fetch_add(1, host::atomic::Ordering::Relaxed);
+        AtomicRegister::create(spec, initial).map(|register| Fickle(register, number % 2 == 0))
+    }
+
+    fn perform(&self, thread: Thread, local: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
+        if self.1 {
+            P::now();
+        }
+        self.0.perform(thread, local, op)
+    }
+}
+
+#[test]
+fn a_subject_that_is_not_the_same_each_time_is_an_error_and_no_pass() {
+    let suite = suite_of("fickle", Drivers::NONE.shuttle::<Fickle<Shuttle>>());
+    let evidence = run(&suite, "register/conformance/two-writers/fickle/exhaustive");
+    assert_eq!(evidence.verdict, Verdict::Error, "{}: {}", evidence.technique, evidence.reason);
+    assert!(evidence.reason.contains("does not fit") && evidence.reason.contains(".rs:"), "{}", evidence.reason);
 }
 
 /// Declines what the program or its initial state asks for.

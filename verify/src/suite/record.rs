@@ -236,6 +236,8 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
         (Verdict::Skipped, reason.clone())
     } else if let Some(violation) = &findings.violation {
         (if is_reference { Verdict::Error } else { Verdict::Fail }, violation.sentence.clone())
+    } else if let Some(reason) = &findings.broken {
+        (Verdict::Error, reason.clone())
     } else if let Some(reason) = &findings.unjudged {
         (Verdict::Inconclusive, reason.clone())
     } else if let (1.., Some(reason), false) = (findings.truncated.0, &findings.truncated.1, is_reference) {
@@ -532,7 +534,10 @@ impl Tally {
         self.programs += 1;
         self.executions += findings.executions;
         self.histories += findings.histories;
-        let unjudged = findings.unjudged.is_some() || findings.truncated.0 > 0 || !target.allowed.complete;
+        let unjudged = findings.unjudged.is_some()
+            || findings.broken.is_some()
+            || findings.truncated.0 > 0
+            || !target.allowed.complete;
         self.inconclusive += u64::from(unjudged);
         self.weak += u64::from(!findings.weak_compared && !findings.weak.is_empty());
         for (rule, count) in &findings.rules {

@@ -649,11 +649,11 @@ fn run_exhaustively<S: Spec>(
     };
     let is_decided = |run: &Run<S>| {
         let findings = &run.findings;
-        findings.complete || findings.violation.is_some() || findings.refused.is_some()
+        findings.complete || findings.violation.is_some() || findings.refused.is_some() || findings.broken.is_some()
     };
     let outcomes = exhaustively(Mode::Outcomes);
     if is_decided(&outcomes) {
-        if outcomes.findings.refused.is_some() {
+        if outcomes.findings.refused.is_some() || outcomes.findings.broken.is_some() {
             return outcomes;
         }
         // In histories mode a violation is told in the order in which things happened.
