@@ -360,7 +360,7 @@ impl<P: Platform> Subject<RegisterSpec> for Fickle<P> {
     fn create(spec: &RegisterSpec, initial: &[(String, i64)]) -> Result<Self, String> {
         static EXECUTIONS: host::atomic::AtomicU64 = host::atomic::AtomicU64::new(0);
         let number = EXECUTIONS.fetch_add(1, host::atomic::Ordering::Relaxed);
-        AtomicRegister::create(spec, initial).map(|register| Fickle(register, number % 2 == 0))
+        AtomicRegister::create(spec, initial).map(|register| Fickle(register, number.is_multiple_of(2)))
     }
 
     fn perform(&self, thread: Thread, local: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
