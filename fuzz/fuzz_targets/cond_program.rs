@@ -6,7 +6,7 @@
 use std::cell::{LazyCell, RefCell};
 
 use libfuzzer_sys::fuzz_target;
-use selvedge_verify::fuzz::Oracle;
+use selvedge_verify::fuzz::cond::Oracle;
 
 thread_local! {
     static ORACLE: LazyCell<RefCell<Oracle>> = LazyCell::new(|| {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use selvedge_verify::fuzz::Oracle;
+use selvedge_verify::fuzz::cond::Oracle;
 
 /// The inputs of a target, by path.
 fn inputs(target: &str) -> Vec<(String, Vec<u8>)> {

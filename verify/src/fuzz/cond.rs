@@ -1,4 +1,4 @@
-//! What the fuzz targets do with their bytes: a litmus program and its schedule, run over a condition variable and judged.
+//! A litmus program and its schedule out of bytes, run over a condition variable and judged.
 //!
 //! The subject is ours; for showing that a fuzzer finds what is to be found it may be one of the planted bugs
 //! ([`mutant::cond`](crate::mutant::cond)) instead.

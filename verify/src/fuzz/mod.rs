@@ -1,0 +1,4 @@
+//! What the fuzz targets do with their bytes: one file a system. A target is a few lines of glue around what stands here,
+//! and property tests call the same.
+
+pub mod cond;
