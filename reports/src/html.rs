@@ -1125,6 +1125,7 @@ fn expectation_list(record: &Evidence) -> Markup {
                         None => "could not be told: ",
                     })
                     (Code(&expected.text))
+                    @if let Some(leans) = &expected.leans { " (" (leans) ")" }
                 }
             }
         }

@@ -139,6 +139,9 @@ pub struct Expected {
     pub text: String,
     /// Whether it held; absent if this engine could not tell.
     pub held: Option<bool>,
+    /// Under which semantics it holds: `fails only if spurious wakeups exist`. Absent if that was not asked, or is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leans: Option<String>,
 }
 
 /// What made the record.

@@ -12,7 +12,7 @@ mod system;
 use std::path::Path;
 use std::time::Duration;
 
-use selvedge_model::Spec;
+use selvedge_model::{Semantics, Spec};
 use serde::{Deserialize, Serialize};
 
 pub use crate::litmus::corpus::CorpusFile;
@@ -84,6 +84,7 @@ pub struct Suite {
 trait AnySystem: Send + Sync {
     fn name(&self) -> &'static str;
     fn info(&self) -> SystemInfo;
+    fn semantics(&self) -> &'static [Semantics];
     fn subjects(&self) -> Vec<&'static str>;
     fn plan(&self, options: &Options) -> Vec<Planned>;
     fn run(&self, planned: &Planned, options: &Options) -> Evidence;
@@ -98,6 +99,22 @@ trait AnySystem: Send + Sync {
     ) -> Result<Evidence, Diagnostics>;
     fn replay(&self, evidence: &Evidence) -> Result<Replay, String>;
     fn history(&self, file: &str, text: &str) -> Result<JudgedHistory, Diagnostics>;
+}
+
+/// Why a text cannot be taken under a named semantics.
+#[derive(Debug)]
+pub enum UnderError {
+    /// The text is wrong.
+    Text(Diagnostics),
+    /// Its spec has no semantics of that name.
+    NoSuchSemantics {
+        /// The spec.
+        spec: String,
+        /// The name.
+        semantics: String,
+        /// The names that the spec knows.
+        known: Vec<&'static str>,
+    },
 }
 
 /// What the checker says of a history that somebody recorded.
@@ -225,6 +242,23 @@ impl Suite {
     /// What the spec that a litmus text names allows.
     pub fn outcomes(&self, file: &str, text: &str) -> Result<Outcomes, Diagnostics> {
         self.system_of(file, text)?.outcomes(file, text)
+    }
+
+    /// A litmus text with the parameters of a named semantics instead of its own. Other parameters stay.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text, or that its spec knows no semantics of that name.
+    pub fn under(&self, file: &str, text: &str, semantics: &str) -> Result<String, UnderError> {
+        let known = self.system_of(file, text).map_err(UnderError::Text)?.semantics();
+        let mut program = crate::litmus::parse(file, text).map_err(UnderError::Text)?.untyped().clone();
+        let Some(found) = known.iter().find(|known| known.name == semantics) else {
+            let known = known.iter().map(|known| known.name).collect();
+            return Err(UnderError::NoSuchSemantics { spec: program.spec, semantics: semantics.to_owned(), known });
+        };
+        program.parameters.retain(|(name, _)| found.settings.iter().all(|(set, _)| set != name));
+        program.parameters.extend(found.settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Ok(program.to_string())
     }
 
     /// Runs a litmus text over a subject: in a child process.

@@ -206,7 +206,8 @@ pub(super) fn spec<S: Spec>(target: &Target<S>, expectations: Vec<Expected>) -> 
     let mut found = if let Some(explore::Violation { broken, .. }) = allowed.violations.first() {
         Found::new(Verdict::Fail, format!("the spec breaks its own clause {}: {}", broken.clause, broken.text))
     } else if let Some(expected) = broken.first() {
-        Found::new(Verdict::Fail, format!("the expectation does not hold: {}", expected.text))
+        let leans = expected.leans.as_ref().map(|leans| format!("; it {leans}")).unwrap_or_default();
+        Found::new(Verdict::Fail, format!("the expectation does not hold: {}{leans}", expected.text))
     } else if !allowed.complete {
         Found::new(Verdict::Inconclusive, format!("more than {} states", allowed.states))
     } else {
@@ -329,11 +330,17 @@ fn technique<S: Spec>(run: &Run<S>, findings: &Findings<S>) -> String {
         ),
     };
     let searched = match &findings.census {
-        Some(census) if census.classes() > 0 => format!(
-            "{searched}, {} of them inequivalent, {:.0}% of what such a run draws not seen (Good–Turing)",
-            census.classes(),
-            census.unseen_share() * 100.0
-        ),
+        Some(census) if census.classes() > 0 => {
+            let of_which = match census.executions() {
+                all if all == findings.executions => "of them".to_owned(),
+                counted => format!("of {counted} counted"),
+            };
+            format!(
+                "{searched}, {} {of_which} inequivalent, {:.0}% of what such a run draws not seen (Good–Turing)",
+                census.classes(),
+                census.unseen_share() * 100.0
+            )
+        }
         _ => searched,
     };
     match findings.endless {
