@@ -4,6 +4,7 @@
 //! running one gives one record of evidence. Whatever goes wrong while a check runs is part of its record: a subject that
 //! aborts, hangs or allocates without end does so in a child process.
 
+mod ask;
 mod record;
 mod replay;
 mod run;
@@ -26,6 +27,7 @@ use crate::history::jsonl;
 use crate::info::SystemInfo;
 use crate::isolate::{self, ChildEnd};
 use crate::litmus::Diagnostics;
+use crate::oracle::{self, Oracle};
 use crate::subject;
 
 /// A check that can be run.
@@ -78,6 +80,7 @@ impl Options {
 /// A set of systems and everything that is held against their specs.
 pub struct Suite {
     systems: Vec<Box<dyn AnySystem>>,
+    oracles: Vec<Box<dyn Oracle>>,
 }
 
 /// A [`System`] whatever its spec.
@@ -165,7 +168,7 @@ pub struct AllowedOutcome {
 impl Suite {
     /// A suite without systems.
     pub fn empty() -> Self {
-        Suite { systems: Vec::new() }
+        Suite { systems: Vec::new(), oracles: Vec::new() }
     }
 
     /// Our own: every system of this repository. In a checkout, generated programs that make a primitive fail are saved
@@ -176,16 +179,23 @@ impl Suite {
         let register = subject::register::system();
         // The folder comes with the checkout; an installed command has no sources to write into.
         let folder = crate_folder.join("litmus/regressions");
+        let suite = Suite { oracles: oracle::all(), ..Suite::empty() };
         if folder.is_dir() {
-            Suite::empty().with(cond.regressions(&folder)).with(register.regressions(&folder))
+            suite.with(cond.regressions(&folder)).with(register.regressions(&folder))
         } else {
-            Suite::empty().with(cond).with(register)
+            suite.with(cond).with(register)
         }
     }
 
     /// With one more system.
     pub fn with<S: Spec>(mut self, system: System<S>) -> Self {
         self.systems.push(Box::new(system));
+        self
+    }
+
+    /// With one more real system to ask.
+    pub fn oracle(mut self, oracle: impl Oracle + 'static) -> Self {
+        self.oracles.push(Box::new(oracle));
         self
     }
 
@@ -217,7 +227,8 @@ impl Suite {
 
     /// Every check there is, in a stable order.
     pub fn plan(&self, options: &Options) -> Vec<Planned> {
-        self.systems.iter().flat_map(|system| system.plan(options)).collect()
+        let systems = self.systems.iter().flat_map(|system| system.plan(options));
+        systems.chain(self.oracles.iter().map(|oracle| ask::planned(&**oracle))).collect()
     }
 
     /// Runs a check: in a child process if a subject runs.
@@ -234,8 +245,12 @@ impl Suite {
     ///
     /// # Panics
     ///
-    /// If the check belongs to no system of this suite.
+    /// If the check belongs to no system and no oracle of this suite.
     pub fn run_here(&self, planned: &Planned, options: &Options) -> Evidence {
+        if planned.kind == Kind::Oracle {
+            let oracle = self.oracles.iter().find(|oracle| ask::planned(&***oracle).id == planned.id);
+            return ask::run(&**oracle.expect("a planned check belongs to an oracle"), planned, options);
+        }
         self.system(&planned.system).expect("a planned check belongs to a system").run(planned, options)
     }
 

@@ -15,7 +15,9 @@ use super::{Options, Planned};
 use crate::check::At;
 use crate::conformance::{Findings, Target, Violation};
 use crate::engine::{Engine, Profile};
-use crate::evidence::{Counterexample, Evidence, Expected, FORMAT, Kind, Maker, Mode, Relation, Row, Verdict, Witness};
+use crate::evidence::{
+    Comparison, Counterexample, Evidence, Expected, FORMAT, Kind, Maker, Mode, Relation, Row, Verdict, Witness,
+};
 use crate::execute::{Ending, TURNS_MAX};
 use crate::explore::{self, Exploration};
 use crate::generate::GenerationReport;
@@ -43,10 +45,12 @@ pub(super) struct Found {
     pub note: Option<String>,
     pub killed_by: Option<(String, Engine)>,
     pub counterexample: Option<Counterexample>,
+    pub comparison: Option<Comparison>,
 }
 
 impl Found {
-    fn new(verdict: Verdict, reason: String) -> Self {
+    /// A verdict and nothing else yet.
+    pub fn new(verdict: Verdict, reason: String) -> Self {
         Found {
             verdict,
             reason,
@@ -64,6 +68,7 @@ impl Found {
             note: None,
             killed_by: None,
             counterexample: None,
+            comparison: None,
         }
     }
 
@@ -80,19 +85,6 @@ impl Found {
     /// The harness failed.
     pub fn error(reason: String) -> Self {
         Found::new(Verdict::Error, reason)
-    }
-}
-
-/// The name of a kind in check ids.
-pub(super) fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Spec => "spec",
-        Kind::Conformance => "conformance",
-        Kind::Reference => "reference",
-        Kind::Mutant => "mutant",
-        Kind::Canary => "canary",
-        Kind::Peer => "peer",
-        Kind::Generated => "generated",
     }
 }
 
@@ -128,6 +120,8 @@ pub(super) fn evidence(planned: &Planned, options: &Options, found: Found, durat
         note: found.note,
         killed_after,
         counterexample: found.counterexample,
+        comparison: found.comparison,
+        fuzzing: None,
         reproduce: reproduce(planned, options),
         seed: draws.then_some(options.seed),
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),

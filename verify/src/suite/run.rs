@@ -195,8 +195,7 @@ pub(super) fn planned_for_file(file: &str, subject: &str, engine: Engine) -> Pla
 
 impl<S: Spec> System<S> {
     fn planned(&self, kind: Kind, program: Option<&str>, subject: Option<&str>, engine: &str) -> Planned {
-        let kind_name = record::kind_name(kind);
-        let mut parts = vec![self.name, kind_name];
+        let mut parts = vec![self.name, kind.name()];
         parts.extend(program);
         parts.extend(subject);
         parts.push(engine);
@@ -227,6 +226,7 @@ impl<S: Spec> System<S> {
             Kind::Mutant if planned.engine == "explorer" => self.hunt_program_mutant(subject),
             Kind::Mutant => self.hunt(self.entry(subject)?, options),
             Kind::Generated => self.generated(&self.drivers(subject)?, engine()?, options),
+            Kind::Oracle | Kind::Fuzz => Err(format!("{} does not run over a system", planned.id)),
         }
     }
 
