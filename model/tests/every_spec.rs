@@ -6,6 +6,7 @@ use std::fmt::Debug;
 
 use proptest::prelude::*;
 use selvedge_model::cond::CondSpec;
+use selvedge_model::proc::ProcSpec;
 use selvedge_model::toy::{DaemonSpec, LockSpec, ObjectsSpec, RegisterSpec, daemon, lock, register};
 use selvedge_model::{Commutation, Exclusion, Progress, Spec, StepOf, Thread};
 
@@ -61,11 +62,13 @@ fn forms_are_read<S: Spec>() {
 #[test]
 fn every_spec_is_of_one_piece() {
     names_fit_together(&CondSpec::default());
+    names_fit_together(&ProcSpec::default());
     names_fit_together(&RegisterSpec);
     names_fit_together(&LockSpec);
     names_fit_together(&ObjectsSpec::default());
     names_fit_together(&DaemonSpec::default());
     forms_are_read::<CondSpec>();
+    forms_are_read::<ProcSpec>();
     forms_are_read::<RegisterSpec>();
     forms_are_read::<LockSpec>();
     forms_are_read::<ObjectsSpec>();
@@ -239,6 +242,9 @@ proptest! {
         ] {
             let given: Vec<_> = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             walk(&CondSpec::configure(&given).unwrap(), drawn.clone())?;
+        }
+        for version in ["go1.11", "go1.12", "go1.26"] {
+            walk(&ProcSpec::configure(&[("version".to_owned(), version.to_owned())]).unwrap(), drawn.clone())?;
         }
         walk(&RegisterSpec, drawn.clone())?;
         walk(&LockSpec, drawn.clone())?;

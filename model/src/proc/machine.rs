@@ -1,0 +1,195 @@
+//! Machines without a goroutine: they wake, look for work, park. And running goroutines that are asked to leave.
+
+use super::*;
+
+/// Takes a step by a rule: changes a copy of the state.
+type Take<'a> = dyn FnMut(RuleId, &mut dyn FnMut(&mut State)) + 'a;
+
+/// Every step that the machine can take by itself.
+pub(super) fn moves(spec: &ProcSpec, state: &State, m: Mid, out: &mut Vec<(RuleId, State)>) {
+    let lock_is_free = state.lock.is_none();
+    let mut take = |rule, change: &mut dyn FnMut(&mut State)| {
+        let mut after = state.clone();
+        change(&mut after);
+        out.push((rule, after));
+    };
+    let machine = state.m(m);
+    match machine.standing {
+        Standing::Parked | Standing::ParkedLocked => {}
+        Standing::Wakes => {
+            let Some(p) = machine.next_p else { return };
+            take(M_WAKE, &mut |state| {
+                state.wire(m, p);
+                state.created += i8::from(state.m(m).uncounted);
+                let machine = state.m_mut(m);
+                machine.next_p = machine.next_p.filter(|_| spec.bug == Some(Bug::NextStays));
+                machine.standing = Standing::Schedules;
+                machine.uncounted = false;
+            });
+        }
+        Standing::Leaves { looks_again } => {
+            if !lock_is_free {
+            } else if looks_again && state.is_queued_anywhere() && !state.idle_ps.is_empty() {
+                take(M_AGAIN, &mut |state| {
+                    if let Some(p) = state.idle_ps.pop() {
+                        state.wire(m, p);
+                        state.spinning += 1;
+                        let machine = state.m_mut(m);
+                        machine.spinning = true;
+                        machine.standing = Standing::Schedules;
+                    }
+                });
+            } else {
+                take(M_PARK, &mut |state| state.park(m));
+            }
+        }
+        Standing::Runs => {
+            let asked = |g: Gid, p: Pid| state.g(g).preempt || state.gc_waiting || state.p(p).owes_safe_point;
+            if let (Some(g), Some(p)) = (machine.g, machine.p)
+                && state.g(g).status == GStatus::Running
+                && !machine.locks
+                && asked(g, p)
+                && lock_is_free
+            {
+                take(M_PREEMPT, &mut |state| {
+                    state.drop_g(m);
+                    state.g_mut(g).status = GStatus::Runnable;
+                    state.g_mut(g).preempt = false;
+                    if state.gc_waiting {
+                        state.p_mut(p).run_queue.insert(0, g);
+                    } else {
+                        state.global.push(g);
+                    }
+                    state.m_mut(m).standing = Standing::Schedules;
+                });
+            }
+        }
+        Standing::Schedules => schedules(spec, state, m, &mut take),
+    }
+}
+
+/// `schedule` and `findrunnable`.
+fn schedules(spec: &ProcSpec, state: &State, m: Mid, take: &mut Take<'_>) {
+    let lock_is_free = state.lock.is_none();
+    let machine = state.m(m);
+    let Some(p) = machine.p else { return };
+    let processor = state.p(p);
+    if let Some(g) = machine.locked_g {
+        let is_queued = state.global.contains(&g) || state.ps.iter().any(|p| p.run_queue.contains(&g));
+        if state.g(g).status == GStatus::Runnable && !is_queued {
+            take(M_RUN_LOCKED, &mut |state| state.execute(m, g));
+        } else if lock_is_free {
+            take(M_PARK_LOCKED, &mut |state| {
+                state.release(m);
+                hand_off(spec, state, p);
+                state.m_mut(m).standing = Standing::ParkedLocked;
+                state.add_idle_locked(1);
+            });
+        }
+    } else if state.gc_waiting {
+        if lock_is_free {
+            take(M_HALT, &mut |state| {
+                stop_spinning(state, m);
+                state.release(m);
+                state.halt(p);
+                state.park(m);
+            });
+        }
+    } else if processor.owes_safe_point {
+        take(M_SAFE_POINT, &mut |state| state.run_safe_point(p, true));
+    } else if let Some(g) = processor.run_queue.first() {
+        run(spec, state, m, *g, M_LOCAL, &mut |state| _ = state.p_mut(p).run_queue.remove(0), take);
+    } else if let Some(g) = state.global.first() {
+        if lock_is_free {
+            run(spec, state, m, *g, M_GLOBAL, &mut |state| _ = state.global.remove(0), take);
+        }
+    } else if !machine.spinning && 2 * usize::from(state.spinning.unsigned_abs()) < busy(state) {
+        take(M_SPIN, &mut |state| {
+            state.m_mut(m).spinning = true;
+            state.spinning += 1;
+        });
+    } else if machine.spinning && state.is_queued_anywhere() {
+        for (victim, other) in state.ps.iter().enumerate() {
+            if let Some(g) = other.run_queue.first() {
+                let mut dequeue = |state: &mut State| _ = state.ps[victim].run_queue.remove(0);
+                run(spec, state, m, *g, M_STEAL, &mut dequeue, take);
+            }
+        }
+    } else if lock_is_free {
+        take(M_RELEASE, &mut |state| {
+            let looks_again = state.m(m).spinning;
+            stop_spinning(state, m);
+            state.release(m);
+            state.idle_ps.push(p);
+            state.m_mut(m).standing = Standing::Leaves { looks_again };
+        });
+    }
+}
+
+/// Processors that are not idle.
+fn busy(state: &State) -> usize {
+    usize::from(state.procs).saturating_sub(state.idle_ps.len())
+}
+
+/// The machine runs the goroutine, or hands its processor to the machine to which that is locked.
+fn run(
+    spec: &ProcSpec,
+    state: &State,
+    m: Mid,
+    g: Gid,
+    rule: RuleId,
+    dequeue: &mut dyn FnMut(&mut State),
+    take: &mut Take<'_>,
+) {
+    match state.g(g).locked_m {
+        Some(owner) if state.lock.is_some() || state.m(owner).standing != Standing::ParkedLocked => {}
+        Some(owner) => take(M_HAND_LOCKED, &mut |state| {
+            dequeue(state);
+            let was_spinning = state.m(m).spinning;
+            stop_spinning(state, m);
+            if was_spinning {
+                state.wake_p(spec);
+            }
+            if let Some(p) = state.release(m) {
+                state.give(owner, p);
+            }
+            state.add_idle_locked(-1);
+            state.m_mut(m).standing = Standing::Leaves { looks_again: false };
+        }),
+        // Whoever stops spinning sees to it that somebody else looks, and for that he needs the lock.
+        None if state.m(m).spinning && state.lock.is_some() => {}
+        None => take(rule, &mut |state| {
+            dequeue(state);
+            let was_spinning = state.m(m).spinning;
+            stop_spinning(state, m);
+            state.execute(m, g);
+            if was_spinning {
+                state.wake_p(spec);
+            }
+        }),
+    }
+}
+
+fn stop_spinning(state: &mut State, m: Mid) {
+    if std::mem::take(&mut state.m_mut(m).spinning) {
+        state.spinning -= 1;
+    }
+}
+
+/// `handoffp` at once, under the lock.
+fn hand_off(spec: &ProcSpec, state: &mut State, p: Pid) {
+    let has_work = !state.p(p).run_queue.is_empty() || !state.global.is_empty();
+    if has_work {
+        state.start_m(spec, p, false);
+    } else if state.spinning == 0 && state.idle_ps.is_empty() && !state.gc_waiting {
+        state.spinning += 1;
+        state.start_m(spec, p, true);
+    } else if state.gc_waiting {
+        state.halt(p);
+    } else {
+        if state.p(p).owes_safe_point {
+            state.run_safe_point(p, true);
+        }
+        state.idle_ps.push(p);
+    }
+}
