@@ -64,6 +64,7 @@
 mod code;
 mod freedom;
 mod path;
+mod steps;
 mod store;
 mod system;
 
@@ -72,6 +73,7 @@ use std::fmt::Display;
 
 pub use freedom::{Leaning, leanings};
 pub use path::{Path, shortest_path};
+pub use steps::every_step;
 pub use system::THREADS_MAX;
 
 use selvedge_model::{Broken, Obligation, Spec, Unknown};

@@ -114,7 +114,7 @@ fn search<S: Spec>(
 }
 
 /// Every step that is enabled.
-fn moves_anyhow<S: Spec>(system: &mut System<'_, S>, at: &[u32], moves: &mut Vec<Move>) {
+pub(super) fn moves_anyhow<S: Spec>(system: &mut System<'_, S>, at: &[u32], moves: &mut Vec<Move>) {
     let trust = Trust::none(system.program.variables.len());
     system.moves(at, &trust, moves).expect("where nothing is trusted nothing goes against it");
 }

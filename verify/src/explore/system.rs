@@ -418,6 +418,11 @@ impl<'a, S: Spec> System<'a, S> {
         (ended, broken)
     }
 
+    /// The spec's state.
+    pub(super) fn spec_state(&self, at: &[u32]) -> &S::State {
+        self.specs.get(at[SPEC])
+    }
+
     /// Every observable of the state that the spec shows.
     pub(super) fn observed(&self, at: &[u32]) -> Observed {
         let state = self.specs.get(at[SPEC]);

@@ -86,6 +86,7 @@ impl<S: Spec, P: Platform> Subject<S> for Reference<S, P> {
 
     fn observe(&self) -> Observed {
         self.shared.with(|shared| {
+            self.settle(shared);
             S::observables()
                 .iter()
                 .filter_map(|name| Some((name.to_string(), self.spec.observe(&shared.state, name)?)))
@@ -108,6 +109,21 @@ impl<S: Spec, P: Platform> Reference<S, P> {
         }
         let (own, daemons) = self.enabled(shared, thread, op, phase);
         !own.is_empty() || !daemons.is_empty()
+    }
+
+    /// Nobody performs an operation any more, so nobody takes the daemons' steps either: what they still owe is done in
+    /// the order in which the spec offers it.
+    fn settle(&self, shared: &mut Shared<S>) {
+        let mut daemons = Vec::new();
+        loop {
+            daemons.clear();
+            self.spec.internal(&shared.state, &mut daemons);
+            let owed = daemons.drain(..).find(|step| spec::rule::<S>(step.0).obligation == Obligation::Must);
+            match owed {
+                Some((_, state)) => shared.state = state,
+                None => return,
+            }
+        }
     }
 
     #[allow(clippy::type_complexity)] // A named pair would say less.

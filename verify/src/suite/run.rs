@@ -57,7 +57,7 @@ impl<S: Spec> AnySystem for System<S> {
             plan.push(self.planned(Kind::Spec, Some(file.name), None, "explorer"));
         }
         for file in self.corpus {
-            for engine in [Engine::Exhaustive, Engine::Loom] {
+            for engine in self.reference_engines {
                 plan.push(self.planned(Kind::Reference, Some(file.name), Some(REFERENCE), engine.name()));
             }
         }
@@ -216,7 +216,12 @@ impl<S: Spec> System<S> {
         match planned.kind {
             Kind::Spec => self.judge_spec(self.program(planned)?),
             Kind::Reference => {
-                self.conform(self.program(planned)?, &reference_drivers(), engine()?, options, Tested::Reference)
+                let mut budget = options.profile.budget(engine()?, options.seed);
+                if options.profile == Profile::Quick {
+                    budget.executions = budget.executions.min(self.reference_executions_quick);
+                }
+                let program = self.program(planned)?;
+                self.conform_within(program, &reference_drivers(), engine()?, options, budget, Tested::Reference)
             }
             Kind::Conformance => {
                 self.conform(self.program(planned)?, &self.drivers(subject)?, engine()?, options, Tested::Own)

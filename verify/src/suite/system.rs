@@ -16,6 +16,8 @@ use crate::subject::{Subject, Variant};
 pub struct System<S: Spec> {
     pub(super) name: &'static str,
     pub(super) corpus: &'static [CorpusFile],
+    pub(super) reference_engines: &'static [Engine],
+    pub(super) reference_executions_quick: u64,
     pub(super) subjects: Vec<Entry<S>>,
     pub(super) program_mutants: Vec<ProgramMutant<S>>,
     pub(super) regressions: Option<PathBuf>,
@@ -148,7 +150,21 @@ pub(super) struct ProgramMutant<S: Spec> {
 impl<S: Spec> System<S> {
     /// A system with a corpus and nothing to hold against its spec yet.
     pub fn new(name: &'static str, corpus: &'static [CorpusFile]) -> Self {
-        System { name, corpus, subjects: Vec::new(), program_mutants: Vec::new(), regressions: None }
+        System {
+            name,
+            corpus,
+            reference_engines: &[Engine::Exhaustive, Engine::Loom],
+            reference_executions_quick: u64::MAX,
+            subjects: Vec::new(),
+            program_mutants: Vec::new(),
+            regressions: None,
+        }
+    }
+
+    /// With these engines for the reference subject instead of the exhaustive one and loom, and with no more than so many
+    /// executions each in the quick profile.
+    pub fn reference(self, engines: &'static [Engine], executions_quick: u64) -> Self {
+        System { reference_engines: engines, reference_executions_quick: executions_quick, ..self }
     }
 
     /// With a subject that must conform.
