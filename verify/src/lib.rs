@@ -132,6 +132,7 @@
 pub mod check;
 pub mod columns;
 pub mod conformance;
+pub mod diagram;
 pub mod engine;
 pub mod evidence;
 pub mod execute;

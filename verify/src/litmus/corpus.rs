@@ -108,6 +108,59 @@ pub static COND: &[CorpusFile] = corpus! { "cond":
     "writer-is-alone"
 };
 
+/// Go's scheduler around system calls.
+pub static PROC: &[CorpusFile] = corpus! { "proc":
+    "S01-long-call"
+    "S01-one-look"
+    "S02-short-call"
+    "S03-another-ones-call"
+    "S03-another-ones-call-1.11"
+    "S03-another-ones-call-1.26"
+    "S04-stop-and-enter"
+    "S04-stop-and-enter-1.11"
+    "S04-stop-and-enter-1.26"
+    "S04-then-a-look-1.26"
+    "S04-then-a-return-1.26"
+    "S05-return-during-stop"
+    "S05-return-during-stop-1.26"
+    "S05-return-then-start"
+    "S06-two-calls"
+    "S07-fewer-processors"
+    "S08-exit-and-retake"
+    "S08-exit-and-retake-1.26"
+    "S09-locked"
+    "S10-freeze"
+    "S10-freeze-1.26"
+    "S11-safe-point"
+    "S11-safe-point-1.26"
+    "back-to-two"
+    "blocking-call"
+    "blocking-call-1.26"
+    "blocking-call-alone"
+    "exit-finds-another"
+    "exit-finds-another-1.26"
+    "locked-yields"
+    "long-turn"
+    "looks-once-more"
+    "more-processors"
+    "polled"
+    "readied-by-another"
+    "retake-and-return"
+    "retake-and-stop"
+    "safe-point-and-looks"
+    "safe-point-idle"
+    "safe-point-in-call"
+    "safe-point-in-call-1.26"
+    "safe-point-missed"
+    "short-calls"
+    "spared"
+    "stale-read-1.26"
+    "stop-with-idle"
+    "stopper-moves"
+    "work-during-hand-off"
+    "yield"
+};
+
 /// The toy register.
 pub static REGISTER: &[CorpusFile] = corpus! { "register":
     "two-reads"
@@ -115,7 +168,7 @@ pub static REGISTER: &[CorpusFile] = corpus! { "register":
 };
 
 /// Every folder of the suite's own, by name.
-pub static FOLDERS: &[(&str, &[CorpusFile])] = &[("cond", COND), ("register", REGISTER)];
+pub static FOLDERS: &[(&str, &[CorpusFile])] = &[("cond", COND), ("proc", PROC), ("register", REGISTER)];
 
 /// Reads every `.litmus` file in a folder and the folders below it, in the order of their
 /// paths without extension.

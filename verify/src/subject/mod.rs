@@ -4,6 +4,7 @@ pub mod cond;
 pub mod locker;
 #[doc(hidden)]
 pub mod objects;
+pub mod proc;
 pub mod reference;
 pub mod register;
 
