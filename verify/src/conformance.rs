@@ -263,6 +263,7 @@ pub fn on_loom<S: Spec, X: Subject<S, Platform = Loom>>(job: &Arc<Job<S>>) -> Fi
         return observer.refuse(reason);
     }
     let mut bounds = job.bounds(1);
+    bounds.profile.spurious_budget = 0;
     if X::CHOOSES && job.target.program.threads.len() <= loom::MAX_ACTORS_WITH_CHOICES {
         bounds.choice_bits = CHOICE_BITS;
     }
@@ -378,7 +379,7 @@ impl<S: Spec> Job<S> {
             preemptions: self.budget.preemptions,
             max_executions: Some(self.budget.executions.div_ceil(share)),
             max_duration: Some(self.budget.duration),
-            profile: Profile { timeouts, ..Profile::default() },
+            profile: Profile { timeouts, spurious_budget: self.budget.spurious_wakeups },
             ..Bounds::default()
         }
     }

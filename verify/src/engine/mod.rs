@@ -64,6 +64,11 @@ impl Engine {
             Engine::Threads => "threads",
         }
     }
+
+    /// Whether it draws its schedules, on a platform that could enumerate them.
+    pub fn draws(self) -> bool {
+        matches!(self, Engine::Random | Engine::Pct | Engine::Urw | Engine::Pos | Engine::Portfolio)
+    }
 }
 
 impl fmt::Display for Engine {
@@ -99,12 +104,22 @@ pub struct Budget {
     pub pct_depth: usize,
     /// For the engines that draw.
     pub seed: u64,
+    /// How often each thread may wake from a park, or from the platform's own condition variable, without a reason. Real
+    /// parks may. loom has no room for the choice and takes it for 0.
+    pub spurious_wakeups: u32,
 }
 
 impl Budget {
     /// One execution, for a replay.
     pub fn once() -> Self {
-        Budget { executions: 1, duration: Duration::from_secs(60), preemptions: None, pct_depth: 3, seed: 0 }
+        Budget {
+            executions: 1,
+            duration: Duration::from_secs(60),
+            preemptions: None,
+            pct_depth: 3,
+            seed: 0,
+            spurious_wakeups: 0,
+        }
     }
 }
 
@@ -144,7 +159,7 @@ impl Profile {
             Profile::Quick => Duration::from_secs(30),
             Profile::Full => Duration::from_secs(60),
         };
-        Budget { executions, duration, preemptions, pct_depth: 3, seed }
+        Budget { executions, duration, preemptions, pct_depth: 3, seed, spurious_wakeups: 0 }
     }
 }
 

@@ -9,7 +9,7 @@ use selvedge::platform::host::OnceLock;
 use selvedge_model::Spec;
 
 use super::replay::{Searched, Token};
-use super::run::Run;
+use super::run::{Luckless, Run};
 use super::system::{Entry, Role};
 use super::{Options, Planned};
 use crate::check::At;
@@ -252,9 +252,21 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
         };
         (Verdict::Pass, format!("nothing but what the spec allows: {seen} of {all} outcomes witnessed{weak}"))
     };
+    let reason = match &run.luckless {
+        Some(Luckless { executions, complete: true }) => format!(
+            "{reason}; it fails only if spurious wakeups exist: without them all {executions} inequivalent executions pass"
+        ),
+        Some(Luckless { executions, complete: false }) => {
+            format!("{reason}; without spurious wakeups none of {executions} executions failed")
+        }
+        None => reason,
+    };
     let mut found = Found::new(verdict, reason);
     found.mode = Some(run.mode);
     found.technique = technique(run, findings);
+    if run.budget.spurious_wakeups > 0 {
+        found.technique.push_str(", a spurious wakeup a thread");
+    }
     if let Some(cut) = &run.cut {
         found.technique = format!("{}; {cut}", found.technique);
     }
@@ -267,7 +279,12 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
     found.rules = findings.rules.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
     found.clauses = target.program.clauses.clone();
     found.counterexample = findings.violation.as_ref().map(|violation| {
-        let searched = Searched { engine: run.engine, mode: run.mode, preemptions: run.budget.preemptions };
+        let searched = Searched {
+            engine: run.engine,
+            mode: run.mode,
+            preemptions: run.budget.preemptions,
+            spurious_wakeups: run.budget.spurious_wakeups,
+        };
         counterexample(target, &searched, violation)
     });
     found
@@ -277,7 +294,12 @@ impl Found {
     /// The record tells the failure made small instead of the one that was met first.
     pub fn shrink<S: Spec>(&mut self, shrunk: &Shrunk<S>) {
         let Some(mode) = self.mode else { return };
-        let searched = Searched { engine: shrunk.engine, mode, preemptions: shrunk.preemptions };
+        let searched = Searched {
+            engine: shrunk.engine,
+            mode,
+            preemptions: shrunk.preemptions,
+            spurious_wakeups: shrunk.spurious_wakeups,
+        };
         let smaller = counterexample(&shrunk.target, &searched, &shrunk.violation);
         if let Some(before) = self.counterexample.replace(smaller) {
             self.reason = self.reason.replace(&before.sentence, &shrunk.violation.sentence);

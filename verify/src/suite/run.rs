@@ -295,10 +295,21 @@ impl<S: Spec> System<S> {
         if let Some(reason) = incapable(&target, engine, role == Tested::Reference) {
             return Ok(Found::skipped(&reason));
         }
-        let Some(run) = run(&target, drivers, engine, options, budget) else {
+        let Some(mut run) = run(&target, drivers, engine, options, budget.clone()) else {
             return Ok(Found::skipped(&format!("the subject does not stand on a platform that {engine} drives")));
         };
+        let with_luck = role == Tested::Own && engine.draws();
+        let has_passed = run.findings.violation.is_none() && run.findings.refused.is_none();
+        if with_luck
+            && has_passed
+            && let Some(lucky) = run_with_luck(&target, drivers, engine, options, &budget)
+        {
+            run = lucky;
+        }
         let mut found = record::conformance(&target, engine, &run, role == Tested::Reference);
+        if with_luck && found.verdict == Verdict::Pass {
+            found.technique.push_str("; as many again with a spurious wakeup a thread");
+        }
         if role == Tested::Own
             && let Some(shrunk) = shrunk(&target, drivers, engine, &run, options)
         {
@@ -528,6 +539,15 @@ pub(super) struct Run<S: Spec> {
     pub budget: Budget,
     /// How far the engine came that was asked for, if another one ran in its place.
     pub cut: Option<String>,
+    /// What passed without spurious wakeups, if it failed with them.
+    pub luckless: Option<Luckless>,
+}
+
+/// A search in which no thread woke without a reason, and nothing failed.
+pub(super) struct Luckless {
+    pub executions: u64,
+    /// Whether these are all there are, but for equivalent ones.
+    pub complete: bool,
 }
 
 /// Why the engine cannot run the program, if it cannot.
@@ -604,9 +624,38 @@ fn run_beside<S: Spec>(
         return Some(run_exhaustively(job, driver, &budget));
     }
     let Some(bound) = budget.preemptions.filter(|_| matches!(engine, Engine::Loom | Engine::Dfs)) else {
-        return Some(Run { findings: driver(&job(engine, mode, &budget)), engine, mode, budget, cut: None });
+        return Some(Run {
+            findings: driver(&job(engine, mode, &budget)),
+            engine,
+            mode,
+            budget,
+            cut: None,
+            luckless: None,
+        });
     };
     Some(run_bounded(|left| driver(&job(engine, mode, left)), engine, mode, &budget, bound))
+}
+
+/// What fails in as many executions again if threads may wake without a reason, where none failed without. `None` if
+/// nothing does.
+fn run_with_luck<S: Spec>(
+    target: &Arc<Target<S>>,
+    drivers: &Drivers<S>,
+    engine: Engine,
+    options: &Options,
+    budget: &Budget,
+) -> Option<Run<S>> {
+    let lucky = Budget { spurious_wakeups: 1, ..budget.clone() };
+    let run_again = run(target, drivers, engine, options, lucky)?;
+    run_again.findings.violation.as_ref()?;
+    // Drawing proves nothing: whether it fails without luck is the exhaustive engine's to say.
+    let budget = options.profile.budget(Engine::Exhaustive, options.seed);
+    let without = run_beside(target, drivers, Engine::Exhaustive, Some(run_again.mode), budget, || None)?;
+    if without.findings.violation.is_some() {
+        return Some(without);
+    }
+    let (executions, complete) = (without.findings.executions, without.findings.complete);
+    Some(Run { luckless: Some(Luckless { executions, complete }), ..run_again })
 }
 
 /// Runs with no preemption first, then one, and so on.
@@ -628,7 +677,7 @@ fn run_bounded<S: Spec>(
         let is_over = findings.violation.is_some() || findings.refused.is_some();
         let finished = findings.complete;
         if finished || is_over || best.is_none() {
-            best = Some(Run { findings, engine, mode, budget: left.clone(), cut: None });
+            best = Some(Run { findings, engine, mode, budget: left.clone(), cut: None, luckless: None });
         }
         if is_over || !finished || executions >= budget.executions {
             break;
@@ -651,6 +700,7 @@ fn run_exhaustively<S: Spec>(
         mode,
         budget: budget.clone(),
         cut: None,
+        luckless: None,
     };
     let is_decided = |run: &Run<S>| {
         let findings = &run.findings;
@@ -724,6 +774,7 @@ fn shrunk<S: Spec>(
         variant: drivers.variant,
         mode: run.mode,
         symptom: run.findings.violation.as_ref()?.symptom(),
+        spurious_wakeups: run.budget.spurious_wakeups,
     };
     shrink::shrink(&failure, &shrink::Effort::of(options.profile))
 }
