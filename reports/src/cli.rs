@@ -332,14 +332,16 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
         eprintln!("building {name}");
         let target = wanted.iter().find(|target| target.name == name);
         let building = target.ok_or_else(|| "the manifest defines no such target".to_owned());
-        match building.and_then(|target| session.build(target)) {
+        match building.and_then(|target| session.build(target, &stop)) {
             Ok(()) => built.push_back(planned),
-            // Ctrl-C reaches the compiler too: that is no failure of the target.
+            // Ctrl-C stops the compiler too: that is no failure of the target.
             Err(_) if stop.load(Ordering::Relaxed) => {}
             Err(reason) => write_evidence(&arguments.out, &session.unbuilt(name, reason))?,
         }
     }
-    eprintln!("fuzzing: {} s a target, {jobs} at a time", granted.as_secs().max(1));
+    if !built.is_empty() {
+        eprintln!("fuzzing: {} s a target, {jobs} at a time", granted.as_secs().max(1));
+    }
     let stopped = stop.clone();
     let run = move |planned: &Planned| {
         let target = wanted.iter().find(|target| Some(&target.name) == planned.subject.as_ref());

@@ -16,8 +16,6 @@ pub struct Said {
     pub seed: Option<u64>,
     /// Inputs executed.
     pub executions: u64,
-    /// Executions a second.
-    pub executions_per_second: u64,
     /// Edges reached.
     pub edges: u64,
     /// Features reached: pairs of edge and count, mostly.
@@ -41,7 +39,6 @@ impl Said {
                 let value = value.trim().parse().unwrap_or(0);
                 match name {
                     "number_of_executed_units" => said.executions = value,
-                    "average_exec_per_sec" => said.executions_per_second = value,
                     "new_units_added" => said.new_units = value,
                     "peak_rss_mb" => said.peak_rss_mib = value,
                     _ => {}
@@ -114,7 +111,6 @@ stat::peak_rss_mb:              31
         let expected = Said {
             seed: Some(1_234_567),
             executions: 901,
-            executions_per_second: 450,
             edges: 17,
             features: 31,
             new_units: 4,

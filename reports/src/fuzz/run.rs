@@ -1,7 +1,7 @@
 //! Building one target, fuzzing it, and making what it found small.
 //!
-//! The fuzzer is a child process in a process group of its own: Ctrl-C reaches it through us, so that it has told its sums
-//! when the command ends.
+//! Compiler and fuzzer are child processes, each in a process group of its own: Ctrl-C reaches them through us, so that a
+//! fuzzer has told its sums when the command ends.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 use selvedge::platform::host::atomic::{AtomicBool, Ordering};
 use selvedge_verify::evidence::{Crash, Evidence, FORMAT, Fuzzing, Kind, Maker, Verdict};
 
@@ -31,6 +31,9 @@ const MEMORY_MIB_MAX: u64 = 2_048;
 /// How long an input that crashes is made smaller, and how often: whichever comes first.
 const SHRINK_SECONDS_MAX: u64 = 10;
 const SHRINK_EXECUTIONS_MAX: u64 = 100_000;
+
+/// What the build of one target may take.
+const BUILD_MAX: Duration = Duration::from_secs(3_600);
 
 /// What a fuzzer may take beyond its time before it is given up: it looks at the clock between inputs.
 const GRACE: Duration = Duration::from_secs(60);
@@ -67,23 +70,17 @@ impl Session {
     /// # Errors
     ///
     /// The end of what the build said.
-    pub fn build(&self, target: &Target) -> Result<(), String> {
+    pub fn build(&self, target: &Target, stop: &AtomicBool) -> Result<(), String> {
         let log = self.log_of(&target.name, "build");
-        let run = || -> io::Result<ExitStatus> {
-            let file = fs::File::create(&log)?;
-            let mut build = self.toolchain.command(cargo());
-            build.args(["fuzz", "build", "--fuzz-dir"]).arg(&self.targets.folder);
-            build
-                .arg("--target-dir")
-                .arg(&self.targets.target_directory)
-                .args(self.toolchain.options())
-                .arg(&target.name);
-            // cargo-fuzz looks for a manifest where it stands.
-            build.current_dir(&self.targets.folder).stdout(file.try_clone()?).stderr(file).status()
-        };
-        match run() {
-            Ok(status) if status.success() => Ok(()),
-            Ok(_) => Err(format!("{} cannot be built: {}", target.name, tail(&read(&log)))),
+        let mut build = self.toolchain.command(cargo());
+        build.args(["fuzz", "build", "--fuzz-dir"]).arg(&self.targets.folder);
+        build.arg("--target-dir").arg(&self.targets.target_directory).args(self.toolchain.options()).arg(&target.name);
+        // cargo-fuzz looks for a manifest where it stands.
+        match run_until(build.current_dir(&self.targets.folder), &log, BUILD_MAX, stop) {
+            Ok(End::Exited(status)) if status.success() => Ok(()),
+            Ok(End::Exited(_)) => Err(format!("{} cannot be built: {}", target.name, tail(&read(&log)))),
+            Ok(End::Stopped) => Err("the build was stopped".to_owned()),
+            Ok(End::Overdue) => Err(format!("{} cannot be built within {} s", target.name, BUILD_MAX.as_secs())),
             Err(error) => Err(format!("{} cannot be built: {error}", target.name)),
         }
     }
@@ -127,7 +124,7 @@ impl Session {
         fuzzer.args(target.dictionary.iter().map(|path| format!("-dict={}", path.display())));
         let log = self.log_of(&target.name, "run");
         let started = Instant::now();
-        let end = run_until(&mut fuzzer, &log, self.granted + GRACE, Some(stop))?;
+        let end = run_until(&mut fuzzer, &log, self.granted + GRACE, stop)?;
         let took = started.elapsed();
 
         let said = Said::read(&read(&log));
@@ -136,7 +133,7 @@ impl Session {
             crashes.push(self.made_small(target, path, said.message.as_deref(), stop)?);
         }
         if !is_canary && !stop.load(Ordering::Relaxed) {
-            self.minimise(target, &corpus)?;
+            self.minimise(target, &corpus, stop)?;
         }
         let (verdict, reason) = self.judge(&said, &crashes, end, took, &log);
         let fuzzing = Fuzzing {
@@ -144,7 +141,9 @@ impl Session {
             inputs_before,
             inputs_after: count_files(&corpus),
             new_units: said.new_units,
-            executions_per_second: said.executions_per_second,
+            // libFuzzer's own number counts whole seconds, and is 0 for a run of less than one.
+            executions_per_second: u64::try_from(u128::from(said.executions) * 1_000 / took.as_millis().max(1))
+                .unwrap_or(u64::MAX),
             edges: said.edges,
             features: said.features,
             peak_rss_mib: said.peak_rss_mib,
@@ -204,10 +203,10 @@ impl Session {
         shrink.arg(format!("-runs={SHRINK_EXECUTIONS_MAX}"));
         shrink.arg(format!("-exact_artifact_path={}", smaller.display())).arg(found);
         let limit = Duration::from_secs(SHRINK_SECONDS_MAX) + GRACE;
-        run_until(&mut shrink, &self.log_of(&target.name, "shrink"), limit, Some(stop))?;
+        run_until(&mut shrink, &self.log_of(&target.name, "shrink"), limit, stop)?;
         if smaller.is_file() && size(&smaller) < crash.found_bytes {
             let log = self.log_of(&target.name, "crash");
-            let end = run_until(self.fuzzer(target).arg(&smaller), &log, GRACE, Some(stop))?;
+            let end = run_until(self.fuzzer(target).arg(&smaller), &log, GRACE, stop)?;
             if matches!(end, End::Exited(status) if !status.success()) {
                 crash.bytes = size(&smaller);
                 crash.message = Said::read(&read(&log)).message.unwrap_or(crash.message);
@@ -219,7 +218,7 @@ impl Session {
     }
 
     /// Leaves only those inputs in the corpus that reach what no other does.
-    fn minimise(&self, target: &Target, corpus: &Path) -> io::Result<()> {
+    fn minimise(&self, target: &Target, corpus: &Path, stop: &AtomicBool) -> io::Result<()> {
         let before = count_files(corpus);
         if before == 0 {
             return Ok(());
@@ -232,8 +231,8 @@ impl Session {
         let mut merge = self.fuzzer(target);
         merge.arg("-merge=1").arg(&kept).arg(corpus);
         let limit = self.granted + 10 * GRACE;
-        let end = run_until(&mut merge, &self.log_of(&target.name, "merge"), limit, None)?;
-        // A merge that failed must not cost what was found.
+        let end = run_until(&mut merge, &self.log_of(&target.name, "merge"), limit, stop)?;
+        // A merge that failed or was stopped must not cost what was found.
         if matches!(end, End::Exited(status) if status.success()) && count_files(&kept) > 0 {
             fs::remove_dir_all(corpus)?;
             fs::rename(&kept, corpus)
@@ -327,23 +326,25 @@ enum End {
 }
 
 /// Runs a child with its output in a log. Where the user stops us it is asked to end, and has time to tell its sums.
-fn run_until(command: &mut Command, log: &Path, limit: Duration, stop: Option<&AtomicBool>) -> io::Result<End> {
+fn run_until(command: &mut Command, log: &Path, limit: Duration, stop: &AtomicBool) -> io::Result<End> {
     let file = fs::File::create(log)?;
     command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
     let mut child = command.spawn()?;
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    // It may have ended just now; then there is nobody to tell.
+    let tell = |signal| group.map(|group| kill_process_group(group, signal));
     let started = Instant::now();
     let mut is_asked = false;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(if is_asked { End::Stopped } else { End::Exited(status) });
         }
-        if !is_asked && stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+        if !is_asked && stop.load(Ordering::Relaxed) {
             is_asked = true;
-            // It may have ended just now.
-            let _ = i32::try_from(child.id()).ok().and_then(Pid::from_raw).map(|pid| kill_process(pid, Signal::INT));
+            tell(Signal::INT);
         }
         if started.elapsed() > limit {
-            child.kill()?;
+            tell(Signal::KILL);
             child.wait()?;
             return Ok(if is_asked { End::Stopped } else { End::Overdue });
         }

@@ -78,6 +78,8 @@ fn every_target_is_found_run_and_recorded_and_a_crash_is_made_small() {
     let report = checkout.report();
     assert_eq!(report.evidence.len(), 3);
     assert_eq!(report.conclusion.outcome, Exit::Violation);
+    let systems: Vec<&str> = report.systems.iter().map(|system| system.name.as_str()).collect();
+    assert_eq!(systems, ["fuzz"], "of specs that nothing was asked of there is nothing to say");
 
     let canary = record(&report, "canary");
     assert_eq!((canary.kind, canary.verdict, canary.killed_after), (Kind::Canary, Verdict::Pass, Some(901)));
@@ -87,7 +89,9 @@ fn every_target_is_found_run_and_recorded_and_a_crash_is_made_small() {
     assert_eq!((fine.seed, fine.engine.as_str()), (Some(1_234_567), "libfuzzer"));
     let numbers = fuzzing(fine);
     assert_eq!((numbers.inputs_before, numbers.inputs_after, numbers.new_units), (2, 1, 4));
-    assert_eq!((numbers.executions_per_second, numbers.edges, numbers.features), (450, 17, 31));
+    assert_eq!((numbers.edges, numbers.features), (17, 31));
+    // 900 in the time that a script takes.
+    assert!(numbers.executions_per_second > 0, "{numbers:?}");
     // Three seconds for two targets, two at a time.
     assert_eq!((numbers.granted_ms, numbers.peak_rss_mib), (3_000, 31));
 
