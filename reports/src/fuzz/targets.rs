@@ -82,8 +82,11 @@ impl Targets {
         }
         let unreadable = || format!("{} has settings that cannot be read", manifest.display());
         let metadata: Metadata = serde_json::from_slice(&output.stdout).into_diagnostic().wrap_err_with(unreadable)?;
-        let mut all: Vec<Target> =
-            metadata.packages.into_iter().flat_map(|package| package.fuzz_targets(&folder)).collect();
+        let mut all = Vec::new();
+        for package in metadata.packages {
+            let targets = package.fuzz_targets(&folder);
+            all.extend(targets.map_err(|wrong| miette!("{}: {wrong}", manifest.display()))?);
+        }
         all.sort_by(|a, b| a.name.cmp(&b.name));
         if all.is_empty() {
             return Err(miette!("{} defines no target", manifest.display()));
@@ -140,7 +143,7 @@ struct PackageMetadata {
     selvedge: BTreeMap<String, Settings>,
 }
 
-#[derive(Clone, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
     max_len: Option<u32>,
@@ -149,21 +152,29 @@ struct Settings {
 }
 
 impl Package {
-    fn fuzz_targets(self, folder: &Path) -> Vec<Target> {
-        let settings = self.metadata.map(|metadata| metadata.selvedge).unwrap_or_default();
-        let binaries = self.targets.into_iter().filter(|target| target.kind.iter().any(|kind| kind == "bin"));
-        let target = |name: String| {
-            let settings = settings.get(&name).cloned().unwrap_or_default();
-            let own = ["seeds", "regressions"].map(|kind| folder.join(kind).join(&name));
-            let inputs = own.into_iter().filter(|path| path.is_dir());
-            let dictionary = folder.join("dict").join(format!("{name}.dict"));
-            Target {
-                max_len: settings.max_len,
-                inputs: inputs.chain(settings.seeds.iter().map(|path| folder.join(path))).collect(),
-                dictionary: dictionary.is_file().then_some(dictionary),
-                name,
+    /// # Errors
+    ///
+    /// If settings are of no target, or name seeds that are not there: a slip would go unnoticed for ever.
+    fn fuzz_targets(self, folder: &Path) -> Result<Vec<Target>, String> {
+        let mut settings = self.metadata.map(|metadata| metadata.selvedge).unwrap_or_default();
+        let mut targets = Vec::new();
+        for binary in self.targets.into_iter().filter(|target| target.kind.iter().any(|kind| kind == "bin")) {
+            let Settings { max_len, seeds } = settings.remove(&binary.name).unwrap_or_default();
+            let own = ["seeds", "regressions"].map(|kind| folder.join(kind).join(&binary.name));
+            let mut inputs: Vec<PathBuf> = own.into_iter().filter(|path| path.is_dir()).collect();
+            for seeds in seeds.into_iter().map(|path| folder.join(path)) {
+                if !seeds.is_dir() {
+                    return Err(format!("{} has seeds in {}, which is no folder", binary.name, seeds.display()));
+                }
+                inputs.push(seeds);
             }
-        };
-        binaries.map(|binary| target(binary.name)).collect()
+            let dictionary = folder.join("dict").join(format!("{}.dict", binary.name));
+            let dictionary = dictionary.is_file().then_some(dictionary);
+            targets.push(Target { name: binary.name, max_len, inputs, dictionary });
+        }
+        match settings.into_keys().next() {
+            Some(name) => Err(format!("there are settings of `{name}`, which is no target")),
+            None => Ok(targets),
+        }
     }
 }

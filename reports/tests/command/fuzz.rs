@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use selvedge_reports::exit::Exit;
+use selvedge_reports::fuzz::{CANARY, Targets};
 use selvedge_reports::report::{About, FailureKind, Report};
 use selvedge_verify::evidence::{Evidence, Fuzzing, Kind, Verdict};
 use tempfile::TempDir;
@@ -114,6 +115,20 @@ fn every_target_is_found_run_and_recorded_and_a_crash_is_made_small() {
     assert!(junit.contains("name=\"fuzz/crashes\"") && junit.matches("<failure ").count() == 1, "{junit}");
 }
 
+/// What nobody describes nobody looks at.
+#[test]
+fn our_own_targets_are_described_and_have_a_canary_and_inputs() {
+    let targets = Targets::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let readme = fs::read_to_string(targets.folder.join("README.md")).unwrap();
+    for target in &targets.all {
+        assert!(readme.contains(&format!("\n| `{}` |", target.name)), "{} is not in fuzz/README.md", target.name);
+        assert_eq!(target.inputs.is_empty(), target.name == CANARY, "{}: {:?}", target.name, target.inputs);
+    }
+    let parse = targets.all.iter().find(|target| target.name == "litmus_parse").expect("it is defined");
+    assert_eq!((parse.max_len, parse.dictionary.is_some(), parse.inputs.len()), (Some(4_096), true, 3));
+    assert_eq!(targets.select(&[parse.name.clone()]).unwrap()[0].name, CANARY, "named or not");
+}
+
 #[test]
 fn a_canary_that_is_not_found_or_not_there_exits_with_5() {
     let checkout = Checkout::with(&["fine", "canary"]);
@@ -167,6 +182,16 @@ fn bad_input_exits_with_2_and_leaves_nothing() {
     ran.explains(&["there is no fuzz target `litmus_prase`", "did you mean `litmus_parse`?"]);
     for minutes in ["0", "-1", "soon", "inf"] {
         checkout.fuzz(&[&format!("--minutes={minutes}")]).exits(2).explains(&["expected a number above 0"]);
+    }
+    let manifest = checkout.folder.path().join("fuzz/Cargo.toml");
+    let sound = fs::read_to_string(&manifest).unwrap();
+    for (settings, complaint) in [
+        ("litmus_prase = {}", "there are settings of `litmus_prase`, which is no target"),
+        ("litmus_parse = { seeds = [\"../nowhere\"] }", "which is no folder"),
+        ("litmus_parse = { maxlen = 1 }", "unknown field `maxlen`"),
+    ] {
+        fs::write(&manifest, format!("{sound}\n[package.metadata.selvedge]\n{settings}\n")).unwrap();
+        checkout.fuzz(&[]).exits(2).explains(&[complaint]);
     }
     let elsewhere = tempfile::tempdir().unwrap();
     let ran = Ran::of(checkout.command(&[]).current_dir(elsewhere.path())).exits(2);

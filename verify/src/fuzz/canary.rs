@@ -6,8 +6,8 @@ const WORD: &[u8; 8] = b"selvedge";
 /// Judges an input, and finds fault with one that begins with a certain word.
 ///
 /// Bytes drawn blindly spell it out once in 2^64 inputs. A fuzzer that is told which branches an input took, or what it was
-/// compared with, has it after some thousand: so that finding it shows that inputs arrive, that feedback comes back, and
-/// that a panic is noticed.
+/// compared with, has it within a second (`selvedge fuzz canary`: 250,124 executions, and 730,514 another time). Finding it
+/// shows that inputs arrive, that feedback comes back, and that a panic is noticed.
 ///
 /// # Panics
 ///
