@@ -163,9 +163,14 @@ fn a_target_that_was_left_out_is_shown_as_not_run() {
 
 #[test]
 fn a_target_that_does_not_build_or_dies_is_an_error_and_the_others_run() {
-    let checkout = Checkout::with(&["fine", "broken", "dies", "canary"]);
-    checkout.fuzz(&["--minutes", "0.02"]).exits(5);
+    let checkout = Checkout::with(&["fine", "broken", "dies", "blind", "idle", "canary"]);
+    checkout.fuzz(&["--minutes", "0.1"]).exits(5);
     let report = checkout.report();
+    for (target, reason) in [("blind", "the target is not instrumented"), ("idle", "the fuzzer executed nothing")] {
+        let nothing = record(&report, target);
+        assert_eq!(nothing.verdict, Verdict::Error, "{target}");
+        assert!(nothing.reason.starts_with(reason), "{}", nothing.reason);
+    }
     let broken = record(&report, "broken");
     assert_eq!(broken.verdict, Verdict::Error);
     assert!(broken.reason.contains("broken cannot be built: error: it does not compile"), "{}", broken.reason);
@@ -173,6 +178,18 @@ fn a_target_that_does_not_build_or_dies_is_an_error_and_the_others_run() {
     assert_eq!(dies.verdict, Verdict::Error);
     assert!(dies.reason.contains("without an input to show for it") && dies.reason.contains("no reason"));
     assert_eq!(record(&report, "fine").verdict, Verdict::Pass);
+}
+
+#[test]
+fn making_small_loses_neither_a_crash_nor_the_corpus() {
+    let checkout = Checkout::with(&["fickle", "unmergeable", "canary"]);
+    checkout.fuzz(&["--minutes", "0.05"]).exits(1);
+    let report = checkout.report();
+    // The smaller input does not crash it.
+    let [crash] = &fuzzing(record(&report, "fickle")).crashes[..] else { panic!("one crash") };
+    assert_eq!((crash.input.as_str(), crash.bytes), ("artifacts/fickle/crash-01", 10));
+    assert!(crash.message.ends_with("the one that was found"), "{}", crash.message);
+    assert_eq!(fuzzing(record(&report, "unmergeable")).inputs_after, 2);
 }
 
 #[test]
