@@ -19,9 +19,10 @@ use selvedge::platform::host::atomic::{AtomicBool, Ordering};
 use selvedge::platform::host::{Mutex, PoisonError, mpsc};
 use selvedge_model::spec::nearest;
 use selvedge_verify::engine::Engine;
-use selvedge_verify::evidence::{Evidence, FORMAT, Verdict};
+use selvedge_verify::evidence::{Evidence, FORMAT, Maker, Verdict};
 
 use crate::exit::Exit;
+use crate::fuzz::{self, Targets, Toolchain};
 use crate::report::Report;
 use crate::store::{self, RunRecord};
 use crate::suite::{Answer, Options, Partition, Planned, Profile, Suite};
@@ -91,6 +92,8 @@ enum Command {
         /// The history file.
         file: PathBuf,
     },
+    /// Fuzz for a while, in a checkout: needs cargo-fuzz.
+    Fuzz(Fuzz),
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +114,27 @@ struct Verify {
     /// Where evidence and report go.
     #[arg(long, default_value = "report")]
     out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Fuzz {
+    /// Only these targets, and the canary.
+    target: Vec<String>,
+    /// Minutes altogether, shared among the targets; 0.5 is half a minute.
+    #[arg(long, default_value_t = 1.0, value_parser = minutes)]
+    minutes: f64,
+    /// Targets at a time.
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
+    /// Where evidence, crashes, logs and report go.
+    #[arg(long, default_value = "fuzz-report")]
+    out: PathBuf,
+}
+
+/// A time that can be given to somebody.
+fn minutes(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    number.filter(|minutes| *minutes > 0.0 && *minutes < 1e6).ok_or_else(|| "expected a number above 0".to_owned())
 }
 
 #[derive(Debug, Args, Default, Clone, Copy)]
@@ -186,6 +210,9 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
         }
         Some(Command::Replay { evidence }) => replay(&*suite, &evidence, json),
         Some(Command::Report { directories, out }) => merge(&*suite, &directories, &out, json),
+        Some(Command::Fuzz(fuzzing)) => {
+            fuzz_targets(&suite, &fuzzing, &arguments_in_words(arguments.get(1..).unwrap_or_default()), json)
+        }
         Some(Command::History { file }) => suite.history(&file, &Depth::default().options()).map(|it| say(&it, json)),
     };
     ended.unwrap_or_else(|problem| {
@@ -265,43 +292,132 @@ fn verify<S: Suite>(suite: &Arc<S>, arguments: &Verify, command: &str, json: boo
     }
     let in_part = |planned: &&Planned| arguments.partition.is_none_or(|part| part.holds(&planned.id));
     let ours: VecDeque<Planned> = wanted.iter().filter(in_part).cloned().collect();
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    let jobs = arguments.jobs.unwrap_or(processors).max(1);
-    let out = &arguments.out;
-    store::begin(out).into_diagnostic().wrap_err_with(|| format!("cannot write to {}", out.display()))?;
-    let mut record = RunRecord {
-        format: FORMAT,
-        command: command.to_owned(),
-        profile: options.profile,
+    let jobs = arguments.jobs.unwrap_or(processors()).max(1);
+    let record = RunRecord {
+        profile: Some(options.profile),
         filters: arguments.filter.clone(),
         engine: arguments.engine.clone(),
         seed: options.seed,
-        jobs,
         partition: arguments.partition,
         known,
-        selected: wanted,
+        ..record_of(command, jobs, wanted, suite.maker())
+    };
+    begin(&arguments.out, &record, &options.stop)?;
+    let running = suite.clone();
+    let working = options.clone();
+    let run = move |planned: &Planned| running.run(planned, &working);
+    // What is still running in child processes is not waited for.
+    Work { jobs, stop: options.stop.clone(), leaves: true, out: &arguments.out }.run(ours, run)?;
+    finish(&**suite, &arguments.out, record, &options.stop, json)
+}
+
+fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json: bool) -> miette::Result<Exit> {
+    let targets = Targets::find(&std::env::current_dir().into_diagnostic()?)?;
+    let wanted = targets.select(&arguments.target)?;
+    if !fuzz::is_installed() {
+        eprintln!("cargo-fuzz is not installed, and builds the targets; get it with: {}", fuzz::INSTALL);
+        return Ok(Exit::NothingRan);
+    }
+    let toolchain = Toolchain::find()?;
+    let jobs = arguments.jobs.max(1);
+    let mut selected: Vec<Planned> = wanted.iter().map(|target| fuzz::planned(&target.name)).collect();
+    // Also where nobody wrote one: its record then says so.
+    if wanted.iter().all(|target| target.name != fuzz::CANARY) {
+        selected.insert(0, fuzz::planned(fuzz::CANARY));
+    }
+    let record = RunRecord {
+        filters: arguments.target.clone(),
+        known: targets.all.len(),
+        targets: targets.all.iter().map(|target| target.name.clone()).collect(),
+        ..record_of(command, jobs, selected.clone(), suite.maker())
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    begin(&arguments.out, &record, &stop)?;
+    let out = arguments.out.canonicalize().into_diagnostic()?;
+    for folder in ["logs", "artifacts"] {
+        std::fs::create_dir_all(out.join(folder)).into_diagnostic()?;
+    }
+    // The canary ends as soon as it is found, and takes nobody's time.
+    let sharing = wanted.iter().filter(|target| target.name != fuzz::CANARY).count().max(1);
+    let granted = Duration::from_secs_f64(arguments.minutes * 60.0 * jobs.min(sharing) as f64 / sharing as f64);
+    let session = fuzz::Session { targets, toolchain, out, granted, maker: suite.maker() };
+
+    let mut built = VecDeque::new();
+    for planned in selected {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let name = planned.subject.as_deref().unwrap_or_default();
+        eprintln!("building {name}");
+        let target = wanted.iter().find(|target| target.name == name);
+        let building = target.ok_or_else(|| "the manifest defines no such target".to_owned());
+        match building.and_then(|target| session.build(target, &stop)) {
+            Ok(()) => built.push_back(planned),
+            // Ctrl-C stops the compiler too: that is no failure of the target.
+            Err(_) if stop.load(Ordering::Relaxed) => {}
+            Err(reason) => write_evidence(&arguments.out, &session.unbuilt(name, reason))?,
+        }
+    }
+    if !built.is_empty() {
+        eprintln!("fuzzing: {} s a target, {jobs} at a time", granted.as_secs().max(1));
+    }
+    let stopped = stop.clone();
+    let run = move |planned: &Planned| {
+        let target = wanted.iter().find(|target| Some(&target.name) == planned.subject.as_ref());
+        session.fuzz(target.expect("it was built"), &stopped)
+    };
+    // A fuzzer that is stopped tells what it found.
+    Work { jobs, stop: stop.clone(), leaves: false, out: &arguments.out }.run(built, run)?;
+    finish(&**suite, &arguments.out, record, &stop, json)
+}
+
+/// The record of a run that begins now.
+fn record_of(command: &str, jobs: usize, selected: Vec<Planned>, maker: Maker) -> RunRecord {
+    RunRecord {
+        format: FORMAT,
+        command: command.to_owned(),
+        profile: None,
+        filters: Vec::new(),
+        engine: None,
+        seed: None,
+        jobs,
+        partition: None,
+        known: selected.len(),
+        selected,
+        targets: Vec::new(),
         started_at: now(),
         finished_at: None,
         interrupted: false,
-        processors,
+        processors: processors(),
         processor: processor_name(),
-        maker: suite.maker(),
-    };
-    store::write_run(out, &record).into_diagnostic()?;
-    stop_on_ctrl_c(&options);
-    work(suite, ours, &options, jobs, out)?;
-    record.interrupted = options.stop.load(Ordering::Relaxed);
+        maker,
+    }
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Makes the directory ready and says what is planned, before anything runs.
+fn begin(out: &Path, record: &RunRecord, stop: &Arc<AtomicBool>) -> miette::Result<()> {
+    store::begin(out).into_diagnostic().wrap_err_with(|| format!("cannot write to {}", out.display()))?;
+    store::write_run(out, record).into_diagnostic()?;
+    stop_on_ctrl_c(stop);
+    Ok(())
+}
+
+/// The run is over, or was stopped: its report.
+fn finish<S: Suite>(
+    suite: &S,
+    out: &Path,
+    mut record: RunRecord,
+    stop: &AtomicBool,
+    json: bool,
+) -> miette::Result<Exit> {
+    record.interrupted = stop.load(Ordering::Relaxed);
     record.finished_at = Some(now());
     store::write_run(out, &record).into_diagnostic()?;
-    let report = assemble(&**suite, std::slice::from_ref(out))?;
-    write_report(&report, out)?;
-    if json {
-        print_json(&serde_json::to_value(&report.conclusion).into_diagnostic()?);
-    } else {
-        print(&table::render(&report));
-        print(&format!("report: {}\n", out.join("report.html").display()));
-    }
-    Ok(report.conclusion.outcome)
+    merge(suite, &[out.to_owned()], out, json)
 }
 
 fn say_nothing_matches(filter: &[String], engine: Option<&str>, ids: &[String]) {
@@ -319,47 +435,62 @@ fn say_nothing_matches(filter: &[String], engine: Option<&str>, ids: &[String]) 
     eprintln!("  `selvedge list` prints the {} checks there are", ids.len());
 }
 
-/// Runs the checks, `jobs` at a time, and writes each record as its check ends.
-fn work<S: Suite>(
-    suite: &Arc<S>,
-    checks: VecDeque<Planned>,
-    options: &Options,
+/// How checks are worked off.
+struct Work<'a> {
+    /// Checks at a time.
     jobs: usize,
-    out: &Path,
-) -> miette::Result<()> {
-    let progress = Progress::new(checks.len());
-    let waiting = Arc::new(Mutex::new(checks));
-    let (sender, receiver) = mpsc::channel::<Evidence>();
-    for _ in 0..jobs {
-        let (suite, waiting, sender, options) = (suite.clone(), waiting.clone(), sender.clone(), options.clone());
-        thread::spawn(move || {
-            loop {
-                let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                let Some(planned) = next.filter(|_| !options.stop.load(Ordering::Relaxed)) else { return };
-                // The receiver is gone only if writing a record failed, which has been reported.
-                if sender.send(suite.run(&planned, &options)).is_err() {
-                    return;
+    /// Set once the user has asked to stop.
+    stop: Arc<AtomicBool>,
+    /// Whether checks that still run are left to themselves then.
+    leaves: bool,
+    /// Where records go.
+    out: &'a Path,
+}
+
+impl Work<'_> {
+    /// Runs the checks, and writes each record as its check ends.
+    fn run(
+        &self,
+        checks: VecDeque<Planned>,
+        run: impl Fn(&Planned) -> Evidence + Send + Sync + 'static,
+    ) -> miette::Result<()> {
+        let progress = Progress::new(checks.len());
+        let waiting = Arc::new(Mutex::new(checks));
+        let run = Arc::new(run);
+        let (sender, receiver) = mpsc::channel::<Evidence>();
+        for _ in 0..self.jobs {
+            let (run, waiting, sender, stop) = (run.clone(), waiting.clone(), sender.clone(), self.stop.clone());
+            thread::spawn(move || {
+                loop {
+                    let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let Some(planned) = next.filter(|_| !stop.load(Ordering::Relaxed)) else { return };
+                    // The receiver is gone only if writing a record failed, which has been reported.
+                    if sender.send(run(&planned)).is_err() {
+                        return;
+                    }
                 }
-            }
-        });
-    }
-    drop(sender);
-    loop {
-        match receiver.recv_timeout(Duration::from_millis(100)) {
-            Ok(evidence) => {
-                store::write_evidence(out, &evidence)
-                    .into_diagnostic()
-                    .wrap_err_with(|| format!("cannot write to {}", out.display()))?;
-                progress.ended(&evidence);
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            // Stopped: what is still running in child processes is not waited for.
-            Err(mpsc::RecvTimeoutError::Timeout) if options.stop.load(Ordering::Relaxed) => break,
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            });
         }
+        drop(sender);
+        loop {
+            match receiver.recv_timeout(Duration::from_millis(100)) {
+                Ok(evidence) => {
+                    write_evidence(self.out, &evidence)?;
+                    progress.ended(&evidence);
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) if self.leaves && self.stop.load(Ordering::Relaxed) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+        }
+        progress.finish();
+        Ok(())
     }
-    progress.finish();
-    Ok(())
+}
+
+fn write_evidence(out: &Path, evidence: &Evidence) -> miette::Result<()> {
+    let written = store::write_evidence(out, evidence).into_diagnostic();
+    written.map(drop).wrap_err_with(|| format!("cannot write to {}", out.display()))
 }
 
 /// A bar with throughput and time left on a terminal, plain lines elsewhere.
@@ -403,8 +534,8 @@ impl Progress {
     }
 }
 
-fn stop_on_ctrl_c(options: &Options) {
-    let stop = options.stop.clone();
+fn stop_on_ctrl_c(stop: &Arc<AtomicBool>) {
+    let stop = stop.clone();
     let installed = ctrlc::set_handler(move || {
         // The second time the user means it.
         if stop.swap(true, Ordering::Relaxed) {

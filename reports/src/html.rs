@@ -23,6 +23,7 @@ use crate::report::{
     RunPlan, SurveyCell, System, Tally, counted, mode_word, verdict_word,
 };
 
+mod fuzzing;
 mod lanes;
 mod oracles;
 mod programs;
@@ -322,10 +323,10 @@ impl Page<'_> {
                         thead {
                             tr {
                                 th scope="col" { "System" }
-                                th scope="col" { "Clauses covered" }
-                                th scope="col" { "Planted bugs found" }
-                                th scope="col" { "Canaries that went off" }
-                                th scope="col" { "Real systems that agree" }
+                                th scope="col" { "Clauses" }
+                                th scope="col" { "Planted bugs" }
+                                th scope="col" { "Canaries" }
+                                th scope="col" { "Real systems" }
                             }
                         }
                         tbody {
@@ -414,7 +415,7 @@ impl Page<'_> {
                                 li {
                                     a href={ "#" (part) "-" (position) } {
                                         (title)
-                                        @if report.systems.len() > 1 { " of " (Text(&system.name)) }
+                                        @if report.systems.len() > 1 && part != "fuzzing" { " of " (Text(&system.name)) }
                                     }
                                 }
                             }
@@ -483,6 +484,7 @@ impl Page<'_> {
                     ))
                 }
             }
+            @if !system.fuzzing.is_empty() { (self.fuzzing(position, system)) }
             @if !system.mutants.is_empty() { (self.mutants(position, system)) }
             @if !system.canaries.is_empty() { (self.canaries(position, system)) }
             @if !system.survey.is_empty() { (self.survey(position, system)) }
@@ -905,6 +907,7 @@ impl Page<'_> {
             }
             @if let Some(found) = &record.counterexample { (self.counterexample(record, found)) }
             @if let Some(comparison) = &record.comparison { (self.differences(record, comparison)) }
+            @if let Some(fuzzing) = &record.fuzzing { (fuzzing::crashes(index, fuzzing)) }
             dl.facts {
                 dt { "Technique" }
                 dd {
@@ -1181,8 +1184,8 @@ fn run_facts(position: usize, run: &Run) -> Markup {
             (Code(&run.directory)) ": "
             (Number { at: &format!("/runs/{position}/records"), value: wide(run.records) }) " records"
             @if let Some(plan) = &run.plan {
-                " of " (Number { at: &at("planned"), value: wide(plan.planned) }) " checks, profile "
-                (match plan.profile { crate::suite::Profile::Quick => "quick", crate::suite::Profile::Full => "full" })
+                " of " (Number { at: &at("planned"), value: wide(plan.planned) }) " checks"
+                @if let Some(profile) = plan.profile { ", profile " (profile.to_string()) }
                 @if let Some(partition) = plan.partition {
                     ", part " (Number { at: &at("partition/index"), value: partition.index })
                     " of " (Number { at: &at("partition/count"), value: partition.count })
@@ -1331,6 +1334,11 @@ fn words() -> Markup {
                     "The same input to the spec and to a real system, whose answer must be one that the spec allows. An \
                      execution is one question.",
                 ),
+                (
+                    "libfuzzer",
+                    "Mutates inputs and keeps those that reach new code. It is bounded by time: a pass is worth the \
+                     executions and edges that stand beside it.",
+                ),
                 ("preemption", "The scheduler takes the processor from a thread that could have gone on."),
                 ("bound", "How far an engine looked: preemptions, executions, a seed. Beyond it a pass says nothing."),
                 (
@@ -1347,7 +1355,10 @@ fn words() -> Markup {
                     "pass",
                     "What the technique could see, within its bound, is what the spec allows. Not a proof beyond the bound.",
                 ),
-                ("fail", "The spec is violated, a real system differs from it, or a planted bug survived."),
+                (
+                    "fail",
+                    "The spec is violated, a real system differs from it, a fuzz target crashed, or a planted bug survived.",
+                ),
                 ("differs", "A peer did what the spec does not allow. A finding, not a failure."),
                 ("killed, survived", "A planted bug was found, or was not."),
                 ("went off, silent", "A canary made the alarm go off as it must, or did not."),
@@ -1369,11 +1380,12 @@ fn words() -> Markup {
     }
 }
 
-fn parts_of(system: &System) -> [(&'static str, &'static str, bool); 7] {
+fn parts_of(system: &System) -> [(&'static str, &'static str, bool); 8] {
     [
         ("clauses", "Clauses", !system.clauses.is_empty()),
         ("oracles", "Real systems", !system.oracles.is_empty()),
         ("outcomes", "Outcomes", !system.outcomes.is_empty()),
+        ("fuzzing", "Fuzzing", !system.fuzzing.is_empty()),
         ("mutants", "Planted bugs", !system.mutants.is_empty()),
         ("canaries", "Canaries", !system.canaries.is_empty()),
         ("survey", "Peers", !system.survey.is_empty()),
@@ -1420,6 +1432,7 @@ fn words_of_failure(what: FailureKind) -> &'static str {
         FailureKind::SilentCanary => "canary silent",
         FailureKind::Violation => "violation",
         FailureKind::Difference => "differs from the real system",
+        FailureKind::Crash => "crash",
         FailureKind::SurvivingMutant => "planted bug survived",
         FailureKind::HarnessError => "harness error",
     }

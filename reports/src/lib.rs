@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod exit;
+pub mod fuzz;
 pub mod html;
 pub mod junit;
 pub mod report;

@@ -12,6 +12,7 @@ use selvedge_verify::info::{ObligationInfo, ParameterInfo, RuleInfo, SystemInfo}
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
+use crate::fuzz;
 use crate::store::{RunRecord, Source};
 use crate::suite::{Partition, Planned, Profile};
 
@@ -119,8 +120,8 @@ pub struct Run {
 pub struct RunPlan {
     /// The command line.
     pub command: String,
-    /// How much work a check may do.
-    pub profile: Profile,
+    /// How much work a check may do; absent for fuzzing.
+    pub profile: Option<Profile>,
     /// The filters that were given.
     pub filters: Vec<String>,
     /// The engine that was asked for, if only one was.
@@ -191,6 +192,8 @@ pub enum About {
     UnknownCommit,
     /// Nothing shows that the alarm of an engine works.
     NoCanary,
+    /// A fuzz target that is defined did not run.
+    NotFuzzed,
 }
 
 /// A check that failed.
@@ -227,6 +230,8 @@ pub enum FailureKind {
     Violation,
     /// A real system does what the spec does not allow.
     Difference,
+    /// An input crashed a fuzz target.
+    Crash,
     /// A planted bug was not found.
     SurvivingMutant,
     /// The harness itself failed.
@@ -258,6 +263,8 @@ pub struct System {
     pub peers: Vec<String>,
     /// What the peers do: a row a clause, or a program where a record names no clause.
     pub survey: Vec<SurveyRow>,
+    /// The fuzz targets: those that did not run first, then those that crashed.
+    pub fuzzing: Vec<FuzzRow>,
     /// The programs by name, and last what belongs to no single program.
     pub programs: Vec<Program>,
 }
@@ -485,6 +492,15 @@ pub struct OracleRow {
     pub differing: Option<u64>,
 }
 
+/// A fuzz target that is defined.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FuzzRow {
+    /// Its name.
+    pub target: String,
+    /// Index into [`Report::evidence`]; absent if it did not run.
+    pub evidence: Option<usize>,
+}
+
 /// One question to all peers.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SurveyRow {
@@ -574,10 +590,13 @@ impl Report {
         notices.extend(notice_about_makers(&makers));
         notices.extend(makers.iter().filter_map(notice_about_commit));
         let not_run = find_not_run(&plans, &evidence);
+        let targets: BTreeSet<&str> = plans.iter().flat_map(|plan| &plan.targets).map(String::as_str).collect();
         let counts = count(&evidence, &not_run);
         let failures = find_failures(&evidence);
         notices_about_unknown_names(&evidence, systems, &mut notices);
         notices_about_canaries(&evidence, &mut notices);
+        let systems = describe_systems(&evidence, &not_run, &targets, systems);
+        notices.extend(systems.iter().flat_map(|system| &system.fuzzing).filter_map(notice_about_target));
         Report {
             schema_version: SCHEMA_VERSION,
             generated_at,
@@ -589,7 +608,7 @@ impl Report {
             notices,
             failures,
             unanswered: find_unanswered(&evidence),
-            systems: describe_systems(&evidence, &not_run, systems),
+            systems,
             not_run,
             duplicates,
             evidence,
@@ -837,7 +856,8 @@ fn notices_about_canaries(evidence: &[Evidence], notices: &mut Vec<Notice>) {
 
 fn notices_about_unknown_names(evidence: &[Evidence], systems: &[SystemInfo], notices: &mut Vec<Notice>) {
     let mut unknown: BTreeSet<String> = BTreeSet::new();
-    for record in evidence {
+    // Fuzz targets have no spec of their own.
+    for record in evidence.iter().filter(|record| record.system != fuzz::SYSTEM) {
         let Some(system) = systems.iter().find(|system| system.name == record.system) else {
             unknown.insert(format!("This command knows no spec of `{}`: its clauses cannot be listed.", record.system));
             continue;
@@ -928,6 +948,7 @@ fn find_failures(evidence: &[Evidence]) -> Vec<Failure> {
                 (Verdict::Fail, Kind::Mutant) => FailureKind::SurvivingMutant,
                 (Verdict::Fail, Kind::Peer) => return None,
                 (Verdict::Fail, Kind::Oracle) => FailureKind::Difference,
+                (Verdict::Fail, Kind::Fuzz) => FailureKind::Crash,
                 (Verdict::Fail, _) => FailureKind::Violation,
                 _ => return None,
             };
@@ -962,13 +983,13 @@ fn conclude(counts: &Counts, failures: &[Failure]) -> Conclusion {
     let of_kind = |what| failures.iter().filter(|failure| failure.what == what).count() as u64;
     let (canaries, violations) = (of_kind(FailureKind::SilentCanary), of_kind(FailureKind::Violation));
     let (mutants, errors) = (of_kind(FailureKind::SurvivingMutant), of_kind(FailureKind::HarnessError));
-    let differences = of_kind(FailureKind::Difference);
+    let (differences, crashes) = (of_kind(FailureKind::Difference), of_kind(FailureKind::Crash));
     let tally = &counts.deciding;
     let surveyed: u64 =
         counts.by_kind.iter().filter(|known| known.kind == Kind::Peer).map(|known| known.tally.ran()).sum();
     let outcome = if canaries + errors > 0 {
         Exit::HarnessFailed
-    } else if violations + differences + mutants > 0 {
+    } else if violations + differences + crashes + mutants > 0 {
         Exit::Violation
     } else if tally.inconclusive + tally.not_run > 0 {
         Exit::Inconclusive
@@ -988,6 +1009,7 @@ fn conclude(counts: &Counts, failures: &[Failure]) -> Conclusion {
     say(errors, "check broke down in the harness", "checks broke down in the harness");
     say(violations, "check found a violation of the spec", "checks found a violation of the spec");
     say(differences, "real system does what its spec does not allow", "real systems do what their specs do not allow");
+    say(crashes, "fuzz target crashed", "fuzz targets crashed");
     say(mutants, "planted bug survived", "planted bugs survived");
     let found = found.join(", ");
 
@@ -1019,20 +1041,27 @@ fn conclude(counts: &Counts, failures: &[Failure]) -> Conclusion {
     Conclusion { outcome, exit_code: outcome.code(), sentence }
 }
 
-fn describe_systems(evidence: &[Evidence], not_run: &[NotRun], infos: &[SystemInfo]) -> Vec<System> {
+fn describe_systems(
+    evidence: &[Evidence],
+    not_run: &[NotRun],
+    targets: &BTreeSet<&str>,
+    infos: &[SystemInfo],
+) -> Vec<System> {
     let planned = not_run.iter().map(|missing| missing.check.system.as_str());
     let named: BTreeSet<&str> = evidence.iter().map(|record| record.system.as_str()).chain(planned).collect();
-    let known = infos.iter().cloned();
+    // A run that only fuzzed asked nothing of any spec: lists of uncovered clauses would say nothing.
+    let only_fuzzed = named.iter().all(|name| *name == fuzz::SYSTEM) && !named.is_empty();
+    let known = infos.iter().filter(|_| !only_fuzzed).cloned();
     let unknown = named.iter().filter(|name| !infos.iter().any(|info| info.name == **name)).map(|name| SystemInfo {
         name: (*name).to_owned(),
         clauses: vec![],
         rules: vec![],
         parameters: vec![],
     });
-    known.chain(unknown).map(|info| describe_system(evidence, not_run, info)).collect()
+    known.chain(unknown).map(|info| describe_system(evidence, not_run, targets, info)).collect()
 }
 
-fn describe_system(evidence: &[Evidence], not_run: &[NotRun], info: SystemInfo) -> System {
+fn describe_system(evidence: &[Evidence], not_run: &[NotRun], targets: &BTreeSet<&str>, info: SystemInfo) -> System {
     let records: Vec<(usize, &Evidence)> =
         evidence.iter().enumerate().filter(|(_, record)| record.system == info.name).collect();
     let (peers, survey) = survey(&records, &info);
@@ -1063,6 +1092,7 @@ fn describe_system(evidence: &[Evidence], not_run: &[NotRun], info: SystemInfo) 
         oracles,
         peers,
         survey,
+        fuzzing: if info.name == fuzz::SYSTEM { fuzzing(&records, targets) } else { Vec::new() },
         programs: programs(&records, not_run, &info.name),
         name: info.name,
         parameters: info.parameters,
@@ -1326,6 +1356,25 @@ fn oracles(records: &[(usize, &Evidence)]) -> Vec<OracleRow> {
         .collect();
     oracles.sort_by(|a, b| (b.verdict, &a.name).cmp(&(a.verdict, &b.name)));
     oracles
+}
+
+fn fuzzing(records: &[(usize, &Evidence)], targets: &BTreeSet<&str>) -> Vec<FuzzRow> {
+    let record_of = |target: &str| records.iter().find(|(_, record)| record.subject.as_deref() == Some(target));
+    let recorded = records.iter().filter_map(|(_, record)| record.subject.as_deref());
+    let names: BTreeSet<&str> = targets.iter().copied().chain(recorded).collect();
+    let mut rows: Vec<FuzzRow> = names
+        .into_iter()
+        .map(|name| FuzzRow { target: name.to_owned(), evidence: record_of(name).map(|(index, _)| *index) })
+        .collect();
+    // A stable sort: by name within a group.
+    let verdict_of = |row: &FuzzRow| record_of(&row.target).map(|(_, record)| std::cmp::Reverse(record.verdict));
+    rows.sort_by_key(verdict_of);
+    rows
+}
+
+fn notice_about_target(row: &FuzzRow) -> Option<Notice> {
+    let text = format!("The fuzz target {} is defined and did not run: what it would find is not known.", row.target);
+    row.evidence.is_none().then_some(Notice { about: About::NotFuzzed, text })
 }
 
 fn survey(records: &[(usize, &Evidence)], info: &SystemInfo) -> (Vec<String>, Vec<SurveyRow>) {

@@ -39,6 +39,13 @@ pub fn failure_in_words(record: &Evidence) -> String {
         out.push_str(&format!("  asked {}{clause}\n", difference.input));
         out.push_str(&format!("    the spec allows {}\n    the answer is   {}\n", difference.spec, difference.answer));
     }
+    for crash in record.fuzzing.iter().flat_map(|fuzzing| &fuzzing.crashes) {
+        out.push_str(&format!("  crashed by {}, {} bytes\n", crash.input, crash.bytes));
+        for line in crash.message.lines() {
+            out.push_str(&format!("    {line}\n"));
+        }
+        out.push_str(&format!("  this input again: {}\n", crash.reproduce));
+    }
     out.push_str(&format!("  again: {}\n", record.reproduce));
     out
 }

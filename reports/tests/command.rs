@@ -4,11 +4,16 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use selvedge_reports::report::Report;
 use selvedge_reports::suite::Planned;
 use serde_json::Value;
+
+// A file of its own beside this one, and no test program of its own.
+#[cfg(unix)]
+#[path = "command/fuzz.rs"]
+mod fuzz;
 
 /// What one run of the command came to.
 struct Ran {
@@ -17,7 +22,21 @@ struct Ran {
     stderr: String,
 }
 
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Ran {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+}
+
 impl Ran {
+    fn of(command: &mut Command) -> Self {
+        command.output().expect("the command starts").into()
+    }
+
     #[track_caller]
     fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "\n{}\n{}", self.stdout, self.stderr);
@@ -48,12 +67,7 @@ fn command(arguments: &[&OsStr]) -> Command {
 }
 
 fn selvedge<const N: usize>(arguments: [&dyn AsRef<OsStr>; N]) -> Ran {
-    let output = command(&arguments.map(AsRef::as_ref)).output().expect("the command starts");
-    Ran {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
-        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
-    }
+    Ran::of(&mut command(&arguments.map(AsRef::as_ref)))
 }
 
 fn litmus(name: &str) -> PathBuf {

@@ -230,7 +230,7 @@ pub struct Fuzzing {
     pub inputs_after: u64,
     /// Inputs that reached something new.
     pub new_units: u64,
-    /// Executions a second, as the fuzzer counts them.
+    /// Executions a second, over the fuzzer's whole wall time: reading what it began with is part of it.
     pub executions_per_second: u64,
     /// Edges of the instrumented code that were reached.
     pub edges: u64,
