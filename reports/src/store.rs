@@ -19,7 +19,7 @@ use selvedge_verify::evidence::{self, Evidence, Maker};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::suite::{Partition, Planned, Profile};
+use crate::suite::{Options, Partition, Planned, Profile};
 
 /// The name of a run's record in its directory.
 pub const RUN_FILE: &str = "run.json";
@@ -61,6 +61,40 @@ pub struct RunRecord {
     pub processor: Option<String>,
     /// What ran.
     pub maker: Maker,
+}
+
+impl RunRecord {
+    /// The record of a run of that one check.
+    pub fn of_check(maker: Maker, evidence: &Evidence, options: &Options, command: &str, finished_at: String) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let planned = Planned {
+            id: evidence.check.clone(),
+            kind: evidence.kind,
+            system: evidence.system.clone(),
+            program: evidence.program.clone(),
+            subject: evidence.subject.clone(),
+            engine: evidence.engine.clone(),
+            mode: None,
+        };
+        RunRecord {
+            format: evidence::FORMAT,
+            command: command.to_owned(),
+            profile: options.profile,
+            filters: Vec::new(),
+            engine: None,
+            seed: options.seed,
+            jobs: 1,
+            partition: None,
+            known: 1,
+            selected: vec![planned],
+            started_at: finished_at.clone(),
+            finished_at: Some(finished_at),
+            interrupted: false,
+            processors,
+            processor: None,
+            maker,
+        }
+    }
 }
 
 /// One directory's records.
