@@ -4,7 +4,7 @@
 //! done. Every record is written as its check ends; stopping a run with Ctrl-C leaves what was found, and a report that
 //! lists what was not run.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
@@ -19,13 +19,14 @@ use selvedge::platform::host::atomic::{AtomicBool, Ordering};
 use selvedge::platform::host::{Mutex, PoisonError, mpsc};
 use selvedge_model::spec::nearest;
 use selvedge_verify::engine::Engine;
-use selvedge_verify::evidence::{Evidence, FORMAT, Maker, Verdict};
+use selvedge_verify::evidence::{Evidence, FORMAT, Maker, Mode, Verdict};
+use selvedge_verify::suite::SearchOptions;
 
 use crate::exit::Exit;
 use crate::fuzz::{self, Targets, Toolchain};
 use crate::report::Report;
 use crate::store::{self, RunRecord};
-use crate::suite::{Answer, Options, Partition, Planned, Profile, Suite};
+use crate::suite::{Answer, Options, Partition, Planned, Profile, SearchPart, Suite};
 use crate::{html, junit, table};
 
 /// Hold concurrency primitives against their executable specs.
@@ -46,6 +47,14 @@ const EXIT_CODES: &str = "Exit codes: 0 every check passed, 1 a violation, 2 bad
 enum Command {
     /// Run the checks and write evidence and a report (the default).
     Verify(Verify),
+    /// Fill the table of outcomes: every program over the reference subject and ours, under each engine.
+    Table {
+        #[command(flatten)]
+        run: Run,
+        /// Where evidence and report go.
+        #[arg(long, default_value = "table")]
+        out: PathBuf,
+    },
     /// List the checks there are.
     List {
         /// Only checks whose id contains one of these.
@@ -72,6 +81,11 @@ enum Command {
         depth: Depth,
         #[command(flatten)]
         under: Under,
+        #[command(flatten)]
+        search: Search,
+        /// Where the record goes, as `verify` writes it; `report` reads it there.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// Run the counterexample of a record again.
     Replay {
@@ -98,6 +112,16 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Verify {
+    #[command(flatten)]
+    run: Run,
+    /// Where evidence and report go.
+    #[arg(long, default_value = "report")]
+    out: PathBuf,
+}
+
+/// Which checks are run, and how.
+#[derive(Debug, Args, Default)]
+struct Run {
     /// Only checks whose id contains one of these.
     filter: Vec<String>,
     /// Only checks under this engine.
@@ -111,9 +135,48 @@ struct Verify {
     /// Only part M of N, by a hash of the check's id that is the same on every machine.
     #[arg(long, value_name = "hash:M/N")]
     partition: Option<Partition>,
-    /// Where evidence and report go.
-    #[arg(long, default_value = "report")]
-    out: PathBuf,
+}
+
+/// One search of the exhaustive engine, in place of all that a check does.
+#[derive(Debug, Args)]
+struct Search {
+    /// What is judged: outcomes or histories. For the exhaustive engine, as the options that follow; histories by default.
+    #[arg(long)]
+    mode: Option<Mode>,
+    /// Executions at most, in each part; a search that is cut there can be gone on with.
+    #[arg(long, value_name = "N")]
+    executions: Option<u64>,
+    /// Only part M of N of the search: `report` puts the parts' records together.
+    #[arg(long, value_name = "M/N")]
+    part: Option<SearchPart>,
+    /// Processes at a time: the search is split into as many parts.
+    #[arg(long)]
+    jobs: Option<u32>,
+    /// Go on with what the search of that record has left.
+    #[arg(long, value_name = "EVIDENCE.json")]
+    resume: Option<PathBuf>,
+}
+
+impl Search {
+    /// What is asked for; `None` if nothing is.
+    fn options(&self) -> miette::Result<Option<SearchOptions>> {
+        let Search { mode, executions, part, jobs, resume } = self;
+        if mode.is_none() && executions.is_none() && part.is_none() && jobs.is_none() && resume.is_none() {
+            return Ok(None);
+        }
+        if executions == &Some(0) || jobs == &Some(0) {
+            return Err(miette!("--executions and --jobs take a number from 1 on"));
+        }
+        let resume = resume.as_deref().map(store::read_evidence).transpose()?;
+        let recorded = resume.as_ref().and_then(|record| Some(record.search.as_ref()?.identity.mode));
+        Ok(Some(SearchOptions {
+            mode: mode.or(recorded).unwrap_or(Mode::Histories),
+            executions: *executions,
+            part: part.map(|part| (part.index, part.count)),
+            jobs: jobs.unwrap_or(1),
+            resume,
+        }))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -184,29 +247,23 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
         }
     };
     let json = cli.json;
+    let words = || arguments_in_words(arguments.get(1..).unwrap_or_default());
     let suite = Arc::new(suite);
     let ended = match cli.command {
         // `selvedge` alone is `selvedge verify`.
-        None => {
-            let arguments = Verify {
-                filter: Vec::new(),
-                engine: None,
-                depth: Depth::default(),
-                jobs: None,
-                partition: None,
-                out: PathBuf::from("report"),
-            };
-            verify(&suite, &arguments, &arguments_in_words(&[]), json)
-        }
-        Some(Command::Verify(verifying)) => {
-            verify(&suite, &verifying, &arguments_in_words(arguments.get(1..).unwrap_or_default()), json)
-        }
+        None => verify(&suite, &Run::default(), Path::new("report"), Shown::Summary, &arguments_in_words(&[]), json),
+        Some(Command::Verify(Verify { run, out })) => verify(&suite, &run, &out, Shown::Summary, &words(), json),
+        Some(Command::Table { run, out }) => verify(&suite, &run, &out, Shown::Outcomes, &words(), json),
         Some(Command::List { filter }) => list(&*suite, &filter, json),
         Some(Command::Outcomes { file, under }) => {
             suite.outcomes(&file, &under.options(Depth::default())).map(|answer| say(&answer, json))
         }
-        Some(Command::Check { file, subject, engine, depth, under }) => {
-            suite.check(&file, &subject, &engine, &under.options(depth)).map(|answer| say(&answer, json))
+        Some(Command::Check { file, subject, engine, depth, under, search, out }) => {
+            let options = under.options(depth);
+            search
+                .options()
+                .and_then(|search| suite.check(&file, &subject, &engine, search.as_ref(), &options))
+                .and_then(|evidence| checked(&*suite, &evidence, &options, out.as_deref(), &words(), json))
         }
         Some(Command::Replay { evidence }) => replay(&*suite, &evidence, json),
         Some(Command::Report { directories, out }) => merge(&*suite, &directories, &out, json),
@@ -225,6 +282,40 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
 fn arguments_in_words(arguments: &[OsString]) -> String {
     let words = arguments.iter().map(|argument| argument.to_string_lossy().into_owned());
     std::iter::once("selvedge".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// Writes the record of a single check, if it is wanted, and prints what it came to.
+fn checked<S: Suite>(
+    suite: &S,
+    evidence: &Evidence,
+    options: &Options,
+    out: Option<&Path>,
+    command: &str,
+    json: bool,
+) -> miette::Result<Exit> {
+    let mut text = table::answer_in_words(evidence);
+    if let Some(out) = out {
+        let failed = || format!("cannot write to {}", out.display());
+        store::begin(out).into_diagnostic().wrap_err_with(failed)?;
+        let run = RunRecord {
+            profile: Some(options.profile),
+            seed: options.seed,
+            finished_at: Some(now()),
+            ..record_of(command, 1, vec![Planned::from(evidence)], suite.maker())
+        };
+        store::write_run(out, &run).into_diagnostic().wrap_err_with(failed)?;
+        let path = store::write_evidence(out, evidence).into_diagnostic().wrap_err_with(failed)?;
+        text.push_str(&format!("record: {}\n", path.display()));
+        if evidence.search.as_ref().is_some_and(|search| search.parts.iter().any(|part| part.left.is_some())) {
+            text.push_str(&format!("go on with it by: --resume {}\n", path.display()));
+        }
+    } else if evidence.search.is_some() && !json {
+        text.push_str(
+            "with --out DIR or --json the record is kept, to go on with and to be put together with other parts\n",
+        );
+    }
+    let json_value = serde_json::to_value(evidence).into_diagnostic()?;
+    Ok(say(&Answer { text, json: json_value, verdict: evidence.verdict }, json))
 }
 
 /// Prints an answer; the verdict decides how the command ends.
@@ -280,9 +371,28 @@ fn selected(plan: Vec<Planned>, filter: &[String], engine: Option<&str>) -> miet
     Ok(plan.into_iter().filter(is_wanted).collect())
 }
 
-fn verify<S: Suite>(suite: &Arc<S>, arguments: &Verify, command: &str, json: bool) -> miette::Result<Exit> {
+/// Which checks a run is about, and what it prints.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// All checks; how they ended.
+    Summary,
+    /// The checks that fill the table of outcomes; the table.
+    Outcomes,
+}
+
+fn verify<S: Suite>(
+    suite: &Arc<S>,
+    arguments: &Run,
+    out: &Path,
+    shown: Shown,
+    command: &str,
+    json: bool,
+) -> miette::Result<Exit> {
     let options = arguments.depth.options();
-    let plan = suite.plan(&options)?;
+    let plan = match shown {
+        Shown::Summary => suite.plan(&options)?,
+        Shown::Outcomes => suite.plan_table()?,
+    };
     let known = plan.len();
     let ids: Vec<String> = plan.iter().map(|planned| planned.id.clone()).collect();
     let wanted = selected(plan, &arguments.filter, arguments.engine.as_deref())?;
@@ -302,13 +412,13 @@ fn verify<S: Suite>(suite: &Arc<S>, arguments: &Verify, command: &str, json: boo
         known,
         ..record_of(command, jobs, wanted, suite.maker())
     };
-    begin(&arguments.out, &record, &options.stop)?;
+    begin(out, &record, &options.stop)?;
     let running = suite.clone();
     let working = options.clone();
     let run = move |planned: &Planned| running.run(planned, &working);
     // What is still running in child processes is not waited for.
-    Work { jobs, stop: options.stop.clone(), leaves: true, out: &arguments.out }.run(ours, run)?;
-    finish(&**suite, &arguments.out, record, &options.stop, json)
+    Work { jobs, stop: options.stop.clone(), leaves: true, out }.run(ours, run)?;
+    finish(&**suite, out, record, &options.stop, shown, json)
 }
 
 fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json: bool) -> miette::Result<Exit> {
@@ -368,7 +478,7 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
     };
     // A fuzzer that is stopped tells what it found.
     Work { jobs, stop: stop.clone(), leaves: false, out: &arguments.out }.run(built, run)?;
-    finish(&**suite, &arguments.out, record, &stop, json)
+    finish(&**suite, &arguments.out, record, &stop, Shown::Summary, json)
 }
 
 /// The record of a run that begins now.
@@ -412,12 +522,33 @@ fn finish<S: Suite>(
     out: &Path,
     mut record: RunRecord,
     stop: &AtomicBool,
+    shown: Shown,
     json: bool,
 ) -> miette::Result<Exit> {
     record.interrupted = stop.load(Ordering::Relaxed);
     record.finished_at = Some(now());
     store::write_run(out, &record).into_diagnostic()?;
-    merge(suite, &[out.to_owned()], out, json)
+    let report = assemble(suite, &[out.to_owned()])?;
+    write_report(&report, out)?;
+    say_report(&report, out, shown, json)
+}
+
+fn say_report(report: &Report, out: &Path, shown: Shown, json: bool) -> miette::Result<Exit> {
+    match (shown, json) {
+        (Shown::Summary, true) => print_json(&serde_json::to_value(&report.conclusion).into_diagnostic()?),
+        (Shown::Outcomes, true) => {
+            let rows = report.systems.iter().map(|system| (system.name.as_str(), &system.outcomes));
+            print_json(&serde_json::to_value(rows.collect::<BTreeMap<_, _>>()).into_diagnostic()?);
+        }
+        (_, false) => {
+            if shown == Shown::Outcomes {
+                report.systems.iter().for_each(|system| print(&table::outcomes(system)));
+            }
+            print(&table::render(report));
+            print(&format!("report: {}\n", out.join("report.html").display()));
+        }
+    }
+    Ok(report.conclusion.outcome)
 }
 
 fn say_nothing_matches(filter: &[String], engine: Option<&str>, ids: &[String]) {
@@ -557,13 +688,7 @@ fn merge<S: Suite>(suite: &S, directories: &[PathBuf], out: &Path, json: bool) -
     let report = assemble(suite, directories)?;
     std::fs::create_dir_all(out).into_diagnostic()?;
     write_report(&report, out)?;
-    if json {
-        print_json(&serde_json::to_value(&report.conclusion).into_diagnostic()?);
-    } else {
-        print(&table::render(&report));
-        print(&format!("report: {}\n", out.join("report.html").display()));
-    }
-    Ok(report.conclusion.outcome)
+    say_report(&report, out, Shown::Summary, json)
 }
 
 fn assemble<S: Suite>(suite: &S, directories: &[PathBuf]) -> miette::Result<Report> {

@@ -7,10 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use selvedge_verify::evidence::{Difference, Evidence, Kind, Maker, Mode, PeerAnswers, Relation, Verdict};
+use selvedge_verify::engine::Engine;
+use selvedge_verify::evidence::{self, Evidence, Kind, Maker, Mode, PeerAnswers, Relation, Verdict};
+use selvedge_verify::explore::RACE;
+use selvedge_verify::gaps::GapInfo;
 use selvedge_verify::info::{ObligationInfo, ParameterInfo, RuleInfo, SystemInfo};
+use selvedge_verify::parts;
 use serde::{Deserialize, Serialize};
 
+use crate::differences::{Class, Reach, Sets};
 use crate::exit::Exit;
 use crate::fuzz;
 use crate::store::{RunRecord, Source};
@@ -249,10 +254,13 @@ pub struct System {
     pub parameters: Vec<ParameterInfo>,
     /// Its clauses: uncovered ones first, then violated ones, then by strength of coverage.
     pub clauses: Vec<Clause>,
-    /// The outcomes that subjects of ours reached.
+    /// The outcomes that the reference subject and subjects of ours reached under each engine, program by program, the
+    /// reference subject first: it shows how far each engine sees.
     pub outcomes: Vec<OutcomeRow>,
-    /// The outcomes that the reference subject reached: how far each engine sees.
-    pub reference: Vec<OutcomeRow>,
+    /// In what way those differ from what the spec allows: each class that there is.
+    pub differences: Vec<ClassCount>,
+    /// What engines are known not to show.
+    pub gaps: Vec<Gap>,
     /// The planted bugs: survivors first.
     pub mutants: Vec<Mutant>,
     /// The canaries: silent ones first.
@@ -391,6 +399,15 @@ pub struct OutcomeRow {
     pub cells: Vec<OutcomeCell>,
 }
 
+impl OutcomeRow {
+    /// The cell that says how many outcomes the spec allows: the one that says the least, for engines with weak memory
+    /// allow more. `None` if no check of the row ran.
+    pub fn spec(&self) -> Option<usize> {
+        let said = self.cells.iter().enumerate().filter(|(_, cell)| cell.allowed > 0);
+        said.min_by_key(|(_, cell)| cell.allowed).map(|(place, _)| place)
+    }
+}
+
 /// The outcomes that one engine saw.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct OutcomeCell {
@@ -406,6 +423,43 @@ pub struct OutcomeCell {
     pub not_allowed: usize,
     /// What was reached compared with the spec.
     pub relation: Option<Relation>,
+    /// Whether the engine looked at everything, with no bound.
+    pub looked_everywhere: bool,
+    /// The outcomes that are missing or one too many, by class. Nothing of a program with a data race: after one, nothing
+    /// means anything.
+    pub differences: Vec<Difference>,
+}
+
+/// Outcomes by which a cell differs from the spec, for one and the same reason.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Difference {
+    /// The reason.
+    pub class: Class,
+    /// How many outcomes.
+    pub count: usize,
+    /// Which: indices into the outcomes of the cell's record.
+    pub outcomes: Vec<usize>,
+}
+
+/// How often a class of difference occurs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ClassCount {
+    /// The class.
+    pub class: Class,
+    /// In how many cells.
+    pub cells: usize,
+    /// Outcomes, added up over cells.
+    pub outcomes: usize,
+}
+
+/// What an engine is known not to show, and where these records have it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Gap {
+    /// What it is.
+    #[serde(flatten)]
+    pub info: GapInfo,
+    /// The check in which it shows: index into [`Report::evidence`].
+    pub evidence: Option<usize>,
 }
 
 /// A planted bug.
@@ -520,7 +574,7 @@ pub struct SurveyCell {
     /// The executions, or the questions, behind it.
     pub executions: u64,
     /// A question that it answers differently, where an oracle asked.
-    pub example: Option<Difference>,
+    pub example: Option<evidence::Difference>,
     /// The checks behind it: indices into [`Report::evidence`], a witness of a violation first.
     pub evidence: Vec<usize>,
     /// What the peer's documentation says, where the records say it. By convention it begins with `promised:` or
@@ -729,7 +783,7 @@ fn missing_partitions(present: impl Iterator<Item = Partition>) -> Vec<Partition
     all.filter(|partition| !present.contains(partition)).collect()
 }
 
-/// One record a check, by id. Of several, the worst verdict is kept, and of equally bad ones the one with the most
+/// One record a check, by id. Records of different parts of one search are put together. Of several others, the worst verdict is kept, and of equally bad ones the one with the most
 /// executions: what one machine found, no other machine's luck takes away.
 fn merge(sources: Vec<Source>) -> (Vec<Evidence>, Vec<Duplicate>) {
     let mut by_check: BTreeMap<String, Vec<(String, Evidence)>> = BTreeMap::new();
@@ -741,6 +795,14 @@ fn merge(sources: Vec<Source>) -> (Vec<Evidence>, Vec<Duplicate>) {
     let mut kept = Vec::new();
     let mut duplicates = Vec::new();
     for (check, mut records) in by_check {
+        // Parts of one search are no duplicates: together they are the search.
+        let parts: Vec<Evidence> = records.iter().map(|(_, record)| record.clone()).collect();
+        if records.len() > 1
+            && let Some(whole) = parts::join(&parts)
+        {
+            kept.push(whole);
+            continue;
+        }
         // A stable sort: the order of the command line decides between equals.
         records.sort_by_key(|(_, record)| std::cmp::Reverse((record.verdict, record.executions)));
         if records.len() > 1 {
@@ -1057,6 +1119,7 @@ fn describe_systems(
         clauses: vec![],
         rules: vec![],
         parameters: vec![],
+        gaps: vec![],
     });
     known.chain(unknown).map(|info| describe_system(evidence, not_run, targets, info)).collect()
 }
@@ -1065,8 +1128,7 @@ fn describe_system(evidence: &[Evidence], not_run: &[NotRun], targets: &BTreeSet
     let records: Vec<(usize, &Evidence)> =
         evidence.iter().enumerate().filter(|(_, record)| record.system == info.name).collect();
     let (peers, survey) = survey(&records, &info);
-    let of_ours =
-        |record: &Evidence| matches!(record.kind, Kind::Conformance | Kind::Generated) && record.subject.is_some();
+    let outcomes = outcome_rows(&records);
     let (clauses, mutants, canaries) = (clauses(&records, &info), mutants(&records), canaries(&records));
     let covered = clauses.iter().filter(|clause| clause.coverage == Coverage::Covered).count();
     let killed = mutants.iter().filter(|mutant| mutant.fate == Fate::Killed).count();
@@ -1085,8 +1147,9 @@ fn describe_system(evidence: &[Evidence], not_run: &[NotRun], targets: &BTreeSet
             agree: agree as u64,
         },
         clauses,
-        outcomes: outcome_rows(&records, of_ours),
-        reference: outcome_rows(&records, |record| record.kind == Kind::Reference),
+        gaps: info.gaps.iter().map(|gap| find_gap(gap, &records)).collect(),
+        differences: count_classes(&outcomes),
+        outcomes,
         mutants,
         canaries,
         oracles,
@@ -1175,30 +1238,116 @@ fn clauses(records: &[(usize, &Evidence)], info: &SystemInfo) -> Vec<Clause> {
     clauses
 }
 
-fn outcome_rows(records: &[(usize, &Evidence)], wanted: impl Fn(&Evidence) -> bool) -> Vec<OutcomeRow> {
-    let mut rows: BTreeMap<(String, String), Vec<OutcomeCell>> = BTreeMap::new();
+/// One table over all engines.
+fn outcome_rows(records: &[(usize, &Evidence)]) -> Vec<OutcomeRow> {
+    let mut by_program: BTreeMap<&str, Vec<(usize, &Evidence)>> = BTreeMap::new();
     for (index, record) in records {
-        let Some(program) = record.program.as_ref().filter(|_| wanted(record) && !record.outcomes.is_empty()) else {
-            continue;
-        };
+        let is_compared = matches!(record.kind, Kind::Conformance | Kind::Reference) && record.subject.is_some();
+        if let (Some(program), true) = (&record.program, is_compared) {
+            by_program.entry(program).or_default().push((*index, record));
+        }
+    }
+    by_program.into_iter().flat_map(|(program, records)| rows_of_program(program, &records)).collect()
+}
+
+fn rows_of_program(program: &str, records: &[(usize, &Evidence)]) -> Vec<OutcomeRow> {
+    // A check that could not run lists no outcomes.
+    let sets = sets_of(records.iter().map(|(_, record)| *record).filter(|record| !record.outcomes.is_empty()));
+    let is_racy = sets.allowed.iter().any(|outcome| outcome.starts_with(RACE));
+    let mut rows: BTreeMap<(bool, &str), Vec<OutcomeCell>> = BTreeMap::new();
+    for (index, record) in records {
         let counting = |allowed: bool, seen: bool| {
             record.outcomes.iter().filter(|outcome| outcome.allowed == allowed && (!seen || outcome.seen > 0)).count()
         };
-        let subject = record.subject.clone().unwrap_or_else(|| "reference".to_owned());
-        rows.entry((program.clone(), subject)).or_default().push(OutcomeCell {
+        let reach = reach_of(record).filter(|_| !is_racy);
+        let found = reach.as_ref().map(|reach| sets.differences(reach)).unwrap_or_default();
+        let subject = record.subject.as_deref().unwrap_or_default();
+        rows.entry((record.kind != Kind::Reference, subject)).or_default().push(OutcomeCell {
             engine: record.engine.clone(),
             evidence: *index,
             allowed: counting(true, false),
             witnessed: counting(true, true),
             not_allowed: counting(false, true),
             relation: record.relation,
+            looked_everywhere: looked_everywhere(record),
+            differences: by_class(record, &found),
         });
     }
     rows.into_iter()
-        .map(|((program, subject), mut cells)| {
-            cells.sort_by(|a, b| (&a.engine, a.evidence).cmp(&(&b.engine, b.evidence)));
-            OutcomeRow { program, subject, cells }
+        .map(|((_, subject), mut cells)| {
+            cells.sort_by_key(|cell| (column(&cell.engine), cell.evidence));
+            OutcomeRow { program: program.to_owned(), subject: subject.to_owned(), cells }
         })
+        .collect()
+}
+
+/// The place of an engine among the columns of the table.
+pub fn column(engine: &str) -> usize {
+    let compared = Engine::COMPARED.iter().position(|known| known.name() == engine);
+    compared.unwrap_or(Engine::COMPARED.len())
+}
+
+/// What is known of a program's outcomes. The spec allows what every record that lists its outcomes says it does: those
+/// of engines with weak memory allow more.
+fn sets_of<'a>(records: impl Iterator<Item = &'a Evidence> + Clone) -> Sets<'a> {
+    let allowed_by = |record: &'a Evidence| -> BTreeSet<&'a str> {
+        let allowed = record.outcomes.iter().filter(|witness| witness.allowed);
+        allowed.map(|witness| witness.outcome.as_str()).collect()
+    };
+    let allowed = records.clone().map(allowed_by).reduce(|one, other| &one & &other).unwrap_or_default();
+    let mut reached: Vec<Reach<'a>> = records.filter_map(reach_of).collect();
+    for reach in &mut reached {
+        reach.weak.retain(|outcome| !allowed.contains(outcome));
+    }
+    Sets { allowed, reached }
+}
+
+/// What a record's check reached; nothing if it did not run.
+fn reach_of(record: &Evidence) -> Option<Reach<'_>> {
+    if record.executions == 0 || matches!(record.verdict, Verdict::Skipped | Verdict::Error) {
+        return None;
+    }
+    let seen = || record.outcomes.iter().filter(|witness| witness.seen > 0);
+    Some(Reach {
+        subject: record.subject.as_deref().filter(|_| record.kind != Kind::Reference),
+        engine: &record.engine,
+        seen: seen().map(|witness| witness.outcome.as_str()).collect(),
+        weak: seen().filter(|witness| witness.allowed).map(|witness| witness.outcome.as_str()).collect(),
+        looked_everywhere: looked_everywhere(record),
+    })
+}
+
+fn looked_everywhere(record: &Evidence) -> bool {
+    record.complete && record.preemptions.is_none()
+}
+
+fn by_class(record: &Evidence, found: &[(&str, Class)]) -> Vec<Difference> {
+    let index = |outcome: &str| record.outcomes.iter().position(|witness| witness.outcome == outcome);
+    let mut classes: BTreeMap<Class, Vec<usize>> = BTreeMap::new();
+    for (outcome, class) in found {
+        classes.entry(*class).or_default().extend(index(outcome));
+    }
+    classes.into_iter().map(|(class, outcomes)| Difference { class, count: outcomes.len(), outcomes }).collect()
+}
+
+fn find_gap(gap: &GapInfo, records: &[(usize, &Evidence)]) -> Gap {
+    let shows = |record: &Evidence| {
+        let has_run = record.executions > 0 && record.program.is_some() && record.subject.is_some();
+        has_run && (&record.program, &record.subject, &record.engine) == (&gap.program, &gap.subject, &gap.engine)
+    };
+    let evidence = records.iter().find(|(_, record)| shows(record)).map(|(index, _)| *index);
+    Gap { info: gap.clone(), evidence }
+}
+
+fn count_classes(rows: &[OutcomeRow]) -> Vec<ClassCount> {
+    let all = || rows.iter().flat_map(|row| &row.cells).flat_map(|cell| &cell.differences);
+    Class::ALL
+        .into_iter()
+        .map(|class| {
+            let of_class = || all().filter(|difference| difference.class == class);
+            ClassCount { class, cells: of_class().count(), outcomes: of_class().map(|known| known.count).sum() }
+        })
+        .filter(|count| count.cells > 0)
         .collect()
 }
 

@@ -73,6 +73,7 @@ impl Trial {
                 variant: 0,
                 replay: None,
                 goal: Goal::First,
+                scope: Default::default(),
             };
             let findings = on_loom::<S, X>(&Arc::new(job));
             let violation = findings.violation.map(|violation| violation.sentence);

@@ -47,6 +47,7 @@ fn search(
         variant,
         replay: replay.map(str::to_owned),
         goal: Goal::First,
+        scope: Default::default(),
     }))
 }
 

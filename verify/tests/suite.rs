@@ -79,7 +79,17 @@ fn findings(program: &str, variant: u8, engine: Engine, mode: Mode) -> Findings<
     let program = litmus::parse(file.name, file.text).and_then(|source| source.program::<RegisterSpec>()).unwrap();
     let target = Arc::new(Target::<RegisterSpec>::new(program).unwrap());
     let budget = Budget { executions: 50_000, seed: 7, ..Budget::once() };
-    let job = Arc::new(Job { target, engine, mode, budget, weak: None, variant, replay: None, goal: Goal::First });
+    let job = Arc::new(Job {
+        target,
+        engine,
+        mode,
+        budget,
+        weak: None,
+        variant,
+        replay: None,
+        goal: Goal::First,
+        scope: Default::default(),
+    });
     match engine {
         Engine::Loom => on_loom::<_, AtomicRegister<Loom>>(&job),
         _ => on_shuttle::<_, AtomicRegister<Shuttle>>(&job),
@@ -255,6 +265,51 @@ fn the_id_of_a_check_is_unique_and_made_of_its_parts() {
     ] {
         assert!(ids.contains(id), "no check is called {id} any more");
     }
+}
+
+#[test]
+fn the_full_profile_fills_the_table_and_the_quick_one_leaves_some_of_it_to_who_asks() {
+    let suite = Suite::standard();
+    let ids = |plan: Vec<Planned>| plan.into_iter().map(|planned| planned.id).collect::<BTreeSet<_>>();
+    let table = ids(suite.plan_table());
+    let full = ids(suite.plan(&Options { profile: Profile::Full, ..Options::quick() }));
+    let quick = ids(suite.plan(&Options::quick()));
+    assert!(table.is_subset(&full), "{:?}", table.difference(&full).next());
+    for engine in ["random", "pct", "urw", "pos"] {
+        for id in [
+            format!("cond/reference/L04-fifo/reference/{engine}"),
+            format!("cond/conformance/L04-fifo/cond/{engine}"),
+            format!("cond/canary/sleepless/{engine}"),
+        ] {
+            assert!(table.contains(&id) && !quick.contains(&id), "{id}");
+        }
+    }
+    assert!(table.contains("cond/reference/L04-fifo/reference/threads"));
+    assert!(!quick.contains("cond/reference/L04-fifo/reference/threads"));
+    assert!(
+        table.contains("cond/conformance/L04-fifo/cond/threads")
+            && quick.contains("cond/conformance/L04-fifo/cond/threads")
+    );
+    // The command that a record gives runs it again.
+    let planned =
+        suite.plan_table().into_iter().find(|it| it.id == "register/reference/two-reads/reference/pos").unwrap();
+    let evidence = suite.run_here(&planned, &Options::quick());
+    assert!(evidence.reproduce.ends_with("table register/reference/two-reads/reference/pos"), "{}", evidence.reproduce);
+    let full = suite.run_here(&planned, &Options { profile: Profile::Full, ..Options::quick() });
+    assert!(
+        full.reproduce.contains("verify register/") && full.reproduce.contains("--profile full"),
+        "{}",
+        full.reproduce
+    );
+}
+
+#[test]
+fn the_reference_subject_under_loom_is_searched_without_a_bound_where_that_ends() {
+    let reference = run(&suite(), "register/reference/two-reads/reference/loom");
+    assert!(reference.complete && reference.preemptions.is_none(), "{}", reference.technique);
+    assert_eq!(reference.verdict, Verdict::Pass, "{}", reference.reason);
+    let ours = run(&suite(), "register/conformance/two-reads/atomic/loom");
+    assert_eq!(ours.preemptions, Some(2), "{}", ours.technique);
 }
 
 // Generated programs.

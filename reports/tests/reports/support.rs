@@ -10,6 +10,7 @@ use selvedge_verify::evidence::{
     ClauseAnswers, Comparison, Counterexample, Crash, Difference, Evidence, Expected, FORMAT, Fuzzing, Kind, Maker,
     Mode, PeerAnswers, Relation, Row, Verdict, Witness,
 };
+use selvedge_verify::gaps::GapInfo;
 use selvedge_verify::info::{ClauseInfo, ObligationInfo, ParameterInfo, RuleInfo, SystemInfo};
 
 pub const GENERATED_AT: &str = "2026-11-22T06:12:09Z";
@@ -222,6 +223,15 @@ pub fn systems() -> Vec<SystemInfo> {
                 text: "Whether `wait` may return without notification.".to_owned(),
             },
         ],
+        gaps: vec![GapInfo {
+            id: "loom-condvar-wakes-in-order".to_owned(),
+            engine: "loom".to_owned(),
+            text: "loom's `notify_one` wakes whoever has waited longest.".to_owned(),
+            consequence: "A program that is wrong only if another waiter is woken passes.".to_owned(),
+            source: "loom 0.7.2".to_owned(),
+            subject: Some("cond".to_owned()),
+            program: Some("L04-fifo".to_owned()),
+        }],
     }]
 }
 
@@ -255,6 +265,7 @@ pub fn passing(kind: Kind, program: &str, subject: Option<&str>, engine: &str) -
         mode,
         technique: technique.to_owned(),
         complete,
+        preemptions: None,
         executions: if engine == "explorer" { 0 } else { 10_000 },
         histories: if engine == "explorer" { 0 } else { 37 },
         states: 412,
@@ -268,6 +279,7 @@ pub fn passing(kind: Kind, program: &str, subject: Option<&str>, engine: &str) -
         counterexample: None,
         comparison: None,
         fuzzing: None,
+        search: None,
         reproduce: format!("selvedge verify {check} --profile full --seed 20261122"),
         seed: matches!(engine, "pct" | "random" | "portfolio").then_some(20_261_122),
         duration_ms: 840,

@@ -50,6 +50,15 @@ impl Engine {
         Engine::Threads,
     ];
 
+    /// Those that the table of outcomes compares, in its order: what looks everywhere first, the real thing last.
+    pub const COMPARED: [Engine; 7] =
+        [Engine::Exhaustive, Engine::Loom, Engine::Random, Engine::Pct, Engine::Urw, Engine::Pos, Engine::Threads];
+
+    /// Whether it is one of the schedulers that the portfolio is made of.
+    pub fn is_drawn_alone(self) -> bool {
+        matches!(self, Engine::Random | Engine::Pct | Engine::Urw | Engine::Pos)
+    }
+
     /// The name on the command line and in evidence.
     pub fn name(self) -> &'static str {
         match self {

@@ -248,6 +248,7 @@ impl<S: Spec> Shrinker<'_, S> {
             variant: self.failure.variant,
             replay: None,
             goal,
+            scope: Default::default(),
         }
     }
 

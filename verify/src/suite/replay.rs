@@ -140,6 +140,7 @@ impl Replay {
             variant: drivers.variant,
             replay,
             goal: Goal::First,
+            scope: Default::default(),
         };
         let findings = driver(&Arc::new(job));
         Ok(match findings.violation {

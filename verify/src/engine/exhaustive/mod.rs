@@ -160,6 +160,15 @@ pub struct Part {
     pub split_steps: usize,
 }
 
+/// Where a search begins, and which part of it is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// One of the parts of a search that is split; all of it where absent.
+    pub part: Option<Part>,
+    /// What an earlier leg of the search has left; its beginning where absent.
+    pub from: Option<Frontier>,
+}
+
 /// A name for a class of equivalent executions, as good as unique within a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Class(pub u64);
