@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn a_spec_that_forbids_what_its_own_rules_or_everybody_does_is_too_strong() {
         let more = reach(REFERENCE, "exhaustive!", &["a", "b", "c"]);
-        assert_eq!(differences(&[more.clone()]), [("c", Class::SpecTooStrong)]);
+        assert_eq!(differences(std::slice::from_ref(&more)), [("c", Class::SpecTooStrong)]);
         assert_eq!(differences(&[reach(COND, "pos", &["a", "b", "c"]), more]), [("c", Class::SpecTooStrong)]);
         let all = reach(REFERENCE, "exhaustive!", &["a", "b"]);
         let (one, other) = (reach(COND, "pos", &["a", "b", "c"]), reach(OTHER, "threads", &["a", "c"]));
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn a_spec_that_allows_what_nobody_does_is_too_weak() {
         let less = reach(REFERENCE, "exhaustive!", &["a"]);
-        assert_eq!(differences(&[less.clone()]), [("b", Class::SpecTooWeak)]);
+        assert_eq!(differences(std::slice::from_ref(&less)), [("b", Class::SpecTooWeak)]);
         assert_eq!(differences(&[reach(COND, "random", &["a"]), less.clone()]), [("b", Class::SpecTooWeak)]);
         // Somebody does: then the engine that did not show it is at fault.
         let random = reach(REFERENCE, "random", &["a", "b"]);

@@ -306,7 +306,7 @@ fn a_search_that_is_cut_goes_on_where_it_stopped_and_parts_merge_to_the_whole() 
             "--out".as_ref(),
             out.as_os_str(),
         ] as [&OsStr; 5]);
-        arguments.extend(more.iter().map(|it| it.as_ref()));
+        arguments.extend(more.iter().map(AsRef::as_ref));
         Ran::of(&mut command(&arguments))
     };
     check(&[&"--mode", &"histories", &"--executions", &"100000"], &path("whole")).exits(0);

@@ -140,8 +140,7 @@ where
         record.lock().unwrap().insert(if first == 9 { second } else { (first, second.0) });
     }));
     assert!(complete, "not everything was looked at");
-    let seen = seen.lock().unwrap().clone();
-    seen
+    std::mem::take(&mut *seen.lock().unwrap())
 }
 
 fn under_loom(body: Box<dyn Fn() + Send + Sync>) -> bool {
