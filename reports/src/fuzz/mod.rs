@@ -1,7 +1,7 @@
 //! `selvedge fuzz`: every fuzz target for a while, a record each.
 //!
 //! The targets are built by cargo-fuzz and are libFuzzer's; this is what stands around them: which there are
-//! ([`targets`]), how one is run and what it found made small ([`run`]), what the fuzzer said ([`libfuzzer`]). The
+//! (`targets`), how one is run and what it found made small (`run`), what the fuzzer said (`libfuzzer`). The
 //! command itself, with its report and its exit code, is [`cli`](crate::cli)'s.
 //!
 //! Fuzzing is the one thing here that is bounded by time and not by executions. A record therefore says how many executions

@@ -126,7 +126,7 @@ fn our_own_targets_are_described_and_have_a_canary_and_inputs() {
     }
     let parse = targets.all.iter().find(|target| target.name == "litmus_parse").expect("it is defined");
     assert_eq!((parse.max_len, parse.dictionary.is_some(), parse.inputs.len()), (Some(4_096), true, 3));
-    assert_eq!(targets.select(&[parse.name.clone()]).unwrap()[0].name, CANARY, "named or not");
+    assert_eq!(targets.select(std::slice::from_ref(&parse.name)).unwrap()[0].name, CANARY, "named or not");
 }
 
 #[test]

@@ -155,7 +155,7 @@ pub(super) fn died(planned: &Planned, options: &Options, end: &ChildEnd) -> Evid
     let mut found = match planned.kind {
         Kind::Mutant | Kind::Canary => Found::new(Verdict::Pass, format!("killed: {how}")),
         // Whose fault it is cannot be told, and a finding about somebody else's must be one.
-        Kind::Peer => Found::error(how),
+        Kind::Peer | Kind::Oracle => Found::error(how),
         _ => Found::new(Verdict::Fail, how),
     };
     found.technique = planned.engine.clone();
