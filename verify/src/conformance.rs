@@ -303,12 +303,7 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
     let bounds = job.bounds(share);
     let body = || observer.body::<X>(|_| Some(shuttle::recorded().to_string()));
     if job.engine == Engine::Exhaustive && job.replay.is_none() {
-        // Below a split the optimal reduction has been seen to lose classes of programs with waiting loops; sleep sets have not.
-        let reduction = match job.scope.part {
-            Some(_) => exhaustive::Reduction::Sleep,
-            None => exhaustive::Reduction::Optimal,
-        };
-        let options = exhaustive::Options { reduction, part: job.scope.part, ..exhaustive::Options::default() };
+        let options = exhaustive::Options { part: job.scope.part, ..exhaustive::Options::default() };
         let explored = exhaustive::explore_classes(&bounds, options, job.scope.from.clone(), body(), |_| ());
         let is_over = observer.is_over();
         let findings = observer.finish(Search::of(&explored.run));

@@ -72,6 +72,13 @@
 //! thread is then explored that does not sleep: sleep sets alone miss nothing (Godefroid 1996). After a data race nothing
 //! that the program does means anything, so "all outcomes" means nothing beyond it.
 //!
+//! Where every thread is tried (after such an execution, after a trial that failed, at the first steps of a search that is
+//! split) no plans are kept, and so a sleeper from there must not stand for one. In the first case of the proof, let *q*
+//! sleep at *E*, take no step in *v f* and depend on none of it. To drop *v f* relies on this: if *d*, which comes later,
+//! depends on *q*'s step, then (*q*, *d*) is a race where *q* went first, and is planned *there*. Without plans there, *v f*
+//! is tried here, with *q* asleep until *d* wakes it. Then it may also come to this that only sleepers can move and others
+//! wait: the races of such an execution are looked for like those of any other, those of its pending steps included.
+//!
 //! The tests do not rely on this proof: see `verify/tests/exhaustive`.
 //!
 //! # What it costs
@@ -147,8 +154,7 @@ impl Options {
 }
 
 /// One of the parts into which a search is split. The parts of a split need nothing of each other, and together they
-/// explore each class once, as the whole does: with [`Reduction::Sleep`]. With [`Reduction::Optimal`] they have been seen to
-/// lose classes of programs with waiting loops, if the split is five steps deep or more; why is not known.
+/// explore each class once, as the whole does.
 ///
 /// All threads that can go on are tried at each of the first `split_steps` steps, and what follows is dealt out in turn.
 /// Each part makes one execution for each piece of the others, which it gives up at once.
