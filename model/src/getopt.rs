@@ -289,9 +289,13 @@ impl State {
                 let overshot = !profile.end_is_any_index_past_argc && self.optind > self.argc();
                 overshot || !self.cluster.is_empty() && self.optind >= self.argc()
             }
-            // The offset is applied to whatever element optind names now.
+            // The offset is applied to whatever element is next now.
             Cluster::Offset => {
-                self.offset > 0 && self.element(self.optind).is_some_and(|element| element.len() <= self.offset)
+                let skips = self.choose_ordering(call) == Ordering::Permute;
+                let next = (self.optind..self.argc())
+                    .find(|index| !skips || self.element(*index).is_none_or(is_option))
+                    .and_then(|index| self.element(index));
+                self.offset > 0 && next.is_some_and(|element| element.len() <= self.offset)
             }
         }
     }
@@ -341,7 +345,10 @@ impl State {
             self.optarg = None;
         }
         self.restart(call);
-        let is_fresh = self.cluster.is_empty();
+        let is_fresh = match profile.cluster {
+            Cluster::Pointer => self.cluster.is_empty(),
+            Cluster::Offset => self.offset == 0,
+        };
         if (is_fresh || profile.cluster == Cluster::Offset)
             && let Some(ended) = self.next_element(call)
         {

@@ -1,7 +1,7 @@
 //! Long names: which entry a name means, and what becomes of it.
 
 use super::message::Complaint;
-use super::profile::OneDash;
+use super::profile::{Cluster, OneDash};
 use super::{
     AMBIGUOUS, BAD, Call, Function, HasArg, LongOption, MISSING_LONG, NAME, SURPLUS, State, UNKNOWN_NAME, is_option,
 };
@@ -90,8 +90,10 @@ impl State {
     /// GETOPT-21 to 25.
     fn conclude(&mut self, call: &Call<'_>, prefix: &[u8], text: &[u8], meaning: &Meaning) -> (RuleId, i32) {
         let table = call.table.unwrap_or_default();
-        self.cluster.clear();
-        self.offset = 0;
+        // musl forgets to forget its offset, which shows where argv was changed in the middle of a cluster.
+        if call.profile.cluster == Cluster::Pointer {
+            self.cluster.clear();
+        }
         self.optind += 1;
         let index = match meaning {
             Meaning::One(index) => *index,

@@ -148,6 +148,12 @@ impl Profile {
         }
     }
 
+    /// Whether a missing argument may move argv's terminator into argv, and an operand behind it (a bug of musl's, found
+    /// by comparing argv as a whole): the element that is not there is moved before the operands like one that is.
+    pub fn loses_operands(&self) -> bool {
+        self.rotation == Rotation::SameCall && self.missing_argument_overshoots
+    }
+
     /// Whether a function knows the prefixes `+` and `-`.
     pub fn has_prefixes(&self, function: Function) -> bool {
         function != Function::Getopt || self.getopt_has_prefixes

@@ -64,7 +64,7 @@ pub fn broken_by(passed: &Passed<'_>, seen: &Seen) -> Vec<Broken> {
     }
     before.sort();
     after.sort();
-    demand("GETOPT-S1", before == after, "argv is no permutation of what it was");
+    demand("GETOPT-S1", before == after || profile.loses_operands(), "argv is no permutation of what it was");
     let argc = seen.argv.len();
     let optind_max = argc.max(1) + usize::from(profile.missing_argument_overshoots);
     demand("GETOPT-S3", (1..=optind_max).contains(&seen.optind) || argc == 0, "optind is outside of argv");

@@ -156,13 +156,17 @@ impl Suite {
     pub fn standard() -> Self {
         let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let cond = subject::cond::system();
+        let getopt = subject::getopt::system();
         let register = subject::register::system();
         // The folder comes with the checkout; an installed command has no sources to write into.
         let folder = crate_folder.join("litmus/regressions");
         if folder.is_dir() {
-            Suite::empty().with(cond.regressions(&folder)).with(register.regressions(&folder))
+            Suite::empty()
+                .with(cond.regressions(&folder))
+                .with(getopt.regressions(&folder))
+                .with(register.regressions(&folder))
         } else {
-            Suite::empty().with(cond).with(register)
+            Suite::empty().with(cond).with(getopt).with(register)
         }
     }
 

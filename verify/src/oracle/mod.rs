@@ -1,0 +1,3 @@
+//! Real systems with the semantics of a spec, live.
+
+pub mod getopt;
