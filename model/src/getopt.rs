@@ -153,7 +153,7 @@ crate::rules! {
     SURPLUS = "surplus argument", "GETOPT-23", Must, "The option takes no argument and was given one with `=`.";
     NAME = "name", "GETOPT-24", Must, "The name is an option: returns val, or stores it and returns 0.";
     MISSING_LONG = "missing long argument", "GETOPT-25", Must, "No element is left for a long option's argument.";
-    UNDEFINED = "undefined", "GETOPT-30", May, "The call reads outside argv, or the library has no such function.";
+    UNDEFINED = "undefined", "GETOPT-30", Must, "The call reads outside argv, or the library has no such function.";
     SET = "set", "GETOPT-31", Must, "The caller sets a variable or passes something else from now on.";
     GET = "get", "GETOPT-31", Must, "The caller reads a variable, argv or what was printed.";
 }

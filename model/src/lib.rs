@@ -10,6 +10,6 @@ pub mod text;
 pub mod toy;
 
 pub use spec::{
-    Broken, Clause, Commutation, Departure, Exclusion, Form, Obligation, Parameter, Progress, Rule, RuleId, Spec, Step,
-    StepOf, Story, Taken, Thread, Unknown, Unreadable,
+    Broken, Clause, Commutation, Departure, Exclusion, Form, Freedom, Obligation, Parameter, Progress, Rule, RuleId,
+    Semantics, Spec, Step, StepOf, Story, Taken, Thread, Unknown, Unreadable,
 };

@@ -226,12 +226,15 @@ fn musl_loses_an_operand_behind_a_missing_argument() {
 #[test]
 fn texts_round_trip() {
     for op in [
-        "argv -a,%,%FFx,%2C,a%20b",
-        "argv %",
-        "argv %%",
-        "optstring %",
+        "argv [-a,%,%FFx,%2C,a%20b]",
+        "argv x,-a",
+        "argv [%]",
+        "argv []",
+        "argv [--]",
         "longopts alpha=a,beta:=4,c::@1=3,d",
         "optstring :ab:",
+        "optstring %",
+        "optstring %2D-a",
     ] {
         assert_eq!(op.parse::<Op>().unwrap().to_string(), op);
     }

@@ -1,7 +1,8 @@
 //! The litmus vocabulary: what a C program does around getopt, as operations in text.
 //!
 //! A word is written as it is, with bytes that are no printable ASCII, commas and percent signs as `%` and two hex
-//! digits, blanks as `%20`, and the empty word as `%`. argv is its words with commas between them; so is the table of long options:
+//! digits, blanks as `%20`, and the empty word as `%`. argv is its words with commas between them, in brackets where it does
+//! not begin with a letter or digit; so, without brackets, is the table of long options:
 //! `alpha=a,beta:=b,colour::=c,verbose@0=3` says that beta needs an argument, that colour may have one, and that verbose
 //! stores 3 into flag 0.
 
@@ -65,7 +66,7 @@ pub enum Ret {
 }
 
 pub(super) static FORMS: &[Form] = &[
-    Form::new("argv", "WORDS", "Another argv from now on, without the program's name, which is `prog`; `%%` is none."),
+    Form::new("argv", "WORDS", "Another argv from now on, without the program's name, which is `prog`; `[]` is none."),
     Form::new("no-argv", "", "An argv of no elements from now on: argc is 0."),
     Form::new("optstring", "TEXT", "Another optstring from now on; `%` is the empty one."),
     Form::new("longopts", "TABLE", "Another table of long options from now on, for instance `alpha=a,beta:=b`."),
@@ -86,10 +87,23 @@ pub(super) static FORMS: &[Form] = &[
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Op::Argv(words) if words.is_empty() => f.write_str("argv %%"),
-            Op::Argv(words) => write!(f, "argv {}", join(words)),
+            Op::Argv(words) => {
+                let text = join(words);
+                // A statement that began `argv --` would be read as arithmetic.
+                let is_plain = text.starts_with(|first: char| first.is_ascii_alphanumeric());
+                if is_plain { write!(f, "argv {text}") } else { write!(f, "argv [{text}]") }
+            }
             Op::NoArgv => f.write_str("no-argv"),
-            Op::Optstring(text) => write!(f, "optstring {}", escape(text)),
+            Op::Optstring(text) => {
+                let escaped = escape(text);
+                // As above.
+                match text.as_slice() {
+                    [b'=', ..] | [b'+' | b'-' | b'*' | b':', b'=', ..] | [b'+', b'+', ..] | [b'-', b'-', ..] => {
+                        write!(f, "optstring %{:02X}{}", text[0], &escaped[1..])
+                    }
+                    _ => write!(f, "optstring {escaped}"),
+                }
+            }
             Op::Longopts(table) => {
                 let entries: Vec<String> = table.iter().map(entry_text).collect();
                 write!(f, "longopts {}", if entries.is_empty() { "%".to_owned() } else { entries.join(",") })
@@ -127,8 +141,10 @@ impl FromStr for Op {
         };
         const ESCAPES: &str = "printable ASCII, other bytes as `%` and two hex digits";
         Ok(match call.name {
-            "argv" if word() == "%%" => Op::Argv(Vec::new()),
-            "argv" => Op::Argv(split(word()).ok_or_else(|| wrong(ESCAPES))?),
+            "argv" => {
+                let inside = word().strip_prefix('[').map_or(Some(word()), |rest| rest.strip_suffix(']'));
+                Op::Argv(inside.and_then(split).ok_or_else(|| wrong(ESCAPES))?)
+            }
             "no-argv" => Op::NoArgv,
             "optstring" => Op::Optstring(unescape(word()).ok_or_else(|| wrong(ESCAPES))?),
             "longopts" => {

@@ -136,8 +136,15 @@ pub static GETOPT: &[CorpusFile] = corpus! { "getopt":
     "L15-environment-at-a-restart"
     "L16-calls-after-the-end"
     "L17-calls-after-two-terminators"
+    "every-call-consumes"
+    "exact-name"
+    "flag"
+    "missing-long-argument"
     "musl-loses-an-operand"
     "no-argv"
+    "optional-argument"
+    "outside-of-argv"
+    "unknown"
 };
 
 /// The toy register.

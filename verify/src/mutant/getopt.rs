@@ -310,10 +310,11 @@ impl<'a> Flawed<'a> {
                 }
                 let is_letter = self.letters().contains(&element[1]);
                 let left_to_letters = is_letter && (element.len() == 2 || self.bug == Bug::LetterBeatsAbbreviation);
-                if self.function == Function::GetoptLongOnly && !left_to_letters {
-                    if let Some(code) = self.name("-", &element[1..], true) {
-                        return code;
-                    }
+                if self.function == Function::GetoptLongOnly
+                    && !left_to_letters
+                    && let Some(code) = self.name("-", &element[1..], true)
+                {
+                    return code;
                 }
             }
             self.cluster = element[1..].to_vec();

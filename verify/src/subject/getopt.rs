@@ -92,7 +92,7 @@ impl Given {
             ret = Ret::Ok;
             match op {
                 Op::Argv(words) => {
-                    argv = std::iter::once(&b"prog"[..]).chain(words.iter().map(Vec::as_slice)).collect()
+                    argv = std::iter::once(&b"prog"[..]).chain(words.iter().map(Vec::as_slice)).collect();
                 }
                 Op::NoArgv => argv.clear(),
                 Op::SetOptind(optind) => scan.optind = usize::from(*optind),

@@ -3,4 +3,6 @@
 mod exhaustive;
 mod fuzz;
 mod libraries;
+mod litmus;
 mod mutants;
+mod survey;

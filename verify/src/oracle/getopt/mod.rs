@@ -5,17 +5,21 @@
 //! by call and says where they part: in what is returned, in optind, optopt, optarg, longindex, flags, in the whole of argv
 //! or in a byte of what is printed.
 
+mod ask;
 mod child;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod glibc;
 mod runs;
+mod survey;
 
 use std::fmt;
 
+pub use ask::oracles;
 pub use child::{Child, Libc};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub use glibc::{Glibc, GlibcRun};
 pub use runs::{Flags, ParserRun, ScanRun, SpecRun, options_of, ours};
+pub use survey::{Peer, Probe, peers, probes};
 
 use selvedge_model::getopt::safety::{self, Passed, Seen};
 use selvedge_model::getopt::{Function, LongOption, Op, Profile, Word};

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 use selvedge::getopt::{HasArg, LongOption, Opt, Options, Parser, Scan};
-use selvedge_model::getopt::{self as model, Answer, Function, Profile, State, Word};
+use selvedge_model::getopt::{self as model, Answer, Function, GetoptSpec, Profile, State, Word};
+use selvedge_model::spec::rule;
 
 use super::{Act, Case, FLAGS, Run};
 
@@ -14,6 +15,8 @@ pub struct SpecRun<'a> {
     optstring: Word,
     table: &'a [model::LongOption],
     state: State,
+    /// The clauses of the decisions so far, the last one first.
+    clauses: Vec<&'static str>,
 }
 
 impl<'a> SpecRun<'a> {
@@ -23,7 +26,19 @@ impl<'a> SpecRun<'a> {
         state.optind = 0;
         state.opterr = case.opterr;
         state.posixly_correct = case.posixly_correct;
-        SpecRun { profile, function: case.function, optstring: case.optstring.clone(), table: &case.table, state }
+        SpecRun {
+            profile,
+            function: case.function,
+            optstring: case.optstring.clone(),
+            table: &case.table,
+            state,
+            clauses: Vec::new(),
+        }
+    }
+
+    /// The clauses by which the calls so far were decided, the last call's first.
+    pub fn clauses(&self) -> &[&'static str] {
+        &self.clauses
     }
 
     /// The spec's state.
@@ -39,7 +54,11 @@ impl Run for SpecRun<'_> {
 
     fn call(&mut self) -> Option<i32> {
         self.state.printed.clear();
-        match self.state.call(self.profile, self.function, &self.optstring, Some(self.table)).answer {
+        let outcome = self.state.call(self.profile, self.function, &self.optstring, Some(self.table));
+        let clause = rule::<GetoptSpec>(outcome.rule).clause;
+        self.clauses.retain(|known| *known != clause);
+        self.clauses.insert(0, clause);
+        match outcome.answer {
             Answer::Returned(code) => Some(code),
             Answer::Undefined => None,
         }
