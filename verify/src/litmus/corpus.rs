@@ -136,6 +136,7 @@ pub static GETOPT: &[CorpusFile] = corpus! { "getopt":
     "L15-environment-at-a-restart"
     "L16-calls-after-the-end"
     "L17-calls-after-two-terminators"
+    "attached-argument"
     "every-call-consumes"
     "exact-name"
     "flag"

@@ -4,7 +4,7 @@ use selvedge_model::getopt::Function;
 use selvedge_model::getopt::profile::GLIBC;
 use selvedge_verify::fuzz::getopt::drawn;
 use selvedge_verify::mutant::getopt::{Bug, Flawed, MUTANTS};
-use selvedge_verify::oracle::getopt::{Case, Difference, SpecRun, compare};
+use selvedge_verify::oracle::getopt::{Case, Difference, SpecRun, check_safety, compare};
 
 const SEED: u64 = 7;
 const CASES_MAX: u64 = 20_000;
@@ -49,4 +49,25 @@ fn cases_are_various() {
     let calls = |case: &Case| compare(case, &mut SpecRun::new(&GLIBC, case), &mut []).expect("it ends");
     let total: usize = cases.iter().map(calls).sum();
     assert!(total > 4000, "{total} calls in 1000 cases");
+}
+
+/// Without any spec to compare with, the safety clauses alone see some of them, each by its own clause.
+#[test]
+fn safety_alone_kills_some() {
+    let expected = [
+        (Bug::LongindexSetOnError, "GETOPT-S7"),
+        (Bug::UnstableExchange, "GETOPT-S2"),
+        (Bug::StaleOptarg, "GETOPT-S6"),
+        (Bug::NoExchangeAtTerminator, "GETOPT-S5"),
+        (Bug::LoneDashEnds, "GETOPT-S5"),
+    ];
+    for (bug, clause) in expected {
+        let is_seen = (0..CASES_MAX).any(|number| {
+            let mut case = drawn(SEED, number);
+            case.interventions.clear();
+            let broken = check_safety(&case, &GLIBC, &mut Flawed::new(bug, &case)).err();
+            broken.is_some_and(|text| text.contains(&format!("{clause}:")))
+        });
+        assert!(is_seen, "{bug:?} breaks {clause}");
+    }
 }

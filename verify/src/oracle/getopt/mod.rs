@@ -269,6 +269,11 @@ fn shown(bytes: Option<&[u8]>) -> String {
     bytes.map_or_else(|| "nothing".to_owned(), |bytes| format!("\"{}\"", bytes.escape_ascii()))
 }
 
+/// Whether the scan may have ended at `--`, which nothing remembers.
+fn is_behind_terminator(run: &dyn Run, optind: usize) -> bool {
+    optind > 0 && run.element(optind - 1) == Some(b"--")
+}
+
 /// Runs a case to its end and asks of every call what must hold of any (S1, S3, S4 to S9), and of the whole S2, S5 and S11.
 /// Cases with interventions are asked for the former only.
 ///
@@ -285,7 +290,9 @@ pub fn check_safety(case: &Case, profile: &Profile, run: &mut dyn Run) -> Result
         table: &case.table,
         opterr: case.opterr,
     };
-    let mut ends = 0;
+    // The letter 0xff is -1 for glibc, and not the end.
+    let is_asked = !case.optstring.contains(&0xff) && !profile.loses_operands();
+    let (mut ends, mut is_after_end) = (0, false);
     for call in 0..case.calls_max() {
         let (optind_before, longindex_before) = (run.optind(), run.longindex());
         let argv_before: Vec<Word> = argv_of(run);
@@ -304,7 +311,14 @@ pub fn check_safety(case: &Case, profile: &Profile, run: &mut dyn Run) -> Result
         if let Some(broken) = safety::broken_by(&passed, &seen).first() {
             return Err(format!("{case}\ncall {call}: {}: {}\n{seen:?}", broken.clause, broken.text));
         }
-        if returned == -1 {
+        if is_after_end && is_asked && !is_behind_terminator(run, optind_before) {
+            let goes_on = returned != -1 || run.optind() != optind_before;
+            if goes_on && !case.argv.is_empty() {
+                return Err(format!("{case}\ncall {call}: GETOPT-S11: {returned} after the end"));
+            }
+        }
+        is_after_end = returned == -1;
+        if is_after_end {
             ends += 1;
             if ends > case.calls_after_end {
                 break;
@@ -315,14 +329,20 @@ pub fn check_safety(case: &Case, profile: &Profile, run: &mut dyn Run) -> Result
         }
     }
     let last: Vec<Word> = argv_of(run);
+    if !is_asked || case.calls_after_end > 0 || case.argv.is_empty() {
+        return Ok(());
+    }
+    let permutes = profile.permutes(case.function)
+        && !case.posixly_correct
+        && !(profile.has_prefixes(case.function) && matches!(case.optstring.first(), Some(b'+' | b'-')));
+    let is_option = |word: &Word| word.len() > 1 && word[0] == b'-';
+    if permutes && !is_behind_terminator(run, run.optind()) && last[run.optind()..].iter().any(is_option) {
+        return Err(format!("{case}\nGETOPT-S5: {last:?} has options from {} on", run.optind()));
+    }
     let mut distinct = case.argv.clone();
     distinct.sort();
     distinct.dedup();
-    // The letter 0xff is -1, and not the end.
-    let ends_at_end = !case.optstring.contains(&0xff);
-    let is_asked =
-        ends_at_end && distinct.len() == case.argv.len() && case.calls_after_end == 0 && !profile.loses_operands();
-    if is_asked && !safety::is_stable(&case.argv, &last, run.optind()) {
+    if distinct.len() == case.argv.len() && !safety::is_stable(&case.argv, &last, run.optind()) {
         return Err(format!("{case}\nGETOPT-S2: {last:?} at {} is not in the order of what was given", run.optind()));
     }
     Ok(())
