@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod cond;
+pub mod getopt;
 pub mod lock;
 pub mod platform;
 mod waiter;

@@ -4,6 +4,7 @@
 //! against it. [`spec`] says what a spec is; every other module is one system.
 
 pub mod cond;
+pub mod getopt;
 pub mod spec;
 pub mod text;
 pub mod toy;

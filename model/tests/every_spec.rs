@@ -6,6 +6,7 @@ use std::fmt::Debug;
 
 use proptest::prelude::*;
 use selvedge_model::cond::CondSpec;
+use selvedge_model::getopt::GetoptSpec;
 use selvedge_model::toy::{DaemonSpec, LockSpec, ObjectsSpec, RegisterSpec, daemon, lock, register};
 use selvedge_model::{Commutation, Exclusion, Progress, Spec, StepOf, Thread};
 
@@ -65,11 +66,13 @@ fn every_spec_is_of_one_piece() {
     names_fit_together(&LockSpec);
     names_fit_together(&ObjectsSpec::default());
     names_fit_together(&DaemonSpec::default());
+    names_fit_together(&GetoptSpec::default());
     forms_are_read::<CondSpec>();
     forms_are_read::<RegisterSpec>();
     forms_are_read::<LockSpec>();
     forms_are_read::<ObjectsSpec>();
     forms_are_read::<DaemonSpec>();
+    forms_are_read::<GetoptSpec>();
 }
 
 /// Threads of a random well-formed program, run step by step in a random order.
@@ -243,6 +246,7 @@ proptest! {
         walk(&RegisterSpec, drawn.clone())?;
         walk(&LockSpec, drawn.clone())?;
         walk(&ObjectsSpec::default(), drawn.clone())?;
+        walk(&GetoptSpec::default(), drawn.clone())?;
         walk(&DaemonSpec::default(), drawn)?;
     }
 }

@@ -3,3 +3,4 @@
 
 pub mod canary;
 pub mod cond;
+pub mod getopt;

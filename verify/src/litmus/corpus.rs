@@ -108,6 +108,46 @@ pub static COND: &[CorpusFile] = corpus! { "cond":
     "writer-is-alone"
 };
 
+/// getopt.
+pub static GETOPT: &[CorpusFile] = corpus! { "getopt":
+    "L01-does-not-permute"
+    "L01-permutes"
+    "L02-terminator"
+    "L03-missing-argument"
+    "L03-missing-argument-musl"
+    "L04-ambiguous"
+    "L05-the-same-twice"
+    "L05-the-same-twice-musl"
+    "L06-surplus-argument"
+    "L06-surplus-argument-netbsd"
+    "L07-argument-like-a-terminator"
+    "L08-in-order"
+    "L08-in-order-netbsd"
+    "L09-one-letter"
+    "L09-one-letter-freebsd"
+    "L10-one-dash-ambiguous"
+    "L10-one-dash-ambiguous-musl"
+    "L11-another-argv"
+    "L11-another-argv-musl"
+    "L12-w-semicolon"
+    "L13-w-semicolon-surplus"
+    "L14-lone-dash"
+    "L14-lone-dash-freebsd"
+    "L15-environment-at-a-restart"
+    "L16-calls-after-the-end"
+    "L17-calls-after-two-terminators"
+    "attached-argument"
+    "every-call-consumes"
+    "exact-name"
+    "flag"
+    "missing-long-argument"
+    "musl-loses-an-operand"
+    "no-argv"
+    "optional-argument"
+    "outside-of-argv"
+    "unknown"
+};
+
 /// The toy register.
 pub static REGISTER: &[CorpusFile] = corpus! { "register":
     "two-reads"
@@ -115,7 +155,7 @@ pub static REGISTER: &[CorpusFile] = corpus! { "register":
 };
 
 /// Every folder of the suite's own, by name.
-pub static FOLDERS: &[(&str, &[CorpusFile])] = &[("cond", COND), ("register", REGISTER)];
+pub static FOLDERS: &[(&str, &[CorpusFile])] = &[("cond", COND), ("getopt", GETOPT), ("register", REGISTER)];
 
 /// Reads every `.litmus` file in a folder and the folders below it, in the order of their
 /// paths without extension.

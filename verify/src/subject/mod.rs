@@ -1,6 +1,7 @@
 //! Subjects: something real that performs a spec's operations.
 
 pub mod cond;
+pub mod getopt;
 pub mod locker;
 #[doc(hidden)]
 pub mod objects;

@@ -184,14 +184,15 @@ impl Suite {
     pub fn standard() -> Self {
         let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let cond = subject::cond::system();
+        let getopt = subject::getopt::system();
         let register = subject::register::system();
         // The folder comes with the checkout; an installed command has no sources to write into.
         let folder = crate_folder.join("litmus/regressions");
         let suite = Suite { oracles: oracle::all(), ..Suite::empty() };
         if folder.is_dir() {
-            suite.with(cond.regressions(&folder)).with(register.regressions(&folder))
+            suite.with(cond.regressions(&folder)).with(getopt.regressions(&folder)).with(register.regressions(&folder))
         } else {
-            suite.with(cond).with(register)
+            suite.with(cond).with(getopt).with(register)
         }
     }
 
