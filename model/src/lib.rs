@@ -4,9 +4,11 @@
 //! against it. [`spec`] says what a spec is; every other module is one system.
 
 pub mod cond;
+pub mod iovec;
 pub mod spec;
 pub mod text;
 pub mod toy;
+pub mod uio;
 
 pub use spec::{
     Broken, Clause, Commutation, Departure, Exclusion, Form, Obligation, Parameter, Progress, Rule, RuleId, Spec, Step,
