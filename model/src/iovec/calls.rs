@@ -175,7 +175,7 @@ pub struct Imported {
 /// What the call may answer instead, if it surely does not go on.
 pub fn import(vector: Vector<'_>) -> Result<Imported, Allowed> {
     let mut perhaps = Vec::new();
-    let mut elements = take(vector, &mut perhaps)?;
+    let mut elements = take(vector, &[])?;
     // The shortcut for a single element clamps before it looks at the range.
     if let [only] = &mut elements[..] {
         only.len = only.len.min(MAX_RW_COUNT);
@@ -197,7 +197,7 @@ pub fn import(vector: Vector<'_>) -> Result<Imported, Allowed> {
 
 /// The elements as they stand in the memory of the process, with the checks that come with reading them:
 /// `iovec_from_user`.
-fn take(vector: Vector<'_>, perhaps: &mut Vec<Errno>) -> Result<Vec<Iovec>, Allowed> {
+fn take(vector: Vector<'_>, perhaps: &[Errno]) -> Result<Vec<Iovec>, Allowed> {
     let Vector { elements, readable, count } = vector;
     if !(0..=UIO_MAXIOV).contains(&count) {
         return Err(Allowed::error(Errno::EINVAL, "IOV-02"));
@@ -208,7 +208,7 @@ fn take(vector: Vector<'_>, perhaps: &mut Vec<Errno>) -> Result<Vec<Iovec>, Allo
     if readable < count {
         // Element by element, or the whole vector before any of it is looked at.
         let refused = Allowed::error(Errno::EFAULT, "IOV-03");
-        return Err(if negative { refused.or(&[Errno::EINVAL]) } else { refused });
+        return Err(if negative { refused.or(&[Errno::EINVAL]) } else { refused }.or(perhaps));
     }
     if negative {
         return Err(Allowed::error(Errno::EINVAL, "IOV-04").or(perhaps));
@@ -328,14 +328,14 @@ pub fn process_vm(
         Ok(imported) => imported,
         Err(refused) => return refused,
     };
-    let mut perhaps = local.perhaps;
+    let perhaps = local.perhaps;
     if local.total == 0 {
         return Allowed::count(0, "IOV-07").or(&perhaps);
     }
     // Neither ranges nor the sum are looked at on the remote side.
-    let remote = match take(remote, &mut perhaps) {
+    let remote = match take(remote, &perhaps) {
         Ok(elements) => elements,
-        Err(refused) => return refused.or(&perhaps),
+        Err(refused) => return refused,
     };
     let remote_total: u128 = remote.iter().map(|element| u128::from(element.len)).sum();
     if remote_total == 0 {

@@ -111,6 +111,7 @@ crate::rules! {
     NOFAULT = "uiomove-nofault.fault", "UIO-19", Must, "The chunk faults where no fault may be served: the same.";
     DONE = "uiomove.return", "UIO-07", Must, "Returns: all that was wanted is moved, or all that there was.";
     NOTHING = "uiomove.nothing", "UIO-10", Must, "Returns at once: nothing was wanted, or nothing is left.";
+    FROMBUF_BEGIN = "uiomove-frombuf.begin", "UIO-14", Must, "Finds the part of the buffer that begins at the offset.";
     FROMBUF = "uiomove-frombuf.refuse", "UIO-14", Must, "Refuses an offset or a length that cannot be.";
     FROMBUF_END = "uiomove-frombuf.end", "UIO-14", Must, "Returns: the offset is at the end of the buffer or beyond.";
     UREADC = "ureadc", "UIO-15", Must, "Puts the byte and accounts it, or faults and accounts nothing.";
@@ -510,7 +511,7 @@ impl UioSpec {
                     Err(violation) => out.push(die(state, violation)),
                     Ok(movement) => {
                         let begun = Phase::Moving(movement.from(at));
-                        self.uiomove(&after, thread, thread, n, false, &begun, out);
+                        out.push(Step { rule: FROMBUF_BEGIN, state: after, progress: Progress::Next(begun) });
                     }
                 }
             }

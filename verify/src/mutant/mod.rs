@@ -1,3 +1,4 @@
 //! Mutants: subjects and programs with one classic bug each. The suite must kill every one.
 
 pub mod cond;
+pub mod uio;

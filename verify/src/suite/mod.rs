@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use selvedge_model::Spec;
+use selvedge_model::iovec::IovecSpec;
 use serde::{Deserialize, Serialize};
 
 pub use crate::litmus::corpus::CorpusFile;
@@ -25,7 +26,7 @@ use crate::evidence::{Evidence, Kind, Mode, Verdict};
 use crate::history::jsonl;
 use crate::info::SystemInfo;
 use crate::isolate::{self, ChildEnd};
-use crate::litmus::Diagnostics;
+use crate::litmus::{Diagnostics, corpus};
 use crate::subject;
 
 /// A check that can be run.
@@ -157,12 +158,19 @@ impl Suite {
         let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let cond = subject::cond::system();
         let register = subject::register::system();
+        let (uio, device) = (subject::uio::system(), subject::uio::device_system());
+        let iovec = System::<IovecSpec>::new("iovec", corpus::IOVEC);
         // The folder comes with the checkout; an installed command has no sources to write into.
         let folder = crate_folder.join("litmus/regressions");
         if folder.is_dir() {
-            Suite::empty().with(cond.regressions(&folder)).with(register.regressions(&folder))
+            Suite::empty()
+                .with(cond.regressions(&folder))
+                .with(register.regressions(&folder))
+                .with(uio.regressions(&folder))
+                .with(device.regressions(&folder))
+                .with(iovec)
         } else {
-            Suite::empty().with(cond).with(register)
+            Suite::empty().with(cond).with(register).with(uio).with(device).with(iovec)
         }
     }
 
