@@ -41,8 +41,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::spec::{
-    Broken, Clause, Commutation, Exclusion, Form, Parameter, Progress, RuleId, Spec, Step, StepOf, Story, Thread,
-    Unknown, Unreadable,
+    Broken, Clause, Commutation, Exclusion, Form, Freedom, Parameter, Progress, RuleId, Semantics, Spec, Step, StepOf,
+    Story, Thread, Unknown, Unreadable,
 };
 use crate::text;
 
@@ -499,6 +499,30 @@ static PARAMETERS: &[Parameter] = &[
     },
 ];
 
+static FREEDOMS: &[Freedom] = &[
+    Freedom { parameter: "order", value: "any", text: "waiters may be woken out of order" },
+    Freedom { parameter: "spurious", value: "allowed", text: "spurious wakeups exist" },
+    Freedom { parameter: "timeouts", value: "free", text: "a timeout may come at any time" },
+];
+
+static SEMANTICS: &[Semantics] = &[
+    Semantics {
+        name: "go",
+        settings: &[("order", "fifo"), ("spurious", "never"), ("timeouts", "clocked")],
+        text: "Go's sync.Cond: waiters in the order of their tickets, nobody without having been notified.",
+    },
+    Semantics {
+        name: "posix",
+        settings: &[("order", "any"), ("spurious", "allowed"), ("timeouts", "free")],
+        text: "pthread_cond_wait, and std's: any waiter, spurious wakeups, a timeout that may come early or late.",
+    },
+    Semantics {
+        name: "fifo",
+        settings: &[("order", "fifo"), ("spurious", "allowed"), ("timeouts", "free")],
+        text: "POSIX with a queue: as `posix`, but whoever has waited longest is woken first.",
+    },
+];
+
 impl Spec for CondSpec {
     type State = State;
     type Op = Op;
@@ -521,6 +545,14 @@ impl Spec for CondSpec {
 
     fn parameters() -> &'static [Parameter] {
         PARAMETERS
+    }
+
+    fn freedoms() -> &'static [Freedom] {
+        FREEDOMS
+    }
+
+    fn semantics() -> &'static [Semantics] {
+        SEMANTICS
     }
 
     fn configuration(&self) -> Vec<(&'static str, &'static str)> {

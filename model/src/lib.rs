@@ -11,6 +11,6 @@ pub mod toy;
 pub mod uio;
 
 pub use spec::{
-    Broken, Clause, Commutation, Departure, Exclusion, Form, Obligation, Parameter, Progress, Rule, RuleId, Spec, Step,
-    StepOf, Story, Taken, Thread, Unknown, Unreadable,
+    Broken, Clause, Commutation, Departure, Exclusion, Form, Freedom, Obligation, Parameter, Progress, Rule, RuleId,
+    Semantics, Spec, Step, StepOf, Story, Taken, Thread, Unknown, Unreadable,
 };

@@ -215,6 +215,29 @@ pub struct Parameter {
     pub text: &'static str,
 }
 
+/// A licence that a choice of semantics gives to an implementation, and that another one withholds: to wake threads without
+/// reason, say. An expectation that only holds where a licence is withheld leans on that.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Freedom {
+    /// The parameter that gives it.
+    pub parameter: &'static str,
+    /// The value that gives it. The parameter's default withholds it.
+    pub value: &'static str,
+    /// What is so where it is given; follows "only if": `spurious wakeups exist`.
+    pub text: &'static str,
+}
+
+/// Values for several parameters under the name by which the field knows their combination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Semantics {
+    /// Name, for instance `posix`.
+    pub name: &'static str,
+    /// Parameters and their values.
+    pub settings: &'static [(&'static str, &'static str)],
+    /// Whose semantics these are, one sentence.
+    pub text: &'static str,
+}
+
 /// A wrong parameter, initial value or observation: which, and what was expected.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unknown {
@@ -302,6 +325,16 @@ pub trait Spec: Clone + Debug + Send + Sync + 'static {
 
     /// The parameters that can be set.
     fn parameters() -> &'static [Parameter];
+
+    /// What the parameters may permit beyond their defaults. By default nothing that is worth telling apart.
+    fn freedoms() -> &'static [Freedom] {
+        &[]
+    }
+
+    /// Combinations of parameters that have a name. By default there are none.
+    fn semantics() -> &'static [Semantics] {
+        &[]
+    }
 
     /// The value each parameter has in this spec, in the order of [`Spec::parameters`].
     fn configuration(&self) -> Vec<(&'static str, &'static str)>;

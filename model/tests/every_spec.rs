@@ -25,9 +25,18 @@ fn names_fit_together<S: Spec>(spec: &S) {
     }
     let configuration = spec.configuration();
     assert_eq!(configuration.len(), S::parameters().len());
-    for (parameter, (name, value)) in S::parameters().iter().zip(configuration) {
+    for (parameter, (name, value)) in S::parameters().iter().zip(configuration.clone()) {
         assert_eq!(parameter.name, name);
         assert_eq!(parameter.values[0], value, "{}: the first value of {name} is the default", spec.name());
+    }
+    let settings = S::semantics().iter().flat_map(|semantics| semantics.settings.iter().copied());
+    for (name, value) in settings.chain(S::freedoms().iter().map(|freedom| (freedom.parameter, freedom.value))) {
+        let parameter = S::parameters().iter().find(|parameter| parameter.name == name).expect("a parameter");
+        assert!(parameter.values.contains(&value), "{}: {name} {value}", spec.name());
+    }
+    for freedom in S::freedoms() {
+        let withheld = configuration.iter().all(|setting| *setting != (freedom.parameter, freedom.value));
+        assert!(withheld, "{}: {} is no default", spec.name(), freedom.parameter);
     }
     for name in S::observables() {
         let initial = spec.initial(&[]).unwrap();

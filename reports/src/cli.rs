@@ -54,6 +54,8 @@ enum Command {
     Outcomes {
         /// The litmus file.
         file: PathBuf,
+        #[command(flatten)]
+        under: Under,
     },
     /// Run a litmus test over a subject.
     Check {
@@ -67,6 +69,8 @@ enum Command {
         engine: String,
         #[command(flatten)]
         depth: Depth,
+        #[command(flatten)]
+        under: Under,
     },
     /// Run the counterexample of a record again.
     Replay {
@@ -119,9 +123,22 @@ struct Depth {
     seed: Option<u64>,
 }
 
+#[derive(Debug, Args)]
+struct Under {
+    /// Take the file under a named semantics (`go`, `posix` or `fifo` for `cond`) instead of the parameters that it sets.
+    #[arg(long, value_name = "NAME")]
+    semantics: Option<String>,
+}
+
 impl Depth {
     fn options(self) -> Options {
-        Options { profile: self.profile, seed: self.seed, stop: Arc::new(AtomicBool::new(false)) }
+        Options { profile: self.profile, seed: self.seed, semantics: None, stop: Arc::new(AtomicBool::new(false)) }
+    }
+}
+
+impl Under {
+    fn options(self, depth: Depth) -> Options {
+        Options { semantics: self.semantics, ..depth.options() }
     }
 }
 
@@ -161,9 +178,11 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
             verify(&suite, &verifying, &arguments_in_words(arguments.get(1..).unwrap_or_default()), json)
         }
         Some(Command::List { filter }) => list(&*suite, &filter, json),
-        Some(Command::Outcomes { file }) => suite.outcomes(&file, &Depth::default().options()).map(|it| say(&it, json)),
-        Some(Command::Check { file, subject, engine, depth }) => {
-            suite.check(&file, &subject, &engine, &depth.options()).map(|answer| say(&answer, json))
+        Some(Command::Outcomes { file, under }) => {
+            suite.outcomes(&file, &under.options(Depth::default())).map(|answer| say(&answer, json))
+        }
+        Some(Command::Check { file, subject, engine, depth, under }) => {
+            suite.check(&file, &subject, &engine, &under.options(depth)).map(|answer| say(&answer, json))
         }
         Some(Command::Replay { evidence }) => replay(&*suite, &evidence, json),
         Some(Command::Report { directories, out }) => merge(&*suite, &directories, &out, json),

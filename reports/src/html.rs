@@ -20,10 +20,11 @@ use self::programs::program_anchor;
 use crate::exit::Exit;
 use crate::report::{
     Alarm, Clause, Coverage, Failure, FailureKind, Fate, Finding, Mutant, OutcomeCell, OutcomeRow, Report, Run,
-    RunPlan, SurveyCell, System, Tally, counted, kind_word, mode_word, verdict_word,
+    RunPlan, SurveyCell, System, Tally, counted, mode_word, verdict_word,
 };
 
 mod lanes;
+mod oracles;
 mod programs;
 
 /// Rows of a counterexample that are drawn and tabulated. A longer one says how many are left out.
@@ -237,7 +238,7 @@ impl Page<'_> {
                         @for (position, known) in counts.by_kind.iter().enumerate() {
                             tr {
                                 th scope="row" {
-                                    (kind_word(known.kind))
+                                    (known.kind.name())
                                     @if known.kind == Kind::Peer { " (survey)" }
                                 }
                                 (tally_cells(&format!("/counts/by_kind/{position}/tally"), &known.tally))
@@ -315,7 +316,8 @@ impl Page<'_> {
                     table.rests {
                         caption {
                             "What the verdict rests on: requirements that an implementation was held against, planted bugs "
-                            "that were found, alarms that went off when they had to."
+                            "that were found, alarms that went off when they had to, real systems that were asked and answered "
+                            "as the spec allows."
                         }
                         thead {
                             tr {
@@ -323,6 +325,7 @@ impl Page<'_> {
                                 th scope="col" { "Clauses covered" }
                                 th scope="col" { "Planted bugs found" }
                                 th scope="col" { "Canaries that went off" }
+                                th scope="col" { "Real systems that agree" }
                             }
                         }
                         tbody {
@@ -333,6 +336,7 @@ impl Page<'_> {
                                     td { (of(position, ("covered", known.covered), ("clauses", known.clauses))) }
                                     td { (of(position, ("killed", known.killed), ("mutants", known.mutants))) }
                                     td { (of(position, ("went_off", known.went_off), ("canaries", known.canaries))) }
+                                    td { (of(position, ("agree", known.agree), ("oracles", known.oracles))) }
                                 }
                             }
                         }
@@ -461,6 +465,7 @@ impl Page<'_> {
     fn system(&self, position: usize, system: &System) -> Markup {
         html! {
             @if !system.clauses.is_empty() { (self.clauses(position, system)) }
+            @if !system.oracles.is_empty() { (self.oracles(position, system)) }
             @if !system.outcomes.is_empty() {
                 section aria-labelledby={ "outcomes-" (position) } {
                     h2 id={ "outcomes-" (position) } { "Outcomes witnessed of those allowed: " (Text(&system.name)) }
@@ -862,6 +867,9 @@ impl Page<'_> {
                     Finding::Violated => {
                         strong { span aria-hidden="true" { "≠ " } "violated" } " "
                         @if let Some(&witness) = cell.evidence.first() { "(" (self.check_link(witness, "witness")) ")" }
+                        @if let Some(example) = &cell.example {
+                            ": " (Code(&example.input)) " gives " (Code(&example.answer)) ", the spec allows " (Code(&example.spec))
+                        }
                     }
                     Finding::NotSeen => { "violation not seen in " (executions) }
                     Finding::Undecided => {
@@ -896,6 +904,7 @@ impl Page<'_> {
                 p { "Planted: " (Text(note)) }
             }
             @if let Some(found) = &record.counterexample { (self.counterexample(record, found)) }
+            @if let Some(comparison) = &record.comparison { (self.differences(record, comparison)) }
             dl.facts {
                 dt { "Technique" }
                 dd {
@@ -1050,7 +1059,7 @@ impl Page<'_> {
                                 @for missing in &self.report.not_run {
                                     tr id=(anchor(&missing.check.id)) {
                                         th scope="row" { (Code(&missing.check.id)) }
-                                        td { (kind_word(missing.check.kind)) }
+                                        td { (missing.check.kind.name()) }
                                         td { (Text(&missing.reason)) }
                                     }
                                 }
@@ -1125,6 +1134,7 @@ fn expectation_list(record: &Evidence) -> Markup {
                         None => "could not be told: ",
                     })
                     (Code(&expected.text))
+                    @if let Some(leans) = &expected.leans { " (" (leans) ")" }
                 }
             }
         }
@@ -1250,6 +1260,11 @@ fn words() -> Markup {
                 ),
                 ("peer", "Somebody else’s primitive, asked the same questions. It decides nothing here."),
                 (
+                    "real system, oracle",
+                    "glibc, a kernel, a runtime: what the spec was written after. It is asked the same question, and must \
+                     give an answer that the spec allows.",
+                ),
+                (
                     "mutant",
                     "A subject or program with a planted bug. The suite must find it: that is what makes a pass mean \
                      something.",
@@ -1311,6 +1326,11 @@ fn words() -> Markup {
                     "The machine’s own threads. Nothing steers them, and an execution cannot be repeated. Blocked means \
                      asleep without progress for the time that the bound states.",
                 ),
+                (
+                    "differential",
+                    "The same input to the spec and to a real system, whose answer must be one that the spec allows. An \
+                     execution is one question.",
+                ),
                 ("preemption", "The scheduler takes the processor from a thread that could have gone on."),
                 ("bound", "How far an engine looked: preemptions, executions, a seed. Beyond it a pass says nothing."),
                 (
@@ -1327,7 +1347,7 @@ fn words() -> Markup {
                     "pass",
                     "What the technique could see, within its bound, is what the spec allows. Not a proof beyond the bound.",
                 ),
-                ("fail", "The spec is violated, or a planted bug survived."),
+                ("fail", "The spec is violated, a real system differs from it, or a planted bug survived."),
                 ("differs", "A peer did what the spec does not allow. A finding, not a failure."),
                 ("killed, survived", "A planted bug was found, or was not."),
                 ("went off, silent", "A canary made the alarm go off as it must, or did not."),
@@ -1349,9 +1369,10 @@ fn words() -> Markup {
     }
 }
 
-fn parts_of(system: &System) -> [(&'static str, &'static str, bool); 6] {
+fn parts_of(system: &System) -> [(&'static str, &'static str, bool); 7] {
     [
         ("clauses", "Clauses", !system.clauses.is_empty()),
+        ("oracles", "Real systems", !system.oracles.is_empty()),
         ("outcomes", "Outcomes", !system.outcomes.is_empty()),
         ("mutants", "Planted bugs", !system.mutants.is_empty()),
         ("canaries", "Canaries", !system.canaries.is_empty()),
@@ -1368,6 +1389,10 @@ fn about_kind(kind: Kind) -> &'static str {
         Kind::Reference => "The reference subject under an engine: how much of the spec can the engine reach?",
         Kind::Mutant => "Planted bugs. A check passes by finding the bug.",
         Kind::Canary => "Checks that must raise the alarm. One passes by failing as planned.",
+        Kind::Oracle => {
+            "Real systems asked what the spec is asked. A check passes if every answer is one that the spec allows."
+        }
+        Kind::Fuzz => "Fuzz targets. A check passes if no input made the target crash in the time that it had.",
         Kind::Peer => "Other people’s primitives against the spec. “Differs” is a finding, not a failure.",
     }
 }
@@ -1394,6 +1419,7 @@ fn words_of_failure(what: FailureKind) -> &'static str {
     match what {
         FailureKind::SilentCanary => "canary silent",
         FailureKind::Violation => "violation",
+        FailureKind::Difference => "differs from the real system",
         FailureKind::SurvivingMutant => "planted bug survived",
         FailureKind::HarnessError => "harness error",
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, Report as Junit, TestCase, TestCaseStatus, TestSuite, XmlString};
 use selvedge_verify::evidence::{Evidence, Kind, Verdict};
 
-use crate::report::{Report, kind_word};
+use crate::report::Report;
 use crate::table;
 
 /// The report as JUnit XML. Characters that XML cannot hold are left out.
@@ -19,7 +19,7 @@ pub fn render(report: &Report) -> Result<String, quick_junit::SerializeError> {
     let mut junit = Junit::new("selvedge");
     let mut suites: Vec<(String, TestSuite)> = Vec::new();
     for record in &report.evidence {
-        let name = format!("{}.{}", record.system, kind_word(record.kind).replace(' ', "-"));
+        let name = format!("{}.{}", record.system, record.kind.name());
         let at = suites.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
             suites.push((name.clone(), TestSuite::new(name.as_str())));
             suites.len() - 1

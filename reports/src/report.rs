@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use selvedge_verify::evidence::{Evidence, Kind, Maker, Mode, Relation, Verdict};
+use selvedge_verify::evidence::{Difference, Evidence, Kind, Maker, Mode, PeerAnswers, Relation, Verdict};
 use selvedge_verify::info::{ObligationInfo, ParameterInfo, RuleInfo, SystemInfo};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ use crate::store::{RunRecord, Source};
 use crate::suite::{Partition, Planned, Profile};
 
 /// The version of the report's format.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// A conformance report.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -225,6 +225,8 @@ pub enum FailureKind {
     SilentCanary,
     /// The spec is violated.
     Violation,
+    /// A real system does what the spec does not allow.
+    Difference,
     /// A planted bug was not found.
     SurvivingMutant,
     /// The harness itself failed.
@@ -250,6 +252,8 @@ pub struct System {
     pub mutants: Vec<Mutant>,
     /// The canaries: silent ones first.
     pub canaries: Vec<Canary>,
+    /// The real systems that were asked: those that differ first.
+    pub oracles: Vec<OracleRow>,
     /// The peers' names, in the order of [`SurveyRow::cells`].
     pub peers: Vec<String>,
     /// What the peers do: a row a clause, or a program where a record names no clause.
@@ -273,6 +277,10 @@ pub struct Summary {
     pub canaries: u64,
     /// How many of them made the alarm go off.
     pub went_off: u64,
+    /// Real systems that were to be asked.
+    pub oracles: u64,
+    /// How many of them answered as the spec allows.
+    pub agree: u64,
 }
 
 /// A litmus program and the checks of it.
@@ -346,7 +354,7 @@ pub struct Clause {
 pub enum Coverage {
     /// No rule that names it was taken, and no check that bears on it came to a verdict.
     Uncovered,
-    /// Explored in the spec; no implementation was held against it.
+    /// Explored in the spec, or real systems were asked about it; no implementation of ours was held against it.
     SpecOnly,
     /// A rule that names it was taken by an implementation, or a check of one bears on it and came to a verdict.
     Covered,
@@ -462,6 +470,21 @@ pub enum Alarm {
     WentOff,
 }
 
+/// A real system that was asked what the spec is asked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct OracleRow {
+    /// Index into [`Report::evidence`].
+    pub evidence: usize,
+    /// Its name.
+    pub name: String,
+    /// How the check ended.
+    pub verdict: Verdict,
+    /// Questions asked.
+    pub questions: u64,
+    /// Questions to which the answer was not one that the spec allows; absent if nobody answered.
+    pub differing: Option<u64>,
+}
+
 /// One question to all peers.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SurveyRow {
@@ -478,8 +501,10 @@ pub struct SurveyRow {
 pub struct SurveyCell {
     /// What was found.
     pub finding: Finding,
-    /// The executions behind it.
+    /// The executions, or the questions, behind it.
     pub executions: u64,
+    /// A question that it answers differently, where an oracle asked.
+    pub example: Option<Difference>,
     /// The checks behind it: indices into [`Report::evidence`], a witness of a violation first.
     pub evidence: Vec<usize>,
     /// What the peer's documentation says, where the records say it. By convention it begins with `promised:` or
@@ -596,8 +621,17 @@ impl Tally {
 }
 
 /// The kinds in the order in which reports list them.
-pub const KINDS: [Kind; 7] =
-    [Kind::Spec, Kind::Conformance, Kind::Generated, Kind::Reference, Kind::Mutant, Kind::Canary, Kind::Peer];
+pub const KINDS: [Kind; 9] = [
+    Kind::Spec,
+    Kind::Oracle,
+    Kind::Conformance,
+    Kind::Generated,
+    Kind::Fuzz,
+    Kind::Reference,
+    Kind::Mutant,
+    Kind::Canary,
+    Kind::Peer,
+];
 
 /// A number with its noun: `1 check`, `2 checks`.
 pub fn counted(count: u64, one: &str, many: &str) -> String {
@@ -730,19 +764,6 @@ pub fn verdict_word(verdict: Verdict) -> &'static str {
         Verdict::Inconclusive => "inconclusive",
         Verdict::Fail => "fail",
         Verdict::Error => "error",
-    }
-}
-
-/// A kind as the reports write it.
-pub fn kind_word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Spec => "spec",
-        Kind::Conformance => "conformance",
-        Kind::Reference => "reference",
-        Kind::Mutant => "mutant",
-        Kind::Canary => "canary",
-        Kind::Peer => "peer",
-        Kind::Generated => "generated",
     }
 }
 
@@ -906,6 +927,7 @@ fn find_failures(evidence: &[Evidence]) -> Vec<Failure> {
                 (Verdict::Fail, Kind::Canary) => FailureKind::SilentCanary,
                 (Verdict::Fail, Kind::Mutant) => FailureKind::SurvivingMutant,
                 (Verdict::Fail, Kind::Peer) => return None,
+                (Verdict::Fail, Kind::Oracle) => FailureKind::Difference,
                 (Verdict::Fail, _) => FailureKind::Violation,
                 _ => return None,
             };
@@ -940,12 +962,13 @@ fn conclude(counts: &Counts, failures: &[Failure]) -> Conclusion {
     let of_kind = |what| failures.iter().filter(|failure| failure.what == what).count() as u64;
     let (canaries, violations) = (of_kind(FailureKind::SilentCanary), of_kind(FailureKind::Violation));
     let (mutants, errors) = (of_kind(FailureKind::SurvivingMutant), of_kind(FailureKind::HarnessError));
+    let differences = of_kind(FailureKind::Difference);
     let tally = &counts.deciding;
     let surveyed: u64 =
         counts.by_kind.iter().filter(|known| known.kind == Kind::Peer).map(|known| known.tally.ran()).sum();
     let outcome = if canaries + errors > 0 {
         Exit::HarnessFailed
-    } else if violations + mutants > 0 {
+    } else if violations + differences + mutants > 0 {
         Exit::Violation
     } else if tally.inconclusive + tally.not_run > 0 {
         Exit::Inconclusive
@@ -964,6 +987,7 @@ fn conclude(counts: &Counts, failures: &[Failure]) -> Conclusion {
     say(canaries, "canary stayed silent", "canaries stayed silent");
     say(errors, "check broke down in the harness", "checks broke down in the harness");
     say(violations, "check found a violation of the spec", "checks found a violation of the spec");
+    say(differences, "real system does what its spec does not allow", "real systems do what their specs do not allow");
     say(mutants, "planted bug survived", "planted bugs survived");
     let found = found.join(", ");
 
@@ -1018,6 +1042,8 @@ fn describe_system(evidence: &[Evidence], not_run: &[NotRun], info: SystemInfo) 
     let covered = clauses.iter().filter(|clause| clause.coverage == Coverage::Covered).count();
     let killed = mutants.iter().filter(|mutant| mutant.fate == Fate::Killed).count();
     let went_off = canaries.iter().filter(|canary| canary.alarm == Alarm::WentOff).count();
+    let oracles = oracles(&records);
+    let agree = oracles.iter().filter(|oracle| oracle.verdict == Verdict::Pass).count();
     System {
         summary: Summary {
             clauses: clauses.len() as u64,
@@ -1026,12 +1052,15 @@ fn describe_system(evidence: &[Evidence], not_run: &[NotRun], info: SystemInfo) 
             killed: killed as u64,
             canaries: canaries.len() as u64,
             went_off: went_off as u64,
+            oracles: oracles.len() as u64,
+            agree: agree as u64,
         },
         clauses,
         outcomes: outcome_rows(&records, of_ours),
         reference: outcome_rows(&records, |record| record.kind == Kind::Reference),
         mutants,
         canaries,
+        oracles,
         peers,
         survey,
         programs: programs(&records, not_run, &info.name),
@@ -1044,8 +1073,10 @@ fn clauses(records: &[(usize, &Evidence)], info: &SystemInfo) -> Vec<Clause> {
     let covering: Vec<(usize, &Evidence)> = records
         .iter()
         .copied()
-        .filter(|(_, record)| matches!(record.kind, Kind::Spec | Kind::Conformance | Kind::Generated))
+        .filter(|(_, record)| matches!(record.kind, Kind::Spec | Kind::Conformance | Kind::Generated | Kind::Oracle))
         .collect();
+    // A real system that answers as the spec allows speaks for the spec, and not for an implementation of ours.
+    let is_ours = |record: &Evidence| record.subject.is_some() && record.kind != Kind::Oracle;
     let exercised = |rule: &RuleInfo| {
         let mut by_engine: BTreeMap<String, u64> = BTreeMap::new();
         for (_, record) in &covering {
@@ -1059,7 +1090,7 @@ fn clauses(records: &[(usize, &Evidence)], info: &SystemInfo) -> Vec<Clause> {
     let by_an_implementation = |rule: &RuleInfo| {
         covering
             .iter()
-            .any(|(_, record)| record.subject.is_some() && record.rules.get(&rule.name).is_some_and(|&count| count > 0))
+            .any(|(_, record)| is_ours(record) && record.rules.get(&rule.name).is_some_and(|&count| count > 0))
     };
     let mut clauses: Vec<Clause> = info
         .clauses
@@ -1085,7 +1116,7 @@ fn clauses(records: &[(usize, &Evidence)], info: &SystemInfo) -> Vec<Clause> {
                 .filter(|(_, record)| record.clauses.contains(&clause.id))
                 .filter(|(_, record)| matches!(record.verdict, Verdict::Pass | Verdict::Fail))
                 .collect();
-            let held_against_code = bearing.iter().any(|(_, record)| record.subject.is_some())
+            let held_against_code = bearing.iter().any(|(_, record)| is_ours(record))
                 || named.iter().any(|rule| by_an_implementation(rule));
             let coverage = if held_against_code {
                 Coverage::Covered
@@ -1094,10 +1125,7 @@ fn clauses(records: &[(usize, &Evidence)], info: &SystemInfo) -> Vec<Clause> {
             } else {
                 Coverage::SpecOnly
             };
-            let broken = |record: &Evidence| {
-                let blamed = record.counterexample.as_ref().and_then(|found| found.clause.as_ref());
-                record.verdict == Verdict::Fail && blamed == Some(&clause.id)
-            };
+            let broken = |record: &Evidence| record.verdict == Verdict::Fail && record.blames(&clause.id);
             Clause {
                 id: clause.id.clone(),
                 text: clause.text.clone(),
@@ -1284,10 +1312,33 @@ fn canaries(records: &[(usize, &Evidence)]) -> Vec<Canary> {
     canaries
 }
 
+fn oracles(records: &[(usize, &Evidence)]) -> Vec<OracleRow> {
+    let mut oracles: Vec<OracleRow> = records
+        .iter()
+        .filter(|(_, record)| record.kind == Kind::Oracle)
+        .map(|(index, record)| OracleRow {
+            evidence: *index,
+            name: record.subject.clone().unwrap_or_else(|| record.check.clone()),
+            verdict: record.verdict,
+            questions: record.executions,
+            differing: record.comparison.as_ref().map(|comparison| comparison.differing),
+        })
+        .collect();
+    oracles.sort_by(|a, b| (b.verdict, &a.name).cmp(&(a.verdict, &b.name)));
+    oracles
+}
+
 fn survey(records: &[(usize, &Evidence)], info: &SystemInfo) -> (Vec<String>, Vec<SurveyRow>) {
     let asked: Vec<(usize, &Evidence)> =
         records.iter().copied().filter(|(_, record)| record.kind == Kind::Peer && record.subject.is_some()).collect();
-    let peers: BTreeSet<String> = asked.iter().filter_map(|(_, record)| record.subject.clone()).collect();
+    let answers: Vec<(usize, &PeerAnswers)> = records
+        .iter()
+        .flat_map(|(index, record)| {
+            record.comparison.iter().flat_map(|comparison| &comparison.peers).map(move |answers| (*index, answers))
+        })
+        .collect();
+    let peers = asked.iter().filter_map(|(_, record)| record.subject.clone());
+    let peers: BTreeSet<String> = peers.chain(answers.iter().map(|(_, answers)| answers.peer.clone())).collect();
     let questions_of = |record: &Evidence| -> Vec<String> {
         match (record.clauses.is_empty(), &record.program) {
             (false, _) => record.clauses.clone(),
@@ -1295,24 +1346,50 @@ fn survey(records: &[(usize, &Evidence)], info: &SystemInfo) -> (Vec<String>, Ve
             (true, None) => vec![record.check.clone()],
         }
     };
-    let questions: BTreeSet<String> = asked.iter().flat_map(|(_, record)| questions_of(record)).collect();
+    let questions = asked.iter().flat_map(|(_, record)| questions_of(record));
+    let questions: BTreeSet<String> =
+        questions.chain(answers.iter().map(|(_, answers)| answers.clause.clone())).collect();
+    let cell = |peer: &String, question: &String| {
+        let here = asked
+            .iter()
+            .copied()
+            .filter(|(_, record)| record.subject.as_ref() == Some(peer) && questions_of(record).contains(question));
+        let mut cell = survey_cell(&here.collect::<Vec<_>>(), question, info);
+        for (index, answers) in answers.iter().filter(|(_, it)| it.peer == *peer && it.clause == *question) {
+            cell.take_in(*index, answers);
+        }
+        cell
+    };
     let rows = questions
         .into_iter()
         .map(|question| SurveyRow {
             text: info.clauses.iter().find(|clause| clause.id == question).map(|clause| clause.text.clone()),
-            cells: peers
-                .iter()
-                .map(|peer| {
-                    let here = asked.iter().copied().filter(|(_, record)| {
-                        record.subject.as_ref() == Some(peer) && questions_of(record).contains(&question)
-                    });
-                    survey_cell(&here.collect::<Vec<_>>(), &question, info)
-                })
-                .collect(),
+            cells: peers.iter().map(|peer| cell(peer, &question)).collect(),
             question,
         })
         .collect();
     (peers.into_iter().collect(), rows)
+}
+
+impl SurveyCell {
+    /// Takes in what an oracle heard from the peer.
+    fn take_in(&mut self, evidence: usize, answers: &PeerAnswers) {
+        if answers.questions == 0 {
+            return;
+        }
+        self.executions += answers.questions;
+        if answers.differing == 0 {
+            if self.finding != Finding::Violated {
+                self.finding = Finding::NotSeen;
+            }
+            self.evidence.push(evidence);
+        } else {
+            // A witness of a violation comes first.
+            self.finding = Finding::Violated;
+            self.evidence.insert(0, evidence);
+            self.example.clone_from(&answers.example);
+        }
+    }
 }
 
 fn survey_cell(asked: &[(usize, &Evidence)], question: &str, info: &SystemInfo) -> SurveyCell {
@@ -1346,6 +1423,7 @@ fn survey_cell(asked: &[(usize, &Evidence)], question: &str, info: &SystemInfo) 
     SurveyCell {
         finding,
         executions: asked.iter().filter(|(_, record)| telling(record)).map(|(_, record)| record.executions).sum(),
+        example: None,
         evidence: behind.into_iter().map(|(index, _)| index).collect(),
         documentation: documentation.into_iter().collect(),
         promised,

@@ -8,7 +8,7 @@ use selvedge_model::spec;
 use selvedge_verify::engine;
 use selvedge_verify::evidence::{Evidence, Kind, Maker, Verdict};
 use selvedge_verify::info::SystemInfo;
-use selvedge_verify::suite;
+use selvedge_verify::suite::{self, UnderError};
 use serde_json::json;
 
 use crate::report::counted;
@@ -32,8 +32,8 @@ impl Suite for suite::Suite {
         suite::Suite::run(self, &planned.into(), &options.into())
     }
 
-    fn outcomes(&self, file: &Path, _: &Options) -> miette::Result<Answer> {
-        let (name, text) = read(file)?;
+    fn outcomes(&self, file: &Path, options: &Options) -> miette::Result<Answer> {
+        let (name, text) = read_under(self, file, options)?;
         let found = suite::Suite::outcomes(self, &name, &text)?;
         let mut out = format!("{} under {}\n\n", found.program, found.spec);
         for allowed in &found.outcomes {
@@ -50,6 +50,9 @@ impl Suite for suite::Suite {
         };
         for expected in &found.expectations {
             writeln!(out, "{:14} {}", held(expected.held), expected.text).expect("a string takes everything");
+            if let Some(leans) = &expected.leans {
+                writeln!(out, "{:14} ({leans})", "").expect("a string takes everything");
+            }
         }
         let taken: Vec<String> = found
             .rules
@@ -79,7 +82,7 @@ impl Suite for suite::Suite {
     }
 
     fn check(&self, file: &Path, subject: &str, engine: &str, options: &Options) -> miette::Result<Answer> {
-        let (name, text) = read(file)?;
+        let (name, text) = read_under(self, file, options)?;
         let engine: engine::Engine = engine.parse().map_err(|message: String| miette!("{message}"))?;
         let source = selvedge_verify::litmus::parse(&name, &text)?;
         let subjects = self.subjects(&source.untyped().spec);
@@ -137,6 +140,24 @@ fn answer_in_words(evidence: &Evidence) -> String {
         out.push_str("(the reference subject is the spec itself: outcomes never seen are the engine's gap)\n");
     }
     out
+}
+
+/// A litmus file's name as diagnostics give it, and its text under the semantics that the user has chosen.
+fn read_under(suite: &suite::Suite, file: &Path, options: &Options) -> miette::Result<(String, String)> {
+    let (name, text) = read(file)?;
+    let Some(semantics) = &options.semantics else { return Ok((name, text)) };
+    match suite.under(&name, &text, semantics) {
+        Ok(text) => Ok((name, text)),
+        Err(UnderError::Text(diagnostics)) => Err(diagnostics.into()),
+        Err(UnderError::NoSuchSemantics { spec, semantics, known }) => {
+            let help = match spec::nearest(&semantics, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if known.is_empty() => "it has none with a name".to_owned(),
+                None => format!("there are: {}", known.join(", ")),
+            };
+            Err(miette!(help = help, "{spec} has no semantics `{semantics}`"))
+        }
+    }
 }
 
 /// A file's name as diagnostics give it, and its text.

@@ -64,6 +64,8 @@ pub struct Options {
     pub profile: Profile,
     /// The seed for engines that draw; the profile's own where absent.
     pub seed: Option<u64>,
+    /// The semantics under whose name a litmus file is to be taken, in place of the parameters that it sets.
+    pub semantics: Option<String>,
     /// Set once the user has asked to stop: a check that runs long may look at it and end early.
     pub stop: Arc<AtomicBool>,
 }

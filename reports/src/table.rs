@@ -2,7 +2,7 @@
 
 use selvedge_verify::evidence::{Evidence, Verdict};
 
-use crate::report::{Report, Tally, counted, kind_word, verdict_word};
+use crate::report::{Report, Tally, counted, verdict_word};
 
 /// The whole summary, ready to print.
 pub fn render(report: &Report) -> String {
@@ -34,6 +34,11 @@ pub fn failure_in_words(record: &Evidence) -> String {
             out.push_str(&format!("  the spec allowed: {allowed}\n"));
         }
     }
+    for difference in record.comparison.iter().flat_map(|comparison| &comparison.differences) {
+        let clause = difference.clause.as_ref().map_or(String::new(), |clause| format!("  ({clause})"));
+        out.push_str(&format!("  asked {}{clause}\n", difference.input));
+        out.push_str(&format!("    the spec allows {}\n    the answer is   {}\n", difference.spec, difference.answer));
+    }
     out.push_str(&format!("  again: {}\n", record.reproduce));
     out
 }
@@ -51,7 +56,7 @@ fn by_kind(report: &Report) -> String {
     let header = ["checks", "run", "pass", "fail", "inconclusive", "skipped", "not run"];
     let mut rows = vec![std::iter::once("kind".to_owned()).chain(header.map(str::to_owned)).collect::<Vec<_>>()];
     for kind in report.counts.by_kind.iter().filter(|kind| kind.tally.checks > 0) {
-        rows.push(row(kind_word(kind.kind), &kind.tally));
+        rows.push(row(kind.kind.name(), &kind.tally));
     }
     rows.push(row("all that decide", &report.counts.deciding));
     let widths: Vec<usize> =

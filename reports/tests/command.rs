@@ -165,6 +165,35 @@ fn outcomes_says_what_is_allowed_and_exits_with_1_if_an_expectation_fails() {
 }
 
 #[test]
+fn a_named_semantics_takes_the_place_of_the_files_own() {
+    let program = litmus("cond/L08-if.litmus");
+    let ran = selvedge([&"outcomes", &program]).exits(0);
+    assert!(ran.stdout.contains("(fails only if spurious wakeups exist)"), "{}", ran.stdout);
+    let ran = selvedge([&"outcomes", &program, &"--semantics", &"posix"]).exits(1);
+    assert!(ran.stdout.contains("DOES NOT HOLD"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("spurious allowed"), "{}", ran.stdout);
+    selvedge([&"outcomes", &program, &"--semantics", &"fifo"]).exits(1);
+    selvedge([&"outcomes", &program, &"--semantics", &"posx"]).exits(2).explains(&["no semantics `posx`", "`posix`"]);
+    let register = litmus("register/two-writers.litmus");
+    selvedge([&"outcomes", &register, &"--semantics", &"posix"]).exits(2).explains(&["it has none with a name"]);
+    let check = |semantics: &str| {
+        selvedge([
+            &"check",
+            &program,
+            &"--subject",
+            &"reference",
+            &"--engine",
+            &"exhaustive",
+            &"--semantics",
+            &semantics,
+            &"--json",
+        ])
+    };
+    let outcomes = |ran: Ran| ran.json()["outcomes"].as_array().map(Vec::len);
+    assert!(outcomes(check("go").exits(0)) < outcomes(check("posix").exits(0)));
+}
+
+#[test]
 fn a_litmus_file_with_a_mistake_is_shown_with_line_column_and_caret() {
     let (_folder, path) = file("bad.litmus", "spec cond (\n\nthread T1\n  lock\n");
     let ran = selvedge([&"outcomes", &path]).exits(2);

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of the record's format. A record of another version is refused, not guessed at.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What a check is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,27 @@ pub enum Kind {
     Peer,
     /// Generated programs.
     Generated,
+    /// A real system asked what the spec is asked.
+    Oracle,
+    /// A fuzz target that must not crash.
+    Fuzz,
+}
+
+impl Kind {
+    /// The name in check ids and in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Spec => "spec",
+            Kind::Conformance => "conformance",
+            Kind::Reference => "reference",
+            Kind::Mutant => "mutant",
+            Kind::Canary => "canary",
+            Kind::Peer => "peer",
+            Kind::Generated => "generated",
+            Kind::Oracle => "oracle",
+            Kind::Fuzz => "fuzz",
+        }
+    }
 }
 
 /// How a check ended.
@@ -139,6 +160,101 @@ pub struct Expected {
     pub text: String,
     /// Whether it held; absent if this engine could not tell.
     pub held: Option<bool>,
+    /// Under which semantics it holds: `fails only if spurious wakeups exist`. Absent if that was not asked, or is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leans: Option<String>,
+}
+
+/// A real system's answers beside the spec's.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Comparison {
+    /// Who answered, with the version that was found: `glibc 2.36`.
+    pub respondent: String,
+    /// Questions to which the answer was not one that the spec allows.
+    pub differing: u64,
+    /// Some of those, the shortest inputs first.
+    pub differences: Vec<Difference>,
+    /// How many questions bore on each clause, by id.
+    pub clauses: Vec<ClauseAnswers>,
+    /// What peers answered: a cell of the survey each.
+    pub peers: Vec<PeerAnswers>,
+}
+
+/// The questions that bear on one clause.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ClauseAnswers {
+    /// The clause's id.
+    pub clause: String,
+    /// How many questions bear on it.
+    pub questions: u64,
+    /// For how many differences it is to blame.
+    pub differing: u64,
+}
+
+/// A question to which spec and real system give different answers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Difference {
+    /// The clause that it bears on, if one is to blame.
+    pub clause: Option<String>,
+    /// What was asked.
+    pub input: String,
+    /// What the spec allows.
+    pub spec: String,
+    /// What was answered.
+    pub answer: String,
+}
+
+/// What a peer answered to the questions that bear on one clause.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct PeerAnswers {
+    /// The peer, with its version.
+    pub peer: String,
+    /// The clause's id.
+    pub clause: String,
+    /// How many questions there were.
+    pub questions: u64,
+    /// How many of its answers the spec does not allow.
+    pub differing: u64,
+    /// The shortest question among those.
+    pub example: Option<Difference>,
+}
+
+/// What fuzzing one target came to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Fuzzing {
+    /// The time that it was given.
+    pub granted_ms: u64,
+    /// Inputs that it began with: seeds, regressions, and what an earlier run had kept.
+    pub inputs_before: u64,
+    /// Inputs that it keeps, after minimisation.
+    pub inputs_after: u64,
+    /// Inputs that reached something new.
+    pub new_units: u64,
+    /// Executions a second, as the fuzzer counts them.
+    pub executions_per_second: u64,
+    /// Edges of the instrumented code that were reached.
+    pub edges: u64,
+    /// Pairs of edge and count that were reached.
+    pub features: u64,
+    /// Peak memory, in MiB.
+    pub peak_rss_mib: u64,
+    /// Inputs that crashed.
+    pub crashes: Vec<Crash>,
+}
+
+/// An input that crashed a fuzz target.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Crash {
+    /// Where the input lies, made small.
+    pub input: String,
+    /// Its size as found.
+    pub found_bytes: u64,
+    /// Its size, made small.
+    pub bytes: u64,
+    /// What the target said.
+    pub message: String,
+    /// The command that runs it again.
+    pub reproduce: String,
 }
 
 /// What made the record.
@@ -180,7 +296,7 @@ pub struct Evidence {
     /// The subject's name, if one ran.
     pub subject: Option<String>,
     /// The engine's name: `explorer`, `exhaustive`, `loom`, `dfs`, `random`, `pct`, `urw`, `pos`, `portfolio`,
-    /// or `threads`.
+    /// or `threads`; `differential` where a real system was asked, `libfuzzer` where it was that.
     pub engine: String,
     /// How the check ended.
     pub verdict: Verdict,
@@ -192,7 +308,7 @@ pub struct Evidence {
     pub technique: String,
     /// Whether the engine finished everything within its bound.
     pub complete: bool,
-    /// Executions run.
+    /// Executions run; of an oracle, questions asked.
     pub executions: u64,
     /// Distinct histories among them.
     pub histories: u64,
@@ -214,6 +330,10 @@ pub struct Evidence {
     pub killed_after: Option<u64>,
     /// The violation, if there is one; for a mutant or a canary, the kill.
     pub counterexample: Option<Counterexample>,
+    /// The answers, where a real system was asked.
+    pub comparison: Option<Comparison>,
+    /// What fuzzing came to, where a fuzz target ran.
+    pub fuzzing: Option<Fuzzing>,
     /// The command that runs this check again.
     pub reproduce: String,
     /// The seed, where the engine draws.
@@ -222,4 +342,13 @@ pub struct Evidence {
     pub duration_ms: u64,
     /// What made the record.
     pub maker: Maker,
+}
+
+impl Evidence {
+    /// Whether the record blames this clause for what it found.
+    pub fn blames(&self, clause: &str) -> bool {
+        let by_execution = self.counterexample.as_ref().and_then(|found| found.clause.as_deref()) == Some(clause);
+        let answers = self.comparison.iter().flat_map(|comparison| &comparison.clauses);
+        by_execution || answers.filter(|answers| answers.clause == clause).any(|answers| answers.differing > 0)
+    }
 }

@@ -224,7 +224,9 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
             Recorder::Visible(events) => events.with(std::mem::take),
             Recorder::Unseen(events) => std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner)),
         };
-        let aborted = self.aborted.with(|first| *first);
+        // Nobody is left who could abort: the engine need not be asked if nobody has.
+        let has_aborted = self.notes().has_aborted;
+        let aborted = if has_aborted { self.aborted.with(|first| *first) } else { None };
         let notes = self.notes();
         let ending = self.ending(program, &notes, aborted, ends);
         let at_rest = matches!(ending, Ending::Outcome(Outcome::Final(_)));

@@ -143,6 +143,7 @@ pub mod info;
 pub mod isolate;
 pub mod litmus;
 pub mod mutant;
+pub mod oracle;
 pub mod orderings;
 pub mod shrink;
 pub mod subject;

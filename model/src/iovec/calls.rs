@@ -151,6 +151,7 @@ impl Allowed {
         }
     }
 
+    /// The same, or one of these errors.
     fn or(mut self, errors: &[Errno]) -> Self {
         self.errors.extend(errors);
         self
@@ -200,7 +201,7 @@ pub fn import(vector: Vector<'_>) -> Result<Imported, Allowed> {
 fn take(vector: Vector<'_>, perhaps: &[Errno]) -> Result<Vec<Iovec>, Allowed> {
     let Vector { elements, readable, count } = vector;
     if !(0..=UIO_MAXIOV).contains(&count) {
-        return Err(Allowed::error(Errno::EINVAL, "IOV-02"));
+        return Err(Allowed::error(Errno::EINVAL, "IOV-02").or(perhaps));
     }
     let count = count as usize;
     let readable = readable.min(elements.len()).min(count);
@@ -437,6 +438,18 @@ mod tests {
         assert!(file.has(Ok(10)) && !file.has(Ok(11)) && !file.has(Ok(0)) && !file.has(Err(Errno::EFAULT)));
         let pipe = of(FileKind::Pipe);
         assert!(pipe.has(Ok(10)) && !pipe.has(Ok(11)) && pipe.has(Err(Errno::EFAULT)));
+    }
+
+    #[test]
+    fn what_another_kernel_refuses_early_may_win_over_what_comes_later() {
+        // Beyond the addresses of a process and below the kernel's.
+        let between = [element(USER_END + 10, 5)];
+        let none = Vector { elements: &[], readable: 0, count: -1 };
+        let answer = process_vm(Vector::of(&between), none, 0, Target::Open, &mapped(), &mapped());
+        assert!(answer.has(Err(Errno::EFAULT)) && answer.has(Err(Errno::EINVAL)));
+        let negative = Vector { count: 1025, ..none };
+        let answer = process_vm(Vector::of(&[element(0x1000, 5)]), negative, 0, Target::Open, &mapped(), &mapped());
+        assert_eq!(answer.errors, [Errno::EINVAL]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::Errno;
 use super::memory::Memory;
 use super::movement::{self, Assertions, Direction, Failure, Flags, Iovec, Movement, Segment, Turn, Uio, Violation};
 use super::vocabulary::FORMS;
-pub use super::vocabulary::{Op, Ret};
+pub use super::vocabulary::{Field, Op, Ret};
 use crate::spec::{Broken, Clause, Form, Parameter, Progress, Spec, Step, StepOf, Thread, Unknown};
 use crate::text;
 
@@ -100,6 +100,10 @@ crate::rules! {
     STORE = "store", "UIO-20", Must, "The process stores a byte.";
     LOAD = "load", "UIO-20", Must, "The process loads a byte.";
     PEEK = "buffer.get", "UIO-20", Must, "Looks at a byte of the kernel buffer.";
+    RESID = "resid", "UIO-01", Must, "Returns what is still to be moved.";
+    OFFSET = "offset", "UIO-02", Must, "Returns where the transfer stands.";
+    ELEMENTS = "iovcnt", "UIO-04", Must, "Returns how many elements are left.";
+    FIRST = "first", "UIO-11", Must, "Returns what is left of the first of them.";
     START = "start", "UIO-03", Must, "Makes a transfer whose resid is the sum of the lengths.";
     SET = "set", "UIO-20", Must, "Sets resid or offset by hand.";
     COPYINIOV = "copyiniov", "UIO-17", Must, "Takes the vector in, or says why not.";
@@ -273,14 +277,13 @@ impl Spec for UioSpec {
 
     fn observe(&self, state: &State, name: &str) -> Option<i64> {
         let Kernel { transfer: Transfer { uio, moved, .. }, flags, .. } = &state.threads[0];
-        let first = (uio.iovcnt > 0).then(|| uio.vector[uio.element]);
         Some(match name {
-            "resid" => uio.resid,
-            "offset" => uio.offset,
-            "iovcnt" => uio.iovcnt as i64,
+            "resid" => look(uio, Field::Resid),
+            "offset" => look(uio, Field::Offset),
+            "iovcnt" => look(uio, Field::Iovcnt),
+            "base" => look(uio, Field::Base),
+            "len" => look(uio, Field::Len),
             "element" => uio.element as i64,
-            "base" => first.map_or(-1, |element| element.base as i64),
-            "len" => first.map_or(-1, |element| element.len as i64),
             "moved" => *moved as i64,
             "flags" => i64::from(*flags != Flags::default()),
             _ => return None,
@@ -322,7 +325,7 @@ impl Spec for UioSpec {
             }
             Op::BufferGet(index) => {
                 let byte = own.buffer[usize::from(index)];
-                (PEEK, Ret::Byte(byte))
+                (PEEK, Ret::Value(i64::from(byte)))
             }
             Op::Store(address, value) => {
                 memory.bytes_mut(u64::from(address), 1)[0] = value;
@@ -330,7 +333,7 @@ impl Spec for UioSpec {
             }
             Op::Load(address) => {
                 let byte = memory.bytes(u64::from(address), 1)[0];
-                (LOAD, Ret::Byte(byte))
+                (LOAD, Ret::Value(i64::from(byte)))
             }
             Op::Start { offset } => {
                 let uio = Uio::new(own.vector.clone(), offset, self.segment, self.direction, thread);
@@ -369,6 +372,15 @@ impl Spec for UioSpec {
                     Err(Failure::Error(errno)) => (UREADC, Ret::Error(errno)),
                     Err(Failure::Violation(violation)) => return out.push(die(state, violation)),
                 }
+            }
+            Op::Look(field) => {
+                let rule = match field {
+                    Field::Resid => RESID,
+                    Field::Offset => OFFSET,
+                    Field::Iovcnt => ELEMENTS,
+                    Field::Base | Field::Len => FIRST,
+                };
+                (rule, Ret::Value(look(&own.transfer.uio, field)))
             }
             Op::Cloneuio => {
                 own.clone = Some(own.transfer.clone());
@@ -422,8 +434,11 @@ impl Spec for UioSpec {
         if matches!(done[start], Op::Start { .. }) && taken.sum::<u64>() < sum {
             ops.push(Op::Ureadc(99));
         }
-        ops.extend([Op::Uiomove(1), Op::Uiomove(4), Op::UiomoveNofault(3), Op::UiomoveFrombuf(4)]);
-        ops.extend([Op::Hole(17, 1), Op::BufferGet(2), Op::Cloneuio, Op::Swap]);
+        ops.extend([Op::Uiomove(1), Op::Uiomove(4), Op::UiomoveFrombuf(4), Op::BufferGet(2), Op::Cloneuio, Op::Swap]);
+        ops.extend([Field::Resid, Field::Offset, Field::Iovcnt, Field::Base, Field::Len].map(Op::Look));
+        if self.segment == Segment::User {
+            ops.extend([Op::Hole(17, 1), Op::UiomoveNofault(3)]);
+        }
         ops
     }
 }
@@ -516,6 +531,17 @@ impl UioSpec {
                 }
             }
         }
+    }
+}
+
+fn look(uio: &Uio, field: Field) -> i64 {
+    let first = (uio.iovcnt > 0).then(|| uio.vector[uio.element]);
+    match field {
+        Field::Resid => uio.resid,
+        Field::Offset => uio.offset,
+        Field::Iovcnt => uio.iovcnt as i64,
+        Field::Base => first.map_or(-1, |element| element.base as i64),
+        Field::Len => first.map_or(-1, |element| element.len as i64),
     }
 }
 

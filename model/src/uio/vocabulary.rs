@@ -61,6 +61,33 @@ pub enum Op {
     Cloneuio,
     /// Goes on with the copy; the other one is the copy then.
     Swap,
+    /// Returns a field of the transfer.
+    Look(Field),
+}
+
+/// What a thread can ask its transfer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Field {
+    /// `uio_resid`.
+    Resid,
+    /// `uio_offset`.
+    Offset,
+    /// `uio_iovcnt`.
+    Iovcnt,
+    /// The base of the element at `uio_iov`; -1 if there is none.
+    Base,
+    /// Its length; -1 if there is none.
+    Len,
+}
+
+impl Field {
+    const NAMES: [(&'static str, Field); 5] = [
+        ("resid", Field::Resid),
+        ("offset", Field::Offset),
+        ("iovcnt", Field::Iovcnt),
+        ("base", Field::Base),
+        ("len", Field::Len),
+    ];
 }
 
 /// What an operation returns.
@@ -70,8 +97,8 @@ pub enum Ret {
     Ok,
     /// An error number.
     Error(Errno),
-    /// The byte read.
-    Byte(u8),
+    /// The byte or field read.
+    Value(i64),
 }
 
 pub(super) static FORMS: &[Form] = &[
@@ -93,6 +120,11 @@ pub(super) static FORMS: &[Form] = &[
     Form::new("uiomove-frombuf", "LEN", "Moves what a buffer of this length has at the offset."),
     Form::new("ureadc", "BYTE", "Puts one byte into the vector."),
     Form::new("cloneuio", "", "Makes a copy of the transfer."),
+    Form::new("resid", "", "Returns uio_resid."),
+    Form::new("offset", "", "Returns uio_offset."),
+    Form::new("iovcnt", "", "Returns uio_iovcnt."),
+    Form::new("base", "", "Returns the base of the element at uio_iov, or -1."),
+    Form::new("len", "", "Returns its length, or -1."),
     Form::new("swap", "", "Goes on with the copy, if there is one; the other is the copy then."),
 ];
 
@@ -118,6 +150,10 @@ impl fmt::Display for Op {
             Op::Ureadc(byte) => write!(f, "ureadc {byte}"),
             Op::Cloneuio => f.write_str("cloneuio"),
             Op::Swap => f.write_str("swap"),
+            Op::Look(field) => {
+                let name = Field::NAMES.iter().find(|(_, known)| known == field);
+                f.write_str(name.expect("every field has a name").0)
+            }
         }
     }
 }
@@ -150,7 +186,8 @@ impl FromStr for Op {
             "uiomove-frombuf" => Op::UiomoveFrombuf(any(0)?),
             "ureadc" => Op::Ureadc(byte(0)?),
             "cloneuio" => Op::Cloneuio,
-            _ => Op::Swap,
+            "swap" => Op::Swap,
+            name => Op::Look(text::one_of(name, "field", &Field::NAMES)?),
         })
     }
 }
@@ -160,7 +197,7 @@ impl fmt::Display for Ret {
         match self {
             Ret::Ok => f.write_str("ok"),
             Ret::Error(errno) => write!(f, "{errno}"),
-            Ret::Byte(byte) => write!(f, "{byte}"),
+            Ret::Value(value) => write!(f, "{value}"),
         }
     }
 }
@@ -171,10 +208,7 @@ impl FromStr for Ret {
     fn from_str(text: &str) -> Result<Self, Unreadable> {
         match text.trim() {
             "ok" => Ok(Ret::Ok),
-            text if text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u8>().is_ok() => {
-                Ok(Ret::Byte(text.parse().expect("it was just parsed")))
-            }
-            text => text.parse().map(Ret::Error),
+            text => text.parse().map(Ret::Value).or_else(|_| text.parse().map(Ret::Error)),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
     Code, Milliseconds, Number, Page, Seed, Text, about_kind, anchor, capitalised, chip, expectation_list, scrolled,
     summary_of, verdict_chip, wide,
 };
-use crate::report::{KINDS, Program, ProgramOutcome, Standing, System, kind_word, mode_word};
+use crate::report::{KINDS, Program, ProgramOutcome, Standing, System, mode_word};
 
 /// The fragment by which the page's address points at a program.
 pub fn program_anchor(system: &str, program: &str) -> String {
@@ -140,7 +140,7 @@ impl Page<'_> {
                     }
                     @for kind in kinds {
                         tbody {
-                            tr { th.group colspan="8" scope="rowgroup" { (capitalised(kind_word(kind[0].1.kind))) } }
+                            tr { th.group colspan="8" scope="rowgroup" { (capitalised(kind[0].1.kind.name())) } }
                             @for &(index, record) in kind { (self.check(index, record)) }
                         }
                     }
@@ -251,7 +251,7 @@ fn legend(kinds: impl Iterator<Item = Kind>) -> Markup {
     html! {
         dl.facts {
             @for kind in KINDS.into_iter().filter(|kind| present.contains(kind)) {
-                dt { (capitalised(kind_word(kind))) }
+                dt { (capitalised(kind.name())) }
                 dd { (about_kind(kind)) }
             }
         }

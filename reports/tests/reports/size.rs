@@ -89,7 +89,8 @@ fn record(kind: Kind, program: &str, subject: Option<&str>, engine: &str) -> Evi
     match subject {
         Some(_) => record.relation = Some(Relation::Narrower),
         None => {
-            record.expectations = vec![Expected { text: "exists done W1 && blocked W2".to_owned(), held: Some(true) }];
+            record.expectations =
+                vec![Expected { text: "exists done W1 && blocked W2".to_owned(), held: Some(true), leans: None }];
         }
     }
     record

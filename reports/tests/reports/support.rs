@@ -7,7 +7,8 @@ use selvedge_reports::report::Report;
 use selvedge_reports::store::{RunRecord, Source};
 use selvedge_reports::suite::{Partition, Planned, Profile};
 use selvedge_verify::evidence::{
-    Counterexample, Evidence, Expected, FORMAT, Kind, Maker, Mode, Relation, Row, Verdict, Witness,
+    ClauseAnswers, Comparison, Counterexample, Difference, Evidence, Expected, FORMAT, Kind, Maker, Mode, PeerAnswers,
+    Relation, Row, Verdict, Witness,
 };
 use selvedge_verify::info::{ClauseInfo, ObligationInfo, ParameterInfo, RuleInfo, SystemInfo};
 
@@ -222,8 +223,7 @@ pub fn systems() -> Vec<SystemInfo> {
 
 /// A passing record to start from.
 pub fn passing(kind: Kind, program: &str, subject: Option<&str>, engine: &str) -> Evidence {
-    let kind_word = selvedge_reports::report::kind_word(kind);
-    let mut check = format!("cond/{kind_word}/{program}");
+    let mut check = format!("cond/{}/{program}", kind.name());
     if let Some(subject) = subject {
         check.push_str(&format!("/{subject}/{engine}"));
     }
@@ -262,6 +262,8 @@ pub fn passing(kind: Kind, program: &str, subject: Option<&str>, engine: &str) -
         note: None,
         killed_after: None,
         counterexample: None,
+        comparison: None,
+        fuzzing: None,
         reproduce: format!("selvedge verify {check} --profile full --seed 20261122"),
         seed: matches!(engine, "pct" | "random" | "portfolio").then_some(20_261_122),
         duration_ms: 840,
@@ -324,6 +326,7 @@ pub fn evidence() -> Vec<Evidence> {
     records.extend(mutants());
     records.extend(canaries());
     records.extend(peers());
+    records.extend(oracles());
     records
 }
 
@@ -340,7 +343,7 @@ fn specs() -> Vec<Evidence> {
         record.clauses = strings(clauses);
         record.outcomes = outcomes.iter().map(|outcome| witness(outcome, 1, true)).collect();
         record.rules = rules(&[("wait.enqueue", 12), ("wait.notified", 9), ("wait.relock", 9), ("signal.oldest", 7)]);
-        record.expectations = vec![Expected { text: format!("exists {}", outcomes[0]), held: Some(true) }];
+        record.expectations = vec![Expected { text: format!("exists {}", outcomes[0]), held: Some(true), leans: None }];
         record.reproduce = format!("selvedge outcomes verify/litmus/cond/{program}.litmus");
         records.push(record);
     }
@@ -388,7 +391,11 @@ fn conformance() -> Vec<Evidence> {
         vec![witness("T1 done, T2 blocked in wait", 1_283, true), witness("T1 blocked in wait, T2 done", 1, false)];
     violated.relation = Some(Relation::Wider);
     violated.rules = rules(&[("wait.enqueue", 2_568), ("signal.oldest", 1_284), ("wait.relock", 1_284)]);
-    violated.expectations = vec![Expected { text: "forall done T1 and blocked T2".to_owned(), held: Some(false) }];
+    violated.expectations = vec![Expected {
+        text: "forall done T1 and blocked T2".to_owned(),
+        held: Some(false),
+        leans: Some("fails only if spurious wakeups exist".to_owned()),
+    }];
     violated.counterexample = Some(fifo_counterexample());
     records.push(violated);
 
@@ -572,4 +579,66 @@ fn peers() -> Vec<Evidence> {
     inconclusive.reason = "loom's branch limit was reached.".to_owned();
     records.push(inconclusive);
     records
+}
+
+/// One real system that agrees, one that does not, one that nobody finds on this machine.
+fn oracles() -> Vec<Evidence> {
+    let asked = |name: &str, comparison: Option<Comparison>| {
+        let mut record = passing(Kind::Oracle, name, None, "differential");
+        record.check = format!("cond/oracle/{name}/differential");
+        record.program = None;
+        record.subject = Some(name.to_owned());
+        (record.mode, record.states, record.histories) = (None, 0, 0);
+        record.note = Some("What `futex` does with a waiter, for every order of two calls.".to_owned());
+        record.technique = format!("differential against {name}, all 10000 questions");
+        record.reason = format!("{name} answers as the spec allows, 10000 questions");
+        record.clauses = comparison.iter().flat_map(|it| &it.clauses).map(|it| it.clause.clone()).collect();
+        record.reproduce = format!("selvedge verify {}", record.check);
+        record.comparison = comparison;
+        record
+    };
+    let clause = |clause: &str, differing| ClauseAnswers { clause: clause.to_owned(), questions: 10_000, differing };
+    let difference = |input: &str| Difference {
+        clause: Some("COND-12".to_owned()),
+        input: input.to_owned(),
+        spec: "1 waiter woken".to_owned(),
+        answer: "0 waiters woken".to_owned(),
+    };
+    let agreeing = Comparison {
+        respondent: "Linux 6.12.48".to_owned(),
+        differing: 0,
+        differences: vec![],
+        clauses: vec![clause("COND-11", 0)],
+        peers: vec![
+            PeerAnswers {
+                peer: "rustix 1.1".to_owned(),
+                clause: "COND-11".to_owned(),
+                questions: 600,
+                differing: 2,
+                example: Some(difference("wake 0")),
+            },
+            PeerAnswers {
+                peer: "rustix 1.1".to_owned(),
+                clause: "COND-10".to_owned(),
+                questions: 70,
+                differing: 0,
+                example: None,
+            },
+        ],
+    };
+    let differing = Comparison {
+        respondent: "FreeBSD 14.3".to_owned(),
+        differing: 31,
+        differences: vec![difference("wake 1"), difference("wait, wake 1")],
+        clauses: vec![clause("COND-12", 31), clause("COND-01", 0)],
+        peers: vec![],
+    };
+    let mut fails = asked("freebsd", Some(differing));
+    fails.verdict = Verdict::Fail;
+    fails.reason = "31 of 10000 answers of FreeBSD 14.3 are not what the spec allows.".to_owned();
+    let mut skipped = asked("netbsd", None);
+    skipped.verdict = Verdict::Skipped;
+    skipped.reason = "this is no NetBSD".to_owned();
+    (skipped.executions, skipped.complete) = (0, false);
+    vec![asked("linux", Some(agreeing)), fails, skipped]
 }

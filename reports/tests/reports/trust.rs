@@ -1,7 +1,10 @@
 //! What the report says of its own worth: what it rests on, and what a reader should know before believing it.
 
-use selvedge_reports::report::{About, Report, Summary};
+use selvedge_reports::exit::Exit;
+use selvedge_reports::html::render;
+use selvedge_reports::report::{About, Coverage, Failure, FailureKind, Finding, Report, Summary};
 use selvedge_reports::store::Source;
+use selvedge_reports::table;
 use selvedge_verify::evidence::{Evidence, Kind, Verdict};
 
 use crate::support;
@@ -27,8 +30,9 @@ fn the_summary_counts_what_the_tables_show() {
     let summary = report_from(support::evidence()).systems[0].summary;
     let clauses = support::systems()[0].clauses.len() as u64;
     // COND-01 to COND-08 are covered; of COND-09 and COND-10 only the spec was explored. Of six planted bugs one survives,
-    // and one cannot be observed.
-    assert_eq!(summary, Summary { clauses, covered: 8, mutants: 6, killed: 4, canaries: 5, went_off: 5 });
+    // and one cannot be observed. Of three real systems one agrees, one differs and one is not there.
+    let (mutants, canaries, oracles) = (6, 5, 3);
+    assert_eq!(summary, Summary { clauses, covered: 8, mutants, killed: 4, canaries, went_off: 5, oracles, agree: 1 });
     let silent = report_with(|record| {
         if record.kind == Kind::Canary && record.engine == "loom" {
             record.verdict = Verdict::Fail;
@@ -88,4 +92,39 @@ fn what_a_peer_does_not_promise_is_said_of_that_clause_only() {
     };
     assert_eq!((cell("COND-04").promised, cell("COND-04").documentation.len()), (Some(false), 1));
     assert_eq!((cell("COND-03").promised, cell("COND-03").documentation.len()), (None, 0));
+}
+
+#[test]
+fn a_real_system_that_differs_fails_the_run_and_speaks_for_no_implementation() {
+    let report = report_from(support::evidence());
+    let clause = |id: &str| report.systems[0].clauses.iter().find(|clause| clause.id == id).unwrap();
+    // Only oracles bear on these two.
+    assert_eq!((clause("COND-11").coverage, clause("COND-12").coverage), (Coverage::SpecOnly, Coverage::SpecOnly));
+    assert!(clause("COND-11").violations.is_empty() && clause("COND-01").violations.is_empty());
+    let [blamed] = clause("COND-12").violations[..] else { panic!("one record blames COND-12") };
+    assert_eq!(report.evidence[blamed].check, "cond/oracle/freebsd/differential");
+    assert!(report.failures.contains(&Failure { evidence: blamed, what: FailureKind::Difference }));
+
+    let only = |name: &'static str| support::report_of(move |it| it.kind == Kind::Oracle && it.check.contains(name));
+    assert_eq!(only("freebsd").conclusion.outcome, Exit::Violation);
+    assert!(only("freebsd").conclusion.sentence.starts_with("1 real system does what its spec does not allow."));
+    assert_eq!(only("linux").conclusion.outcome, Exit::Pass);
+    assert_eq!(only("netbsd").conclusion.outcome, Exit::NothingRan);
+    let page = render(&report);
+    let terminal = table::failure_in_words(&report.evidence[blamed]);
+    for words in ["FreeBSD 14.3", "wake 1", "0 waiters woken", "1 waiter woken"] {
+        assert!(page.contains(words), "{words} is not on the page");
+    }
+    assert!(terminal.contains("asked wake 1  (COND-12)") && terminal.contains("the answer is   0 waiters woken"));
+}
+
+#[test]
+fn what_an_oracle_hears_from_peers_stands_in_the_survey() {
+    let system = &report_from(support::evidence()).systems[0];
+    let column = system.peers.iter().position(|peer| peer == "rustix 1.1").expect("a peer that only an oracle asks");
+    let cell = |clause: &str| &system.survey.iter().find(|row| row.question == clause).unwrap().cells[column];
+    assert_eq!((cell("COND-11").finding, cell("COND-11").executions), (Finding::Violated, 600));
+    assert_eq!(cell("COND-11").example.as_ref().map(|example| example.input.as_str()), Some("wake 0"));
+    assert_eq!((cell("COND-10").finding, cell("COND-10").executions), (Finding::NotSeen, 70));
+    assert_eq!(cell("COND-04").finding, Finding::NotAsked);
 }

@@ -62,6 +62,7 @@
 //! measures both.
 
 mod code;
+mod freedom;
 mod path;
 mod store;
 mod system;
@@ -69,6 +70,7 @@ mod system;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
+pub use freedom::{Leaning, leanings};
 pub use path::{Path, shortest_path};
 pub use system::THREADS_MAX;
 

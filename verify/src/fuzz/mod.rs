@@ -2,3 +2,4 @@
 //! and property tests call the same.
 
 pub mod cond;
+pub mod uio;

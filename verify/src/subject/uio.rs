@@ -11,7 +11,7 @@ use selvedge::platform::{Loom, Platform, PlatformMutex, Shuttle, Std};
 use selvedge::uio::device::{ByteQueue, Refused};
 use selvedge::uio::{AddressSpace, AtOffset, Fault, Iovec, Layout, Limits, Paged, Sum, Uio, import};
 use selvedge_model::Thread;
-use selvedge_model::uio::spec::{BUFFER_LEN, MEMORY_LEN, Op, Ret};
+use selvedge_model::uio::spec::{BUFFER_LEN, Field, MEMORY_LEN, Op, Ret};
 use selvedge_model::uio::{DeviceSpec, Direction, Errno, Segment, UioSpec, device};
 
 use super::{Stop, Subject, Variant};
@@ -351,9 +351,9 @@ impl<P: Platform> Transfers<P> {
                 self.memory.lock().holes.push((from, from.saturating_add(usize::from(len))));
             }
             Op::BufferSet(index, value) => own.buffer[usize::from(index)] = value,
-            Op::BufferGet(index) => return Ok(Ret::Byte(own.buffer[usize::from(index)])),
+            Op::BufferGet(index) => return Ok(Ret::Value(i64::from(own.buffer[usize::from(index)]))),
             Op::Store(address, value) => self.memory.lock().bytes[usize::from(address)] = value,
-            Op::Load(address) => return Ok(Ret::Byte(self.memory.lock().bytes[usize::from(address)])),
+            Op::Load(address) => return Ok(Ret::Value(i64::from(self.memory.lock().bytes[usize::from(address)]))),
             Op::Start { offset } => own.begin(self.bug, own.vector.clone(), offset),
             Op::SetOffset(offset) => own.mover(self.bug).set_offset(offset),
             Op::Copyiniov { count, too_many } => {
@@ -390,6 +390,17 @@ impl<P: Platform> Transfers<P> {
                     None => Err(Stop::Abort("ureadc: no room".into())),
                     Some(put) => Ok(put.map_or(Ret::Error(Errno::EFAULT), |()| Ret::Ok)),
                 };
+            }
+            Op::Look(field) => {
+                let mover = own.mover(self.bug);
+                let first = mover.left().first().copied();
+                return Ok(Ret::Value(match field {
+                    Field::Resid => mover.resid(),
+                    Field::Offset => mover.offset(),
+                    Field::Iovcnt => mover.iovcnt() as i64,
+                    Field::Base => first.map_or(-1, |first| first.base as i64),
+                    Field::Len => first.map_or(-1, |first| first.len as i64),
+                }));
             }
             Op::Cloneuio => {
                 own.mover(self.bug);

@@ -4,6 +4,7 @@
 //! running one gives one record of evidence. Whatever goes wrong while a check runs is part of its record: a subject that
 //! aborts, hangs or allocates without end does so in a child process.
 
+mod ask;
 mod record;
 mod replay;
 mod run;
@@ -12,8 +13,8 @@ mod system;
 use std::path::Path;
 use std::time::Duration;
 
-use selvedge_model::Spec;
 use selvedge_model::iovec::IovecSpec;
+use selvedge_model::{Semantics, Spec};
 use serde::{Deserialize, Serialize};
 
 pub use crate::litmus::corpus::CorpusFile;
@@ -27,6 +28,7 @@ use crate::history::jsonl;
 use crate::info::SystemInfo;
 use crate::isolate::{self, ChildEnd};
 use crate::litmus::{Diagnostics, corpus};
+use crate::oracle::{self, Oracle};
 use crate::subject;
 
 /// A check that can be run.
@@ -79,12 +81,14 @@ impl Options {
 /// A set of systems and everything that is held against their specs.
 pub struct Suite {
     systems: Vec<Box<dyn AnySystem>>,
+    oracles: Vec<Box<dyn Oracle>>,
 }
 
 /// A [`System`] whatever its spec.
 trait AnySystem: Send + Sync {
     fn name(&self) -> &'static str;
     fn info(&self) -> SystemInfo;
+    fn semantics(&self) -> &'static [Semantics];
     fn subjects(&self) -> Vec<&'static str>;
     fn plan(&self, options: &Options) -> Vec<Planned>;
     fn run(&self, planned: &Planned, options: &Options) -> Evidence;
@@ -99,6 +103,22 @@ trait AnySystem: Send + Sync {
     ) -> Result<Evidence, Diagnostics>;
     fn replay(&self, evidence: &Evidence) -> Result<Replay, String>;
     fn history(&self, file: &str, text: &str) -> Result<JudgedHistory, Diagnostics>;
+}
+
+/// Why a text cannot be taken under a named semantics.
+#[derive(Debug)]
+pub enum UnderError {
+    /// The text is wrong.
+    Text(Diagnostics),
+    /// Its spec has no semantics of that name.
+    NoSuchSemantics {
+        /// The spec.
+        spec: String,
+        /// The name.
+        semantics: String,
+        /// The names that the spec knows.
+        known: Vec<&'static str>,
+    },
 }
 
 /// What the checker says of a history that somebody recorded.
@@ -149,7 +169,7 @@ pub struct AllowedOutcome {
 impl Suite {
     /// A suite without systems.
     pub fn empty() -> Self {
-        Suite { systems: Vec::new() }
+        Suite { systems: Vec::new(), oracles: Vec::new() }
     }
 
     /// Our own: every system of this repository. In a checkout, generated programs that make a primitive fail are saved
@@ -162,21 +182,28 @@ impl Suite {
         let iovec = System::<IovecSpec>::new("iovec", corpus::IOVEC);
         // The folder comes with the checkout; an installed command has no sources to write into.
         let folder = crate_folder.join("litmus/regressions");
+        let suite = Suite { oracles: oracle::all(), ..Suite::empty() };
         if folder.is_dir() {
-            Suite::empty()
+            suite
                 .with(cond.regressions(&folder))
                 .with(register.regressions(&folder))
                 .with(uio.regressions(&folder))
                 .with(device.regressions(&folder))
                 .with(iovec)
         } else {
-            Suite::empty().with(cond).with(register).with(uio).with(device).with(iovec)
+            suite.with(cond).with(register).with(uio).with(device).with(iovec)
         }
     }
 
     /// With one more system.
     pub fn with<S: Spec>(mut self, system: System<S>) -> Self {
         self.systems.push(Box::new(system));
+        self
+    }
+
+    /// With one more real system to ask.
+    pub fn oracle(mut self, oracle: impl Oracle + 'static) -> Self {
+        self.oracles.push(Box::new(oracle));
         self
     }
 
@@ -208,7 +235,8 @@ impl Suite {
 
     /// Every check there is, in a stable order.
     pub fn plan(&self, options: &Options) -> Vec<Planned> {
-        self.systems.iter().flat_map(|system| system.plan(options)).collect()
+        let systems = self.systems.iter().flat_map(|system| system.plan(options));
+        systems.chain(self.oracles.iter().map(|oracle| ask::planned(&**oracle))).collect()
     }
 
     /// Runs a check: in a child process if a subject runs.
@@ -225,14 +253,35 @@ impl Suite {
     ///
     /// # Panics
     ///
-    /// If the check belongs to no system of this suite.
+    /// If the check belongs to no system and no oracle of this suite.
     pub fn run_here(&self, planned: &Planned, options: &Options) -> Evidence {
+        if planned.kind == Kind::Oracle {
+            let oracle = self.oracles.iter().find(|oracle| ask::planned(&***oracle).id == planned.id);
+            return ask::run(&**oracle.expect("a planned check belongs to an oracle"), planned, options);
+        }
         self.system(&planned.system).expect("a planned check belongs to a system").run(planned, options)
     }
 
     /// What the spec that a litmus text names allows.
     pub fn outcomes(&self, file: &str, text: &str) -> Result<Outcomes, Diagnostics> {
         self.system_of(file, text)?.outcomes(file, text)
+    }
+
+    /// A litmus text with the parameters of a named semantics instead of its own. Other parameters stay.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text, or that its spec knows no semantics of that name.
+    pub fn under(&self, file: &str, text: &str, semantics: &str) -> Result<String, UnderError> {
+        let known = self.system_of(file, text).map_err(UnderError::Text)?.semantics();
+        let mut program = crate::litmus::parse(file, text).map_err(UnderError::Text)?.untyped().clone();
+        let Some(found) = known.iter().find(|known| known.name == semantics) else {
+            let known = known.iter().map(|known| known.name).collect();
+            return Err(UnderError::NoSuchSemantics { spec: program.spec, semantics: semantics.to_owned(), known });
+        };
+        program.parameters.retain(|(name, _)| found.settings.iter().all(|(set, _)| set != name));
+        program.parameters.extend(found.settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Ok(program.to_string())
     }
 
     /// Runs a litmus text over a subject: in a child process.

@@ -15,7 +15,9 @@ use super::{Options, Planned};
 use crate::check::At;
 use crate::conformance::{Findings, Target, Violation};
 use crate::engine::{Engine, Profile};
-use crate::evidence::{Counterexample, Evidence, Expected, FORMAT, Kind, Maker, Mode, Relation, Row, Verdict, Witness};
+use crate::evidence::{
+    Comparison, Counterexample, Evidence, Expected, FORMAT, Kind, Maker, Mode, Relation, Row, Verdict, Witness,
+};
 use crate::execute::{Ending, TURNS_MAX};
 use crate::explore::{self, Exploration};
 use crate::generate::GenerationReport;
@@ -43,10 +45,12 @@ pub(super) struct Found {
     pub note: Option<String>,
     pub killed_by: Option<(String, Engine)>,
     pub counterexample: Option<Counterexample>,
+    pub comparison: Option<Comparison>,
 }
 
 impl Found {
-    fn new(verdict: Verdict, reason: String) -> Self {
+    /// A verdict and nothing else yet.
+    pub fn new(verdict: Verdict, reason: String) -> Self {
         Found {
             verdict,
             reason,
@@ -64,6 +68,7 @@ impl Found {
             note: None,
             killed_by: None,
             counterexample: None,
+            comparison: None,
         }
     }
 
@@ -80,19 +85,6 @@ impl Found {
     /// The harness failed.
     pub fn error(reason: String) -> Self {
         Found::new(Verdict::Error, reason)
-    }
-}
-
-/// The name of a kind in check ids.
-pub(super) fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Spec => "spec",
-        Kind::Conformance => "conformance",
-        Kind::Reference => "reference",
-        Kind::Mutant => "mutant",
-        Kind::Canary => "canary",
-        Kind::Peer => "peer",
-        Kind::Generated => "generated",
     }
 }
 
@@ -128,6 +120,8 @@ pub(super) fn evidence(planned: &Planned, options: &Options, found: Found, durat
         note: found.note,
         killed_after,
         counterexample: found.counterexample,
+        comparison: found.comparison,
+        fuzzing: None,
         reproduce: reproduce(planned, options),
         seed: draws.then_some(options.seed),
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
@@ -206,7 +200,8 @@ pub(super) fn spec<S: Spec>(target: &Target<S>, expectations: Vec<Expected>) -> 
     let mut found = if let Some(explore::Violation { broken, .. }) = allowed.violations.first() {
         Found::new(Verdict::Fail, format!("the spec breaks its own clause {}: {}", broken.clause, broken.text))
     } else if let Some(expected) = broken.first() {
-        Found::new(Verdict::Fail, format!("the expectation does not hold: {}", expected.text))
+        let leans = expected.leans.as_ref().map(|leans| format!("; it {leans}")).unwrap_or_default();
+        Found::new(Verdict::Fail, format!("the expectation does not hold: {}{leans}", expected.text))
     } else if !allowed.complete {
         Found::new(Verdict::Inconclusive, format!("more than {} states", allowed.states))
     } else {
@@ -329,11 +324,17 @@ fn technique<S: Spec>(run: &Run<S>, findings: &Findings<S>) -> String {
         ),
     };
     let searched = match &findings.census {
-        Some(census) if census.classes() > 0 => format!(
-            "{searched}, {} of them inequivalent, {:.0}% of what such a run draws not seen (Good–Turing)",
-            census.classes(),
-            census.unseen_share() * 100.0
-        ),
+        Some(census) if census.classes() > 0 => {
+            let of_which = match census.executions() {
+                all if all == findings.executions => "of them".to_owned(),
+                counted => format!("of {counted} counted"),
+            };
+            format!(
+                "{searched}, {} {of_which} inequivalent, {:.0}% of what such a run draws not seen (Good–Turing)",
+                census.classes(),
+                census.unseen_share() * 100.0
+            )
+        }
         _ => searched,
     };
     match findings.endless {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use selvedge::platform::{Arc, Loom, Shuttle, Std, loom};
-use selvedge_model::Spec;
+use selvedge_model::{Semantics, Spec, Unknown};
 
 use super::record::{self, Found};
 use super::replay::Replay;
@@ -14,7 +14,7 @@ use crate::check::{Checker, Judgement};
 use crate::conformance::{Driver, Findings, Goal, Job, Target};
 use crate::engine::{Budget, Engine, Profile};
 use crate::evidence::{Evidence, Expected, Kind, Mode, Verdict};
-use crate::explore;
+use crate::explore::{self, leanings};
 use crate::generate;
 use crate::history::jsonl;
 use crate::info::SystemInfo;
@@ -41,6 +41,10 @@ impl<S: Spec> AnySystem for System<S> {
 
     fn info(&self) -> SystemInfo {
         SystemInfo::of::<S>()
+    }
+
+    fn semantics(&self) -> &'static [Semantics] {
+        S::semantics()
     }
 
     fn subjects(&self) -> Vec<&'static str> {
@@ -123,7 +127,7 @@ impl<S: Spec> AnySystem for System<S> {
             program: program.name.clone(),
             spec: spec_in_words(&target.spec),
             outcomes,
-            expectations: expectations(&target),
+            expectations: expectations(&target).map_err(|unknown| source.refuse(&unknown))?,
             states: target.allowed.states as u64,
             transitions: target.allowed.transitions,
             depth: target.allowed.depth as u64,
@@ -191,8 +195,7 @@ pub(super) fn planned_for_file(file: &str, subject: &str, engine: Engine) -> Pla
 
 impl<S: Spec> System<S> {
     fn planned(&self, kind: Kind, program: Option<&str>, subject: Option<&str>, engine: &str) -> Planned {
-        let kind_name = record::kind_name(kind);
-        let mut parts = vec![self.name, kind_name];
+        let mut parts = vec![self.name, kind.name()];
         parts.extend(program);
         parts.extend(subject);
         parts.push(engine);
@@ -223,6 +226,7 @@ impl<S: Spec> System<S> {
             Kind::Mutant if planned.engine == "explorer" => self.hunt_program_mutant(subject),
             Kind::Mutant => self.hunt(self.entry(subject)?, options),
             Kind::Generated => self.generated(&self.drivers(subject)?, engine()?, options),
+            Kind::Oracle | Kind::Fuzz => Err(format!("{} does not run over a system", planned.id)),
         }
     }
 
@@ -261,7 +265,8 @@ impl<S: Spec> System<S> {
     /// The program's expectations against everything that its spec allows.
     fn judge_spec(&self, program: Program<S::Op>) -> Result<Found, String> {
         let target = Target::<S>::new(program).map_err(|unknown| unknown.message)?;
-        Ok(record::spec(&target, expectations(&target)))
+        let expectations = expectations(&target).map_err(|unknown| unknown.message)?;
+        Ok(record::spec(&target, expectations))
     }
 
     /// A subject must do only what the spec allows; for the reference subject it is counted how much of that it did.
@@ -723,16 +728,15 @@ fn shrunk<S: Spec>(
     shrink::shrink(&failure, &shrink::Effort::of(options.profile))
 }
 
-fn expectations<S: Spec>(target: &Target<S>) -> Vec<Expected> {
-    target
-        .program
-        .expectations
-        .iter()
-        .map(|expectation| Expected {
-            text: record::expectation_in_words(&target.program, expectation),
-            held: explore::judge(expectation, &target.allowed).held,
-        })
-        .collect()
+/// The program's expectations, whether they hold, and what they lean on.
+fn expectations<S: Spec>(target: &Target<S>) -> Result<Vec<Expected>, Unknown> {
+    let leanings = leanings::<S>(&target.program, &explore::Limits::default())?;
+    let expected = target.program.expectations.iter().zip(leanings).map(|(expectation, leaning)| Expected {
+        text: record::expectation_in_words(&target.program, expectation),
+        held: explore::judge(expectation, &target.allowed).held,
+        leans: leaning.map(|leaning| leaning.to_string()),
+    });
+    Ok(expected.collect())
 }
 
 /// The spec's name with the parameters it has.

@@ -111,7 +111,8 @@ impl<E: Engine> Execution<E> {
         Rc::new(Self {
             number: EXECUTIONS.fetch_add(1, Ordering::Relaxed),
             running: Cell::new(0),
-            threads: RefCell::new(Vec::new()),
+            // Growing would copy each thread several times.
+            threads: RefCell::new(Vec::with_capacity(8)),
             owners: RefCell::new(vec![usize::MAX]),
             settling: Cell::new(false),
             clock: OnceCell::new(),
