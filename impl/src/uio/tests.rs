@@ -18,7 +18,7 @@ fn gather_and_scatter_are_each_others_inverse() {
             let pieces: Vec<IoSlice<'_>> =
                 lens.iter().map(|len| IoSlice::new(rest.split_off(..*len).unwrap())).collect();
             let mut gather = Gather::new(&pieces);
-            let mut found = vec![vec![0; 60], vec![], vec![0; 40]];
+            let mut found = [vec![0; 60], vec![], vec![0; 40]];
             let mut room: Vec<IoSliceMut<'_>> = found.iter_mut().map(|piece| IoSliceMut::new(piece)).collect();
             let mut scatter = Scatter::new(&mut room);
             let mut buffer = vec![0; step];
