@@ -38,6 +38,31 @@ impl Account {
         }
     }
 
+    /// Goes through `total` bytes, at most `resid`, chunk by chunk, and accounts them. `step` gets the element, how far into
+    /// it and how far into the `total`, and says how many bytes there are: all of the element or all that is wanted. The
+    /// last element that it comes to is not skipped, even if it is used up. The account is in registers meanwhile, for
+    /// nothing can go wrong here.
+    #[inline]
+    fn walk(&mut self, total: usize, mut step: impl FnMut(usize, usize, usize) -> usize) {
+        if total == 0 {
+            return;
+        }
+        let (mut element, mut within, mut at) = (self.element, self.within, 0);
+        loop {
+            let count = step(element, within, at);
+            at += count;
+            within += count;
+            if at == total {
+                break;
+            }
+            element += 1;
+            within = 0;
+        }
+        (self.element, self.within) = (element, within);
+        self.resid -= total;
+        self.offset = self.offset.wrapping_add(total as i64);
+    }
+
     /// Accounts a chunk.
     #[inline]
     pub fn moved(&mut self, count: usize) {
@@ -100,14 +125,13 @@ impl<'a> Gather<'a> {
     #[inline]
     pub fn copy_to(&mut self, buffer: &mut [u8]) -> usize {
         let total = buffer.len().min(self.account.resid);
-        let mut rest = &mut buffer[..total];
-        while !rest.is_empty() {
-            let count = self.account.chunk(rest.len(), |element| self.slices[element].len());
-            let (now, later) = rest.split_at_mut(count);
-            now.copy_from_slice(&self.slices[self.account.element][self.account.within..][..count]);
-            self.account.moved(count);
-            rest = later;
-        }
+        let slices = self.slices;
+        self.account.walk(total, |element, within, at| {
+            let piece = &slices[element][within..];
+            let count = piece.len().min(total - at);
+            buffer[at..][..count].copy_from_slice(&piece[..count]);
+            count
+        });
         total
     }
 
@@ -154,14 +178,13 @@ impl<'a, 'b> Scatter<'a, 'b> {
     #[inline]
     pub fn copy_from(&mut self, data: &[u8]) -> usize {
         let total = data.len().min(self.account.resid);
-        let mut rest = &data[..total];
-        while !rest.is_empty() {
-            let count = self.account.chunk(rest.len(), |element| self.slices[element].len());
-            let (now, later) = rest.split_at(count);
-            self.slices[self.account.element][self.account.within..][..count].copy_from_slice(now);
-            self.account.moved(count);
-            rest = later;
-        }
+        let slices = &mut *self.slices;
+        self.account.walk(total, |element, within, at| {
+            let piece = &mut slices[element][within..];
+            let count = piece.len().min(total - at);
+            piece[..count].copy_from_slice(&data[at..][..count]);
+            count
+        });
         total
     }
 
@@ -179,15 +202,10 @@ impl<'a, 'b> Scatter<'a, 'b> {
 
 pub(super) fn advance(account: &mut Account, count: usize, len_of: impl Fn(usize) -> usize) -> usize {
     let total = count.min(account.resid);
-    let mut rest = total;
-    while rest > 0 {
-        let count = account.chunk(rest, &len_of);
-        account.moved(count);
-        rest -= count;
-    }
+    account.walk(total, |element, within, at| (len_of(element) - within).min(total - at));
     total
 }
 
-fn sum(mut lens: impl Iterator<Item = usize>) -> usize {
-    lens.try_fold(0_usize, usize::checked_add).expect("the lengths add up to no more than memory has")
+fn sum(lens: impl Iterator<Item = usize>) -> usize {
+    lens.fold(0_usize, |sum, len| sum.checked_add(len).expect("the lengths add up to more than can be counted"))
 }

@@ -203,10 +203,17 @@ fn take(
         let raw = &mut raw[..batch * element_len];
         let from = vector.wrapping_add(elements.len() * element_len);
         space.copyin(from, raw).map_err(ImportError::Unreadable)?;
-        elements.extend(raw.chunks_exact(element_len).map(|element| match layout {
-            Layout::Native => Iovec { base: word(&element[..WORD]), len: word(&element[WORD..]) },
-            Layout::Compat32 => Iovec { base: half(&element[..4]), len: half(&element[4..]) },
-        }));
+        // Two loops, so that neither asks of each element what it is.
+        match layout {
+            Layout::Native => elements.extend(raw.chunks_exact(2 * WORD).map(|element| {
+                let (base, len) = element.split_at(WORD);
+                Iovec { base: word(base), len: word(len) }
+            })),
+            Layout::Compat32 => elements.extend(raw.chunks_exact(8).map(|element| {
+                let (base, len) = element.split_at(4);
+                Iovec { base: half(base), len: half(len) }
+            })),
+        }
     }
     Ok(elements)
 }
