@@ -10,7 +10,7 @@
 //!
 //! A fault in the middle of a transfer is a short count or `EFAULT` depending on how finely the file's code copies: by
 //! the byte, the page, or the buffer of a pipe. Linux promises none of them. So an answer is
-//! [`Allowed`](calls::Allowed): a range of counts and a set of errors, and a kernel conforms if it gives a member. What
+//! [`Allowed`]: a range of counts and a set of errors, and a kernel conforms if it gives a member. What
 //! is promised is kept exact: a count never goes beyond the last byte before the fault, and the position of the file
 //! moves by exactly the count.
 //!
