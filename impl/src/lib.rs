@@ -4,6 +4,7 @@ pub mod cond;
 pub mod getopt;
 pub mod lock;
 pub mod platform;
+pub mod uio;
 mod waiter;
 
 pub use cond::{Cond, Held, StdGuard, TimedOut, go};

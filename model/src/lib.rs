@@ -5,9 +5,11 @@
 
 pub mod cond;
 pub mod getopt;
+pub mod iovec;
 pub mod spec;
 pub mod text;
 pub mod toy;
+pub mod uio;
 
 pub use spec::{
     Broken, Clause, Commutation, Departure, Exclusion, Form, Freedom, Obligation, Parameter, Progress, Rule, RuleId,

@@ -4,3 +4,4 @@
 pub mod canary;
 pub mod cond;
 pub mod getopt;
+pub mod uio;

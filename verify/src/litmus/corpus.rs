@@ -154,8 +154,95 @@ pub static REGISTER: &[CorpusFile] = corpus! { "register":
     "two-writers"
 };
 
+/// FreeBSD's `uiomove` and its relatives.
+pub static UIO: &[CorpusFile] = corpus! { "uio":
+    "V01-empty-elements"
+    "V02-used-up-element-is-skipped"
+    "V02-used-up-element-stays"
+    "V03-fault-after-progress"
+    "V03-fault-within-an-element"
+    "V04-nothing-wanted"
+    "V05-resid-above-the-sum"
+    "V05-resid-below-the-sum"
+    "V05-resid-below-the-sum-old"
+    "V05-resid-below-the-sum-once"
+    "V05-resid-below-the-sum-unchecked"
+    "V06-no-elements"
+    "V06-too-many-bytes"
+    "V06-too-many-bytes-int"
+    "V06-too-many-elements"
+    "V09-frombuf"
+    "V09-frombuf-at-the-end"
+    "V09-frombuf-refuses"
+    "V11-nocopy"
+    "V11-nocopy-does-not-fault"
+    "another-threads-kernel-transfer"
+    "another-threads-transfer"
+    "between-two-chunks"
+    "buffer-overrun"
+    "clone"
+    "clone-goes-on"
+    "copyiniov"
+    "flags-are-restored"
+    "nofault"
+    "nofault-system"
+    "nofault-system-old"
+    "store-under-a-move"
+    "system"
+    "system-faults"
+    "ureadc"
+    "ureadc-faults"
+    "ureadc-without-room"
+    "write"
+};
+
+/// A device behind `uiomove`.
+pub static UIO_DEVICE: &[CorpusFile] = corpus! { "uio-device":
+    "full"
+    "read-faults"
+    "stream"
+    "two-readers"
+    "two-writers"
+    "write-faults"
+};
+
+/// Linux's vectored system calls.
+pub static IOVEC: &[CorpusFile] = corpus! { "iovec":
+    "V07-range-of-no-length"
+    "V07-range-of-no-length-low"
+    "V08-descriptor-first"
+    "V10-negative-position"
+    "V10-own-position"
+    "capped-sum"
+    "file-fault-after-progress"
+    "file-fault-first"
+    "negative-length"
+    "no-bytes"
+    "no-elements"
+    "pipe-fault-after-progress"
+    "pipe-small-write-is-whole"
+    "position-overflow"
+    "process-fault-after-progress"
+    "process-forbidden"
+    "process-local-is-smaller"
+    "process-order"
+    "process-unknown"
+    "socket"
+    "unknown-flag"
+    "unreadable-vector"
+    "write-and-position"
+    "zero-fault"
+};
+
 /// Every folder of the suite's own, by name.
-pub static FOLDERS: &[(&str, &[CorpusFile])] = &[("cond", COND), ("getopt", GETOPT), ("register", REGISTER)];
+pub static FOLDERS: &[(&str, &[CorpusFile])] = &[
+    ("cond", COND),
+    ("getopt", GETOPT),
+    ("register", REGISTER),
+    ("uio", UIO),
+    ("uio-device", UIO_DEVICE),
+    ("iovec", IOVEC),
+];
 
 /// Reads every `.litmus` file in a folder and the folders below it, in the order of their
 /// paths without extension.

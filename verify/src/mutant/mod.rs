@@ -2,3 +2,4 @@
 
 pub mod cond;
 pub mod getopt;
+pub mod uio;

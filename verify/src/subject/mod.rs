@@ -7,6 +7,7 @@ pub mod locker;
 pub mod objects;
 pub mod reference;
 pub mod register;
+pub mod uio;
 
 use selvedge::platform::Platform;
 use selvedge_model::{Spec, Thread};

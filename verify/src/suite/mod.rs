@@ -14,6 +14,7 @@ mod system;
 use std::path::Path;
 use std::time::Duration;
 
+use selvedge_model::iovec::IovecSpec;
 use selvedge_model::{Semantics, Spec};
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +30,7 @@ use crate::evidence::{Evidence, Kind, Mode, Verdict};
 use crate::history::jsonl;
 use crate::info::SystemInfo;
 use crate::isolate::{self, ChildEnd};
-use crate::litmus::Diagnostics;
+use crate::litmus::{Diagnostics, corpus};
 use crate::oracle::{self, Oracle};
 use crate::parts::Identity;
 use crate::subject;
@@ -186,13 +187,21 @@ impl Suite {
         let cond = subject::cond::system();
         let getopt = subject::getopt::system();
         let register = subject::register::system();
+        let (uio, device) = (subject::uio::system(), subject::uio::device_system());
+        let iovec = System::<IovecSpec>::new("iovec", corpus::IOVEC);
         // The folder comes with the checkout; an installed command has no sources to write into.
         let folder = crate_folder.join("litmus/regressions");
         let suite = Suite { oracles: oracle::all(), ..Suite::empty() };
         if folder.is_dir() {
-            suite.with(cond.regressions(&folder)).with(getopt.regressions(&folder)).with(register.regressions(&folder))
+            suite
+                .with(cond.regressions(&folder))
+                .with(getopt.regressions(&folder))
+                .with(register.regressions(&folder))
+                .with(uio.regressions(&folder))
+                .with(device.regressions(&folder))
+                .with(iovec)
         } else {
-            suite.with(cond).with(getopt).with(register)
+            suite.with(cond).with(getopt).with(register).with(uio).with(device).with(iovec)
         }
     }
 
