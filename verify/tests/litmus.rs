@@ -253,7 +253,7 @@ fn a_folder_is_loaded_in_order_and_every_bad_file_is_named() {
 #[test]
 fn texts_that_once_broke_the_reader_no_longer_do() {
     let mut replayed = 0;
-    for folder in ["fuzz/regressions/litmus_parser", "fuzz/seeds/litmus_parser"] {
+    for folder in ["fuzz/regressions/litmus_parse", "fuzz/seeds/litmus_parse"] {
         for entry in std::fs::read_dir(repository(folder)).expect("the fuzzer's folders are there") {
             let path = entry.expect("the folder can be read").path();
             let bytes = std::fs::read(&path).expect("the file can be read");

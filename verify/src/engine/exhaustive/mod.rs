@@ -65,7 +65,8 @@
 //! published (the object's openness just before the first step on it that happened after *e*), and for an opaque step on a
 //! single object that was pending at *E* by whether it was enabled there. Otherwise the answer is unknown: *v f* is tried,
 //! and the search for races goes on behind *e*. A trial that fails ([`Account::misled`]) goes on as an ordinary execution,
-//! or is given up if only sleepers can move.
+//! or is given up if only sleepers can move. One that fails at its first step covers nothing: whoever is awake there is
+//! tried instead, for other plans may have been left out on its account.
 //!
 //! An execution that is cut short, by a data race or by a limit, does not show all races. At each of its decisions every
 //! thread is then explored that does not sleep: sleep sets alone miss nothing (Godefroid 1996). After a data race nothing
@@ -146,7 +147,8 @@ impl Options {
 }
 
 /// One of the parts into which a search is split. The parts of a split need nothing of each other, and together they
-/// explore each class once, as the whole does.
+/// explore each class once, as the whole does: with [`Reduction::Sleep`]. With [`Reduction::Optimal`] they have been seen to
+/// lose classes of programs with waiting loops, if the split is five steps deep or more; why is not known.
 ///
 /// All threads that can go on are tried at each of the first `split_steps` steps, and what follows is dealt out in turn.
 /// Each part makes one execution for each piece of the others, which it gives up at once.
@@ -158,6 +160,15 @@ pub struct Part {
     pub count: u32,
     /// After how many steps the pieces begin. The number of pieces grows with it exponentially.
     pub split_steps: usize,
+}
+
+/// Where a search begins, and which part of it is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// One of the parts of a search that is split; all of it where absent.
+    pub part: Option<Part>,
+    /// What an earlier leg of the search has left; its beginning where absent.
+    pub from: Option<Frontier>,
 }
 
 /// A name for a class of equivalent executions, as good as unique within a program.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::recorder::{Pending, Recorder};
 use super::trace::{Names, Touch, Touches, dependent};
-use super::wakeup::{Branch, Planned, Wakeup, insert, weak_initial};
+use super::wakeup::{Branch, Kept, Planned, Wakeup, insert, keep, restore, weak_initial};
 use super::{Account, Class, Fault, Options, Reduction};
 
 /// What is left of a search that was cut short. Another process may go on with it, if it has the same program.
@@ -43,7 +43,7 @@ fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::E
 
 impl Frontier {
     /// The version of the format and of the engine's way of searching.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// What had been done.
     pub fn account(&self) -> Account {
@@ -58,9 +58,10 @@ enum StoredNode {
         step: usize,
         enabled: u64,
         sleep: Vec<Sleeper>,
-        wakeups: Vec<Wakeup>,
+        wakeups: Vec<Kept>,
         current: usize,
-        branches: Vec<Branch>,
+        /// As those of a single step.
+        branches: Vec<Kept>,
         explored: u32,
     },
     Choice(ChoiceNode),
@@ -73,13 +74,13 @@ impl StoredNode {
                 step: node.step,
                 enabled: node.enabled,
                 sleep: node.sleep.clone(),
-                wakeups: node.wakeups.clone(),
+                wakeups: keep(&node.wakeups),
                 current: match &node.current {
                     Current::Taken(pending) => pending.thread,
                     Current::Planned(thread) => *thread,
                     Current::Impossible => return None,
                 },
-                branches: node.branches.clone(),
+                branches: keep(&[Wakeup { branches: node.branches.clone(), ..Wakeup::leaf(0, Vec::new().into()) }]),
                 explored: node.explored,
             },
             Node::Choice(node) => StoredNode::Choice(node.clone()),
@@ -92,6 +93,8 @@ impl From<StoredNode> for Node {
         match stored {
             StoredNode::Thread { step, enabled, sleep, wakeups, current, branches, explored } => {
                 let current = Current::Planned(current);
+                let wakeups = restore(wakeups);
+                let branches = restore(branches).pop().map(|root| root.branches).unwrap_or_default();
                 Node::Thread(ThreadNode { step, enabled, sleep, wakeups, current, branches, explored })
             }
             StoredNode::Choice(node) => Node::Choice(node),
@@ -264,6 +267,16 @@ impl Search {
                 return Ok(Some(thread));
             }
             node.current = Current::Impossible;
+            // Other plans may have counted as covered by this one, which covers nothing: whoever is awake is tried.
+            let is_known = |thread: usize, node: &ThreadNode| {
+                node.sleep.iter().any(|sleeper| sleeper.thread == thread)
+                    || node.wakeups.iter().any(|wakeup| wakeup.thread == thread)
+            };
+            for &thread in moment.enabled {
+                if let (false, Some(pending)) = (is_known(thread, node), self.recorder.pending(thread)) {
+                    node.wakeups.push(Wakeup::leaf(thread, pending.touches.clone()));
+                }
+            }
             self.account(|account| account.misled += 1);
             return Ok(None);
         }
