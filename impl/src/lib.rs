@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 pub mod cond;
+pub mod getopt;
 pub mod lock;
 pub mod platform;
+pub mod uio;
 mod waiter;
 
 pub use cond::{Cond, Held, StdGuard, TimedOut, go};

@@ -4,10 +4,13 @@
 //! against it. [`spec`] says what a spec is; every other module is one system.
 
 pub mod cond;
+pub mod getopt;
+pub mod iovec;
 pub mod proc;
 pub mod spec;
 pub mod text;
 pub mod toy;
+pub mod uio;
 
 pub use spec::{
     Broken, Clause, Commutation, Departure, Exclusion, Form, Freedom, Obligation, Parameter, Progress, Rule, RuleId,

@@ -6,8 +6,11 @@ use std::fmt::Debug;
 
 use proptest::prelude::*;
 use selvedge_model::cond::CondSpec;
+use selvedge_model::getopt::GetoptSpec;
+use selvedge_model::iovec::IovecSpec;
 use selvedge_model::proc::ProcSpec;
 use selvedge_model::toy::{DaemonSpec, LockSpec, ObjectsSpec, RegisterSpec, daemon, lock, register};
+use selvedge_model::uio::{DeviceSpec, UioSpec};
 use selvedge_model::{Commutation, Exclusion, Progress, Spec, StepOf, Thread};
 
 fn names_fit_together<S: Spec>(spec: &S) {
@@ -67,12 +70,20 @@ fn every_spec_is_of_one_piece() {
     names_fit_together(&LockSpec);
     names_fit_together(&ObjectsSpec::default());
     names_fit_together(&DaemonSpec::default());
+    names_fit_together(&GetoptSpec::default());
+    names_fit_together(&UioSpec::default());
+    names_fit_together(&DeviceSpec::default());
+    names_fit_together(&IovecSpec::default());
     forms_are_read::<CondSpec>();
     forms_are_read::<ProcSpec>();
     forms_are_read::<RegisterSpec>();
     forms_are_read::<LockSpec>();
     forms_are_read::<ObjectsSpec>();
     forms_are_read::<DaemonSpec>();
+    forms_are_read::<GetoptSpec>();
+    forms_are_read::<UioSpec>();
+    forms_are_read::<DeviceSpec>();
+    forms_are_read::<IovecSpec>();
 }
 
 /// Threads of a random well-formed program, run step by step in a random order.
@@ -249,7 +260,15 @@ proptest! {
         walk(&RegisterSpec, drawn.clone())?;
         walk(&LockSpec, drawn.clone())?;
         walk(&ObjectsSpec::default(), drawn.clone())?;
-        walk(&DaemonSpec::default(), drawn)?;
+        walk(&GetoptSpec::default(), drawn.clone())?;
+        walk(&DaemonSpec::default(), drawn.clone())?;
+        for direction in ["read", "write"] {
+            walk(&UioSpec::configure(&[("direction".to_owned(), direction.to_owned())]).unwrap(), drawn.clone())?;
+        }
+        walk(&DeviceSpec::default(), drawn.clone())?;
+        for file in ["regular", "pipe", "null"] {
+            walk(&IovecSpec::configure(&[("file".to_owned(), file.to_owned())]).unwrap(), drawn.clone())?;
+        }
     }
 }
 

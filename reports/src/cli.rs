@@ -4,7 +4,7 @@
 //! done. Every record is written as its check ends; stopping a run with Ctrl-C leaves what was found, and a report that
 //! lists what was not run.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
@@ -19,12 +19,14 @@ use selvedge::platform::host::atomic::{AtomicBool, Ordering};
 use selvedge::platform::host::{Mutex, PoisonError, mpsc};
 use selvedge_model::spec::nearest;
 use selvedge_verify::engine::Engine;
-use selvedge_verify::evidence::{Evidence, FORMAT, Verdict};
+use selvedge_verify::evidence::{Evidence, FORMAT, Maker, Mode, Verdict};
+use selvedge_verify::suite::SearchOptions;
 
 use crate::exit::Exit;
+use crate::fuzz::{self, Targets, Toolchain};
 use crate::report::Report;
 use crate::store::{self, RunRecord};
-use crate::suite::{Answer, Options, Partition, Planned, Profile, Suite};
+use crate::suite::{Answer, Options, Partition, Planned, Profile, SearchPart, Suite};
 use crate::{html, junit, table};
 
 /// Hold concurrency primitives against their executable specs.
@@ -45,6 +47,14 @@ const EXIT_CODES: &str = "Exit codes: 0 every check passed, 1 a violation, 2 bad
 enum Command {
     /// Run the checks and write evidence and a report (the default).
     Verify(Verify),
+    /// Fill the table of outcomes: every program over the reference subject and ours, under each engine.
+    Table {
+        #[command(flatten)]
+        run: Run,
+        /// Where evidence and report go.
+        #[arg(long, default_value = "table")]
+        out: PathBuf,
+    },
     /// List the checks there are.
     List {
         /// Only checks whose id contains one of these.
@@ -71,6 +81,11 @@ enum Command {
         depth: Depth,
         #[command(flatten)]
         under: Under,
+        #[command(flatten)]
+        search: Search,
+        /// Where the record goes, as `verify` writes it; `report` reads it there.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// Run the counterexample of a record again.
     Replay {
@@ -91,10 +106,22 @@ enum Command {
         /// The history file.
         file: PathBuf,
     },
+    /// Fuzz for a while, in a checkout: needs cargo-fuzz.
+    Fuzz(Fuzz),
 }
 
 #[derive(Debug, Args)]
 struct Verify {
+    #[command(flatten)]
+    run: Run,
+    /// Where evidence and report go.
+    #[arg(long, default_value = "report")]
+    out: PathBuf,
+}
+
+/// Which checks are run, and how.
+#[derive(Debug, Args, Default)]
+struct Run {
     /// Only checks whose id contains one of these.
     filter: Vec<String>,
     /// Only checks under this engine.
@@ -108,9 +135,69 @@ struct Verify {
     /// Only part M of N, by a hash of the check's id that is the same on every machine.
     #[arg(long, value_name = "hash:M/N")]
     partition: Option<Partition>,
-    /// Where evidence and report go.
-    #[arg(long, default_value = "report")]
+}
+
+/// One search of the exhaustive engine, in place of all that a check does.
+#[derive(Debug, Args)]
+struct Search {
+    /// What is judged: outcomes or histories. For the exhaustive engine, as the options that follow; histories by default.
+    #[arg(long)]
+    mode: Option<Mode>,
+    /// Executions at most, in each part; a search that is cut there can be gone on with.
+    #[arg(long, value_name = "N")]
+    executions: Option<u64>,
+    /// Only part M of N of the search: `report` puts the parts' records together.
+    #[arg(long, value_name = "M/N")]
+    part: Option<SearchPart>,
+    /// Processes at a time: the search is split into as many parts.
+    #[arg(long)]
+    jobs: Option<u32>,
+    /// Go on with what the search of that record has left.
+    #[arg(long, value_name = "EVIDENCE.json")]
+    resume: Option<PathBuf>,
+}
+
+impl Search {
+    /// What is asked for; `None` if nothing is.
+    fn options(&self) -> miette::Result<Option<SearchOptions>> {
+        let Search { mode, executions, part, jobs, resume } = self;
+        if mode.is_none() && executions.is_none() && part.is_none() && jobs.is_none() && resume.is_none() {
+            return Ok(None);
+        }
+        if executions == &Some(0) || jobs == &Some(0) {
+            return Err(miette!("--executions and --jobs take a number from 1 on"));
+        }
+        let resume = resume.as_deref().map(store::read_evidence).transpose()?;
+        let recorded = resume.as_ref().and_then(|record| Some(record.search.as_ref()?.identity.mode));
+        Ok(Some(SearchOptions {
+            mode: mode.or(recorded).unwrap_or(Mode::Histories),
+            executions: *executions,
+            part: part.map(|part| (part.index, part.count)),
+            jobs: jobs.unwrap_or(1),
+            resume,
+        }))
+    }
+}
+
+#[derive(Debug, Args)]
+struct Fuzz {
+    /// Only these targets, and the canary.
+    target: Vec<String>,
+    /// Minutes altogether, shared among the targets; 0.5 is half a minute.
+    #[arg(long, default_value_t = 1.0, value_parser = minutes)]
+    minutes: f64,
+    /// Targets at a time.
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
+    /// Where evidence, crashes, logs and report go.
+    #[arg(long, default_value = "fuzz-report")]
     out: PathBuf,
+}
+
+/// A time that can be given to somebody.
+fn minutes(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    number.filter(|minutes| *minutes > 0.0 && *minutes < 1e6).ok_or_else(|| "expected a number above 0".to_owned())
 }
 
 #[derive(Debug, Args, Default, Clone, Copy)]
@@ -160,32 +247,29 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
         }
     };
     let json = cli.json;
+    let words = || arguments_in_words(arguments.get(1..).unwrap_or_default());
     let suite = Arc::new(suite);
     let ended = match cli.command {
         // `selvedge` alone is `selvedge verify`.
-        None => {
-            let arguments = Verify {
-                filter: Vec::new(),
-                engine: None,
-                depth: Depth::default(),
-                jobs: None,
-                partition: None,
-                out: PathBuf::from("report"),
-            };
-            verify(&suite, &arguments, &arguments_in_words(&[]), json)
-        }
-        Some(Command::Verify(verifying)) => {
-            verify(&suite, &verifying, &arguments_in_words(arguments.get(1..).unwrap_or_default()), json)
-        }
+        None => verify(&suite, &Run::default(), Path::new("report"), Shown::Summary, &arguments_in_words(&[]), json),
+        Some(Command::Verify(Verify { run, out })) => verify(&suite, &run, &out, Shown::Summary, &words(), json),
+        Some(Command::Table { run, out }) => verify(&suite, &run, &out, Shown::Outcomes, &words(), json),
         Some(Command::List { filter }) => list(&*suite, &filter, json),
         Some(Command::Outcomes { file, under }) => {
             suite.outcomes(&file, &under.options(Depth::default())).map(|answer| say(&answer, json))
         }
-        Some(Command::Check { file, subject, engine, depth, under }) => {
-            suite.check(&file, &subject, &engine, &under.options(depth)).map(|answer| say(&answer, json))
+        Some(Command::Check { file, subject, engine, depth, under, search, out }) => {
+            let options = under.options(depth);
+            search
+                .options()
+                .and_then(|search| suite.check(&file, &subject, &engine, search.as_ref(), &options))
+                .and_then(|evidence| checked(&*suite, &evidence, &options, out.as_deref(), &words(), json))
         }
         Some(Command::Replay { evidence }) => replay(&*suite, &evidence, json),
         Some(Command::Report { directories, out }) => merge(&*suite, &directories, &out, json),
+        Some(Command::Fuzz(fuzzing)) => {
+            fuzz_targets(&suite, &fuzzing, &arguments_in_words(arguments.get(1..).unwrap_or_default()), json)
+        }
         Some(Command::History { file }) => suite.history(&file, &Depth::default().options()).map(|it| say(&it, json)),
     };
     ended.unwrap_or_else(|problem| {
@@ -198,6 +282,40 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
 fn arguments_in_words(arguments: &[OsString]) -> String {
     let words = arguments.iter().map(|argument| argument.to_string_lossy().into_owned());
     std::iter::once("selvedge".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// Writes the record of a single check, if it is wanted, and prints what it came to.
+fn checked<S: Suite>(
+    suite: &S,
+    evidence: &Evidence,
+    options: &Options,
+    out: Option<&Path>,
+    command: &str,
+    json: bool,
+) -> miette::Result<Exit> {
+    let mut text = table::answer_in_words(evidence);
+    if let Some(out) = out {
+        let failed = || format!("cannot write to {}", out.display());
+        store::begin(out).into_diagnostic().wrap_err_with(failed)?;
+        let run = RunRecord {
+            profile: Some(options.profile),
+            seed: options.seed,
+            finished_at: Some(now()),
+            ..record_of(command, 1, vec![Planned::from(evidence)], suite.maker())
+        };
+        store::write_run(out, &run).into_diagnostic().wrap_err_with(failed)?;
+        let path = store::write_evidence(out, evidence).into_diagnostic().wrap_err_with(failed)?;
+        text.push_str(&format!("record: {}\n", path.display()));
+        if evidence.search.as_ref().is_some_and(|search| search.parts.iter().any(|part| part.left.is_some())) {
+            text.push_str(&format!("go on with it by: --resume {}\n", path.display()));
+        }
+    } else if evidence.search.is_some() && !json {
+        text.push_str(
+            "with --out DIR or --json the record is kept, to go on with and to be put together with other parts\n",
+        );
+    }
+    let json_value = serde_json::to_value(evidence).into_diagnostic()?;
+    Ok(say(&Answer { text, json: json_value, verdict: evidence.verdict }, json))
 }
 
 /// Prints an answer; the verdict decides how the command ends.
@@ -253,9 +371,28 @@ fn selected(plan: Vec<Planned>, filter: &[String], engine: Option<&str>) -> miet
     Ok(plan.into_iter().filter(is_wanted).collect())
 }
 
-fn verify<S: Suite>(suite: &Arc<S>, arguments: &Verify, command: &str, json: bool) -> miette::Result<Exit> {
+/// Which checks a run is about, and what it prints.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// All checks; how they ended.
+    Summary,
+    /// The checks that fill the table of outcomes; the table.
+    Outcomes,
+}
+
+fn verify<S: Suite>(
+    suite: &Arc<S>,
+    arguments: &Run,
+    out: &Path,
+    shown: Shown,
+    command: &str,
+    json: bool,
+) -> miette::Result<Exit> {
     let options = arguments.depth.options();
-    let plan = suite.plan(&options)?;
+    let plan = match shown {
+        Shown::Summary => suite.plan(&options)?,
+        Shown::Outcomes => suite.plan_table()?,
+    };
     let known = plan.len();
     let ids: Vec<String> = plan.iter().map(|planned| planned.id.clone()).collect();
     let wanted = selected(plan, &arguments.filter, arguments.engine.as_deref())?;
@@ -265,41 +402,151 @@ fn verify<S: Suite>(suite: &Arc<S>, arguments: &Verify, command: &str, json: boo
     }
     let in_part = |planned: &&Planned| arguments.partition.is_none_or(|part| part.holds(&planned.id));
     let ours: VecDeque<Planned> = wanted.iter().filter(in_part).cloned().collect();
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    let jobs = arguments.jobs.unwrap_or(processors).max(1);
-    let out = &arguments.out;
-    store::begin(out).into_diagnostic().wrap_err_with(|| format!("cannot write to {}", out.display()))?;
-    let mut record = RunRecord {
-        format: FORMAT,
-        command: command.to_owned(),
-        profile: options.profile,
+    let jobs = arguments.jobs.unwrap_or(processors()).max(1);
+    let record = RunRecord {
+        profile: Some(options.profile),
         filters: arguments.filter.clone(),
         engine: arguments.engine.clone(),
         seed: options.seed,
-        jobs,
         partition: arguments.partition,
         known,
-        selected: wanted,
+        ..record_of(command, jobs, wanted, suite.maker())
+    };
+    begin(out, &record, &options.stop)?;
+    let running = suite.clone();
+    let working = options.clone();
+    let run = move |planned: &Planned| running.run(planned, &working);
+    // What is still running in child processes is not waited for.
+    Work { jobs, stop: options.stop.clone(), leaves: true, out }.run(ours, run)?;
+    finish(&**suite, out, record, &options.stop, shown, json)
+}
+
+fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json: bool) -> miette::Result<Exit> {
+    let targets = Targets::find(&std::env::current_dir().into_diagnostic()?)?;
+    let wanted = targets.select(&arguments.target)?;
+    if !fuzz::is_installed() {
+        eprintln!("cargo-fuzz is not installed, and builds the targets; get it with: {}", fuzz::INSTALL);
+        return Ok(Exit::NothingRan);
+    }
+    let toolchain = Toolchain::find()?;
+    let jobs = arguments.jobs.max(1);
+    let mut selected: Vec<Planned> = wanted.iter().map(|target| fuzz::planned(&target.name)).collect();
+    // Also where nobody wrote one: its record then says so.
+    if wanted.iter().all(|target| target.name != fuzz::CANARY) {
+        selected.insert(0, fuzz::planned(fuzz::CANARY));
+    }
+    let record = RunRecord {
+        filters: arguments.target.clone(),
+        known: targets.all.len(),
+        targets: targets.all.iter().map(|target| target.name.clone()).collect(),
+        ..record_of(command, jobs, selected.clone(), suite.maker())
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    begin(&arguments.out, &record, &stop)?;
+    let out = arguments.out.canonicalize().into_diagnostic()?;
+    for folder in ["logs", "artifacts"] {
+        std::fs::create_dir_all(out.join(folder)).into_diagnostic()?;
+    }
+    // The canary ends as soon as it is found, and takes nobody's time.
+    let sharing = wanted.iter().filter(|target| target.name != fuzz::CANARY).count().max(1);
+    let granted = Duration::from_secs_f64(arguments.minutes * 60.0 * jobs.min(sharing) as f64 / sharing as f64);
+    let session = fuzz::Session { targets, toolchain, out, granted, maker: suite.maker() };
+
+    let mut built = VecDeque::new();
+    for planned in selected {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let name = planned.subject.as_deref().unwrap_or_default();
+        eprintln!("building {name}");
+        let target = wanted.iter().find(|target| target.name == name);
+        let building = target.ok_or_else(|| "the manifest defines no such target".to_owned());
+        match building.and_then(|target| session.build(target, &stop)) {
+            Ok(()) => built.push_back(planned),
+            // Ctrl-C stops the compiler too: that is no failure of the target.
+            Err(_) if stop.load(Ordering::Relaxed) => {}
+            Err(reason) => write_evidence(&arguments.out, &session.unbuilt(name, reason))?,
+        }
+    }
+    if !built.is_empty() {
+        eprintln!("fuzzing: {} s a target, {jobs} at a time", granted.as_secs().max(1));
+    }
+    let stopped = stop.clone();
+    let run = move |planned: &Planned| {
+        let target = wanted.iter().find(|target| Some(&target.name) == planned.subject.as_ref());
+        session.fuzz(target.expect("it was built"), &stopped)
+    };
+    // A fuzzer that is stopped tells what it found.
+    Work { jobs, stop: stop.clone(), leaves: false, out: &arguments.out }.run(built, run)?;
+    finish(&**suite, &arguments.out, record, &stop, Shown::Summary, json)
+}
+
+/// The record of a run that begins now.
+fn record_of(command: &str, jobs: usize, selected: Vec<Planned>, maker: Maker) -> RunRecord {
+    RunRecord {
+        format: FORMAT,
+        command: command.to_owned(),
+        profile: None,
+        filters: Vec::new(),
+        engine: None,
+        seed: None,
+        jobs,
+        partition: None,
+        known: selected.len(),
+        selected,
+        targets: Vec::new(),
         started_at: now(),
         finished_at: None,
         interrupted: false,
-        processors,
+        processors: processors(),
         processor: processor_name(),
-        maker: suite.maker(),
-    };
-    store::write_run(out, &record).into_diagnostic()?;
-    stop_on_ctrl_c(&options);
-    work(suite, ours, &options, jobs, out)?;
-    record.interrupted = options.stop.load(Ordering::Relaxed);
+        maker,
+    }
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Makes the directory ready and says what is planned, before anything runs.
+fn begin(out: &Path, record: &RunRecord, stop: &Arc<AtomicBool>) -> miette::Result<()> {
+    store::begin(out).into_diagnostic().wrap_err_with(|| format!("cannot write to {}", out.display()))?;
+    store::write_run(out, record).into_diagnostic()?;
+    stop_on_ctrl_c(stop);
+    Ok(())
+}
+
+/// The run is over, or was stopped: its report.
+fn finish<S: Suite>(
+    suite: &S,
+    out: &Path,
+    mut record: RunRecord,
+    stop: &AtomicBool,
+    shown: Shown,
+    json: bool,
+) -> miette::Result<Exit> {
+    record.interrupted = stop.load(Ordering::Relaxed);
     record.finished_at = Some(now());
     store::write_run(out, &record).into_diagnostic()?;
-    let report = assemble(&**suite, std::slice::from_ref(out))?;
+    let report = assemble(suite, &[out.to_owned()])?;
     write_report(&report, out)?;
-    if json {
-        print_json(&serde_json::to_value(&report.conclusion).into_diagnostic()?);
-    } else {
-        print(&table::render(&report));
-        print(&format!("report: {}\n", out.join("report.html").display()));
+    say_report(&report, out, shown, json)
+}
+
+fn say_report(report: &Report, out: &Path, shown: Shown, json: bool) -> miette::Result<Exit> {
+    match (shown, json) {
+        (Shown::Summary, true) => print_json(&serde_json::to_value(&report.conclusion).into_diagnostic()?),
+        (Shown::Outcomes, true) => {
+            let rows = report.systems.iter().map(|system| (system.name.as_str(), &system.outcomes));
+            print_json(&serde_json::to_value(rows.collect::<BTreeMap<_, _>>()).into_diagnostic()?);
+        }
+        (_, false) => {
+            if shown == Shown::Outcomes {
+                report.systems.iter().for_each(|system| print(&table::outcomes(system)));
+            }
+            print(&table::render(report));
+            print(&format!("report: {}\n", out.join("report.html").display()));
+        }
     }
     Ok(report.conclusion.outcome)
 }
@@ -319,47 +566,62 @@ fn say_nothing_matches(filter: &[String], engine: Option<&str>, ids: &[String]) 
     eprintln!("  `selvedge list` prints the {} checks there are", ids.len());
 }
 
-/// Runs the checks, `jobs` at a time, and writes each record as its check ends.
-fn work<S: Suite>(
-    suite: &Arc<S>,
-    checks: VecDeque<Planned>,
-    options: &Options,
+/// How checks are worked off.
+struct Work<'a> {
+    /// Checks at a time.
     jobs: usize,
-    out: &Path,
-) -> miette::Result<()> {
-    let progress = Progress::new(checks.len());
-    let waiting = Arc::new(Mutex::new(checks));
-    let (sender, receiver) = mpsc::channel::<Evidence>();
-    for _ in 0..jobs {
-        let (suite, waiting, sender, options) = (suite.clone(), waiting.clone(), sender.clone(), options.clone());
-        thread::spawn(move || {
-            loop {
-                let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                let Some(planned) = next.filter(|_| !options.stop.load(Ordering::Relaxed)) else { return };
-                // The receiver is gone only if writing a record failed, which has been reported.
-                if sender.send(suite.run(&planned, &options)).is_err() {
-                    return;
+    /// Set once the user has asked to stop.
+    stop: Arc<AtomicBool>,
+    /// Whether checks that still run are left to themselves then.
+    leaves: bool,
+    /// Where records go.
+    out: &'a Path,
+}
+
+impl Work<'_> {
+    /// Runs the checks, and writes each record as its check ends.
+    fn run(
+        &self,
+        checks: VecDeque<Planned>,
+        run: impl Fn(&Planned) -> Evidence + Send + Sync + 'static,
+    ) -> miette::Result<()> {
+        let progress = Progress::new(checks.len());
+        let waiting = Arc::new(Mutex::new(checks));
+        let run = Arc::new(run);
+        let (sender, receiver) = mpsc::channel::<Evidence>();
+        for _ in 0..self.jobs {
+            let (run, waiting, sender, stop) = (run.clone(), waiting.clone(), sender.clone(), self.stop.clone());
+            thread::spawn(move || {
+                loop {
+                    let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let Some(planned) = next.filter(|_| !stop.load(Ordering::Relaxed)) else { return };
+                    // The receiver is gone only if writing a record failed, which has been reported.
+                    if sender.send(run(&planned)).is_err() {
+                        return;
+                    }
                 }
-            }
-        });
-    }
-    drop(sender);
-    loop {
-        match receiver.recv_timeout(Duration::from_millis(100)) {
-            Ok(evidence) => {
-                store::write_evidence(out, &evidence)
-                    .into_diagnostic()
-                    .wrap_err_with(|| format!("cannot write to {}", out.display()))?;
-                progress.ended(&evidence);
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            // Stopped: what is still running in child processes is not waited for.
-            Err(mpsc::RecvTimeoutError::Timeout) if options.stop.load(Ordering::Relaxed) => break,
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            });
         }
+        drop(sender);
+        loop {
+            match receiver.recv_timeout(Duration::from_millis(100)) {
+                Ok(evidence) => {
+                    write_evidence(self.out, &evidence)?;
+                    progress.ended(&evidence);
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) if self.leaves && self.stop.load(Ordering::Relaxed) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+        }
+        progress.finish();
+        Ok(())
     }
-    progress.finish();
-    Ok(())
+}
+
+fn write_evidence(out: &Path, evidence: &Evidence) -> miette::Result<()> {
+    let written = store::write_evidence(out, evidence).into_diagnostic();
+    written.map(drop).wrap_err_with(|| format!("cannot write to {}", out.display()))
 }
 
 /// A bar with throughput and time left on a terminal, plain lines elsewhere.
@@ -403,8 +665,8 @@ impl Progress {
     }
 }
 
-fn stop_on_ctrl_c(options: &Options) {
-    let stop = options.stop.clone();
+fn stop_on_ctrl_c(stop: &Arc<AtomicBool>) {
+    let stop = stop.clone();
     let installed = ctrlc::set_handler(move || {
         // The second time the user means it.
         if stop.swap(true, Ordering::Relaxed) {
@@ -426,13 +688,7 @@ fn merge<S: Suite>(suite: &S, directories: &[PathBuf], out: &Path, json: bool) -
     let report = assemble(suite, directories)?;
     std::fs::create_dir_all(out).into_diagnostic()?;
     write_report(&report, out)?;
-    if json {
-        print_json(&serde_json::to_value(&report.conclusion).into_diagnostic()?);
-    } else {
-        print(&table::render(&report));
-        print(&format!("report: {}\n", out.join("report.html").display()));
-    }
-    Ok(report.conclusion.outcome)
+    say_report(&report, out, Shown::Summary, json)
 }
 
 fn assemble<S: Suite>(suite: &S, directories: &[PathBuf]) -> miette::Result<Report> {

@@ -13,18 +13,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
-use selvedge_verify::evidence::{Counterexample, Evidence, Kind, Relation, Verdict};
+use selvedge_verify::evidence::{Counterexample, Evidence, Kind, Verdict};
 use selvedge_verify::info::ObligationInfo;
 
 use self::programs::program_anchor;
 use crate::exit::Exit;
 use crate::report::{
-    Alarm, Clause, Coverage, Failure, FailureKind, Fate, Finding, Mutant, OutcomeCell, OutcomeRow, Report, Run,
-    RunPlan, SurveyCell, System, Tally, counted, mode_word, verdict_word,
+    Alarm, Clause, Coverage, Failure, FailureKind, Fate, Finding, Mutant, Report, Run, RunPlan, SurveyCell, System,
+    Tally, counted, mode_word, verdict_word,
 };
 
+mod fuzzing;
 mod lanes;
 mod oracles;
+mod outcomes;
 mod programs;
 
 /// Rows of a counterexample that are drawn and tabulated. A longer one says how many are left out.
@@ -322,10 +324,10 @@ impl Page<'_> {
                         thead {
                             tr {
                                 th scope="col" { "System" }
-                                th scope="col" { "Clauses covered" }
-                                th scope="col" { "Planted bugs found" }
-                                th scope="col" { "Canaries that went off" }
-                                th scope="col" { "Real systems that agree" }
+                                th scope="col" { "Clauses" }
+                                th scope="col" { "Planted bugs" }
+                                th scope="col" { "Canaries" }
+                                th scope="col" { "Real systems" }
                             }
                         }
                         tbody {
@@ -414,7 +416,7 @@ impl Page<'_> {
                                 li {
                                     a href={ "#" (part) "-" (position) } {
                                         (title)
-                                        @if report.systems.len() > 1 { " of " (Text(&system.name)) }
+                                        @if report.systems.len() > 1 && part != "fuzzing" { " of " (Text(&system.name)) }
                                     }
                                 }
                             }
@@ -466,42 +468,11 @@ impl Page<'_> {
         html! {
             @if !system.clauses.is_empty() { (self.clauses(position, system)) }
             @if !system.oracles.is_empty() { (self.oracles(position, system)) }
-            @if !system.outcomes.is_empty() {
-                section aria-labelledby={ "outcomes-" (position) } {
-                    h2 id={ "outcomes-" (position) } { "Outcomes witnessed of those allowed: " (Text(&system.name)) }
-                    p {
-                        "What the spec allows of each program, and how much of it each engine made the subject do. "
-                        "Fewer than allowed is legal; one that is not allowed is a violation. An empty cell: no such "
-                        "check. The bound of each check and the outcomes themselves stand where the program’s name leads."
-                    }
-                    (self.outcome_table(
-                        &system.name,
-                        &format!("/systems/{position}/outcomes"),
-                        &system.outcomes,
-                        "Outcomes, by program and engine",
-                        relation_of_subject,
-                    ))
-                }
-            }
+            @if !system.outcomes.is_empty() { (self.outcomes(position, system)) }
+            @if !system.fuzzing.is_empty() { (self.fuzzing(position, system)) }
             @if !system.mutants.is_empty() { (self.mutants(position, system)) }
             @if !system.canaries.is_empty() { (self.canaries(position, system)) }
             @if !system.survey.is_empty() { (self.survey(position, system)) }
-            @if !system.reference.is_empty() {
-                section aria-labelledby={ "reference-" (position) } {
-                    h2 id={ "reference-" (position) } { "How far each engine sees: " (Text(&system.name)) }
-                    p {
-                        "The reference subject performs the spec rule by rule. What an engine does not reach here, it "
-                        "cannot find in an implementation either: that is the engine’s gap, not a fault of the spec."
-                    }
-                    (self.outcome_table(
-                        &system.name,
-                        &format!("/systems/{position}/reference"),
-                        &system.reference,
-                        "Outcomes of the reference subject, by program and engine",
-                        relation_of_reference,
-                    ))
-                }
-            }
         }
     }
 
@@ -605,74 +576,6 @@ impl Page<'_> {
                             ul.plain { @for place in self.places(&clause.checks) { li { (place) } } }
                         }
                     }
-                }
-            }
-        }
-    }
-
-    fn outcome_table(
-        &self,
-        system: &str,
-        at: &str,
-        rows: &[OutcomeRow],
-        caption: &str,
-        relation: RelationWords,
-    ) -> Markup {
-        let mut engines: Vec<&str> = rows.iter().flat_map(|row| &row.cells).map(|cell| cell.engine.as_str()).collect();
-        engines.sort_unstable();
-        engines.dedup();
-        scrolled(
-            caption,
-            html! {
-                table {
-                    caption { (caption) }
-                    thead {
-                        tr {
-                            th scope="col" { "Program" }
-                            th scope="col" { "Subject" }
-                            @for engine in &engines { th scope="col" { (Text(engine)) } }
-                        }
-                    }
-                    tbody {
-                        @for (row, outcomes) in rows.iter().enumerate() {
-                            tr data-base={ (at) "/" (row) "/cells" } {
-                                th scope="row" {
-                                    a href={ "#" (program_anchor(system, &outcomes.program)) } { (Code(&outcomes.program)) }
-                                }
-                                td { (Code(&outcomes.subject)) }
-                                @for engine in &engines {
-                                    td {
-                                        @for (column, cell) in outcomes.cells.iter().enumerate() {
-                                            @if cell.engine == *engine {
-                                                (self.outcome_cell(column, cell, relation))
-                                            }
-                                        }
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-            },
-        )
-    }
-
-    /// The pointers are below the row's.
-    fn outcome_cell(&self, column: usize, cell: &OutcomeCell, relation: RelationWords) -> Markup {
-        let record = &self.report.evidence[cell.evidence];
-        html! {
-            div {
-                (Number { at: &format!("{column}/witnessed"), value: wide(cell.witnessed) }) " of "
-                (Number { at: &format!("{column}/allowed"), value: wide(cell.allowed) })
-                @if cell.not_allowed > 0 {
-                    " " a.chip.fail href={ "#" (anchor(&record.check)) } {
-                        span aria-hidden="true" { "✗ " }
-                        (Number { at: &format!("{column}/not_allowed"), value: wide(cell.not_allowed) }) " not allowed"
-                    }
-                } @else if record.verdict == Verdict::Skipped {
-                    " " span.quiet { "skipped" }
-                } @else if let Some(found) = cell.relation {
-                    " " span.quiet { (relation(found, cell.allowed - cell.witnessed, record.complete)) }
                 }
             }
         }
@@ -905,6 +808,7 @@ impl Page<'_> {
             }
             @if let Some(found) = &record.counterexample { (self.counterexample(record, found)) }
             @if let Some(comparison) = &record.comparison { (self.differences(record, comparison)) }
+            @if let Some(fuzzing) = &record.fuzzing { (fuzzing::crashes(index, fuzzing)) }
             dl.facts {
                 dt { "Technique" }
                 dd {
@@ -1072,27 +976,6 @@ impl Page<'_> {
     }
 }
 
-/// How a table says what was reached: the relation, how many outcomes are missing, whether the engine was done.
-type RelationWords = fn(Relation, usize, bool) -> &'static str;
-
-fn relation_of_subject(relation: Relation, _missing: usize, complete: bool) -> &'static str {
-    match (relation, complete) {
-        (Relation::Equal, _) => "equal",
-        (Relation::Narrower, true) => "narrower within its bound",
-        (Relation::Narrower, false) => "narrower so far",
-        (Relation::Wider, _) => "wider",
-    }
-}
-
-fn relation_of_reference(relation: Relation, missing: usize, complete: bool) -> &'static str {
-    match (relation, missing, complete) {
-        (Relation::Equal, _, _) | (_, 0, _) => "equal",
-        (Relation::Narrower, _, true) => "misses the rest within its bound",
-        (Relation::Narrower, _, false) => "misses the rest so far",
-        (Relation::Wider, _, _) => "wider",
-    }
-}
-
 fn columns(threads: &[String], rows: &[selvedge_verify::evidence::Row]) -> Markup {
     html! {
         table.columns {
@@ -1181,8 +1064,8 @@ fn run_facts(position: usize, run: &Run) -> Markup {
             (Code(&run.directory)) ": "
             (Number { at: &format!("/runs/{position}/records"), value: wide(run.records) }) " records"
             @if let Some(plan) = &run.plan {
-                " of " (Number { at: &at("planned"), value: wide(plan.planned) }) " checks, profile "
-                (match plan.profile { crate::suite::Profile::Quick => "quick", crate::suite::Profile::Full => "full" })
+                " of " (Number { at: &at("planned"), value: wide(plan.planned) }) " checks"
+                @if let Some(profile) = plan.profile { ", profile " (profile.to_string()) }
                 @if let Some(partition) = plan.partition {
                     ", part " (Number { at: &at("partition/index"), value: partition.index })
                     " of " (Number { at: &at("partition/count"), value: partition.count })
@@ -1331,6 +1214,11 @@ fn words() -> Markup {
                     "The same input to the spec and to a real system, whose answer must be one that the spec allows. An \
                      execution is one question.",
                 ),
+                (
+                    "libfuzzer",
+                    "Mutates inputs and keeps those that reach new code. It is bounded by time: a pass is worth the \
+                     executions and edges that stand beside it.",
+                ),
                 ("preemption", "The scheduler takes the processor from a thread that could have gone on."),
                 ("bound", "How far an engine looked: preemptions, executions, a seed. Beyond it a pass says nothing."),
                 (
@@ -1347,7 +1235,10 @@ fn words() -> Markup {
                     "pass",
                     "What the technique could see, within its bound, is what the spec allows. Not a proof beyond the bound.",
                 ),
-                ("fail", "The spec is violated, a real system differs from it, or a planted bug survived."),
+                (
+                    "fail",
+                    "The spec is violated, a real system differs from it, a fuzz target crashed, or a planted bug survived.",
+                ),
                 ("differs", "A peer did what the spec does not allow. A finding, not a failure."),
                 ("killed, survived", "A planted bug was found, or was not."),
                 ("went off, silent", "A canary made the alarm go off as it must, or did not."),
@@ -1373,11 +1264,11 @@ fn parts_of(system: &System) -> [(&'static str, &'static str, bool); 7] {
     [
         ("clauses", "Clauses", !system.clauses.is_empty()),
         ("oracles", "Real systems", !system.oracles.is_empty()),
-        ("outcomes", "Outcomes", !system.outcomes.is_empty()),
+        ("outcomes", "One table, all engines", !system.outcomes.is_empty()),
+        ("fuzzing", "Fuzzing", !system.fuzzing.is_empty()),
         ("mutants", "Planted bugs", !system.mutants.is_empty()),
         ("canaries", "Canaries", !system.canaries.is_empty()),
         ("survey", "Peers", !system.survey.is_empty()),
-        ("reference", "How far engines see", !system.reference.is_empty()),
     ]
 }
 
@@ -1420,6 +1311,7 @@ fn words_of_failure(what: FailureKind) -> &'static str {
         FailureKind::SilentCanary => "canary silent",
         FailureKind::Violation => "violation",
         FailureKind::Difference => "differs from the real system",
+        FailureKind::Crash => "crash",
         FailureKind::SurvivingMutant => "planted bug survived",
         FailureKind::HarnessError => "harness error",
     }

@@ -5,7 +5,9 @@
 //! one HTML page ([`html`]), as JUnit ([`junit`]) and as the terminal's table ([`table`]).
 
 pub mod cli;
+pub mod differences;
 pub mod exit;
+pub mod fuzz;
 pub mod html;
 pub mod junit;
 pub mod report;

@@ -7,11 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use selvedge_verify::evidence::{Difference, Evidence, Kind, Maker, Mode, PeerAnswers, Relation, Verdict};
+use selvedge_verify::engine::Engine;
+use selvedge_verify::evidence::{self, Evidence, Kind, Maker, Mode, PeerAnswers, Relation, Verdict};
+use selvedge_verify::explore::RACE;
+use selvedge_verify::gaps::GapInfo;
 use selvedge_verify::info::{ObligationInfo, ParameterInfo, RuleInfo, SystemInfo};
+use selvedge_verify::parts;
 use serde::{Deserialize, Serialize};
 
+use crate::differences::{Class, Reach, Sets};
 use crate::exit::Exit;
+use crate::fuzz;
 use crate::store::{RunRecord, Source};
 use crate::suite::{Partition, Planned, Profile};
 
@@ -119,8 +125,8 @@ pub struct Run {
 pub struct RunPlan {
     /// The command line.
     pub command: String,
-    /// How much work a check may do.
-    pub profile: Profile,
+    /// How much work a check may do; absent for fuzzing.
+    pub profile: Option<Profile>,
     /// The filters that were given.
     pub filters: Vec<String>,
     /// The engine that was asked for, if only one was.
@@ -191,6 +197,8 @@ pub enum About {
     UnknownCommit,
     /// Nothing shows that the alarm of an engine works.
     NoCanary,
+    /// A fuzz target that is defined did not run.
+    NotFuzzed,
 }
 
 /// A check that failed.
@@ -227,6 +235,8 @@ pub enum FailureKind {
     Violation,
     /// A real system does what the spec does not allow.
     Difference,
+    /// An input crashed a fuzz target.
+    Crash,
     /// A planted bug was not found.
     SurvivingMutant,
     /// The harness itself failed.
@@ -244,10 +254,13 @@ pub struct System {
     pub parameters: Vec<ParameterInfo>,
     /// Its clauses: uncovered ones first, then violated ones, then by strength of coverage.
     pub clauses: Vec<Clause>,
-    /// The outcomes that subjects of ours reached.
+    /// The outcomes that the reference subject and subjects of ours reached under each engine, program by program, the
+    /// reference subject first: it shows how far each engine sees.
     pub outcomes: Vec<OutcomeRow>,
-    /// The outcomes that the reference subject reached: how far each engine sees.
-    pub reference: Vec<OutcomeRow>,
+    /// In what way those differ from what the spec allows: each class that there is.
+    pub differences: Vec<ClassCount>,
+    /// What engines are known not to show.
+    pub gaps: Vec<Gap>,
     /// The planted bugs: survivors first.
     pub mutants: Vec<Mutant>,
     /// The canaries: silent ones first.
@@ -258,6 +271,8 @@ pub struct System {
     pub peers: Vec<String>,
     /// What the peers do: a row a clause, or a program where a record names no clause.
     pub survey: Vec<SurveyRow>,
+    /// The fuzz targets: those that did not run first, then those that crashed.
+    pub fuzzing: Vec<FuzzRow>,
     /// The programs by name, and last what belongs to no single program.
     pub programs: Vec<Program>,
 }
@@ -384,6 +399,15 @@ pub struct OutcomeRow {
     pub cells: Vec<OutcomeCell>,
 }
 
+impl OutcomeRow {
+    /// The cell that says how many outcomes the spec allows: the one that says the least, for engines with weak memory
+    /// allow more. `None` if no check of the row ran.
+    pub fn spec(&self) -> Option<usize> {
+        let said = self.cells.iter().enumerate().filter(|(_, cell)| cell.allowed > 0);
+        said.min_by_key(|(_, cell)| cell.allowed).map(|(place, _)| place)
+    }
+}
+
 /// The outcomes that one engine saw.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct OutcomeCell {
@@ -399,6 +423,43 @@ pub struct OutcomeCell {
     pub not_allowed: usize,
     /// What was reached compared with the spec.
     pub relation: Option<Relation>,
+    /// Whether the engine looked at everything, with no bound.
+    pub looked_everywhere: bool,
+    /// The outcomes that are missing or one too many, by class. Nothing of a program with a data race: after one, nothing
+    /// means anything.
+    pub differences: Vec<Difference>,
+}
+
+/// Outcomes by which a cell differs from the spec, for one and the same reason.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Difference {
+    /// The reason.
+    pub class: Class,
+    /// How many outcomes.
+    pub count: usize,
+    /// Which: indices into the outcomes of the cell's record.
+    pub outcomes: Vec<usize>,
+}
+
+/// How often a class of difference occurs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ClassCount {
+    /// The class.
+    pub class: Class,
+    /// In how many cells.
+    pub cells: usize,
+    /// Outcomes, added up over cells.
+    pub outcomes: usize,
+}
+
+/// What an engine is known not to show, and where these records have it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Gap {
+    /// What it is.
+    #[serde(flatten)]
+    pub info: GapInfo,
+    /// The check in which it shows: index into [`Report::evidence`].
+    pub evidence: Option<usize>,
 }
 
 /// A planted bug.
@@ -485,6 +546,15 @@ pub struct OracleRow {
     pub differing: Option<u64>,
 }
 
+/// A fuzz target that is defined.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FuzzRow {
+    /// Its name.
+    pub target: String,
+    /// Index into [`Report::evidence`]; absent if it did not run.
+    pub evidence: Option<usize>,
+}
+
 /// One question to all peers.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SurveyRow {
@@ -504,7 +574,7 @@ pub struct SurveyCell {
     /// The executions, or the questions, behind it.
     pub executions: u64,
     /// A question that it answers differently, where an oracle asked.
-    pub example: Option<Difference>,
+    pub example: Option<evidence::Difference>,
     /// The checks behind it: indices into [`Report::evidence`], a witness of a violation first.
     pub evidence: Vec<usize>,
     /// What the peer's documentation says, where the records say it. By convention it begins with `promised:` or
@@ -574,10 +644,13 @@ impl Report {
         notices.extend(notice_about_makers(&makers));
         notices.extend(makers.iter().filter_map(notice_about_commit));
         let not_run = find_not_run(&plans, &evidence);
+        let targets: BTreeSet<&str> = plans.iter().flat_map(|plan| &plan.targets).map(String::as_str).collect();
         let counts = count(&evidence, &not_run);
         let failures = find_failures(&evidence);
         notices_about_unknown_names(&evidence, systems, &mut notices);
         notices_about_canaries(&evidence, &mut notices);
+        let systems = describe_systems(&evidence, &not_run, &targets, systems);
+        notices.extend(systems.iter().flat_map(|system| &system.fuzzing).filter_map(notice_about_target));
         Report {
             schema_version: SCHEMA_VERSION,
             generated_at,
@@ -589,7 +662,7 @@ impl Report {
             notices,
             failures,
             unanswered: find_unanswered(&evidence),
-            systems: describe_systems(&evidence, &not_run, systems),
+            systems,
             not_run,
             duplicates,
             evidence,
@@ -710,7 +783,7 @@ fn missing_partitions(present: impl Iterator<Item = Partition>) -> Vec<Partition
     all.filter(|partition| !present.contains(partition)).collect()
 }
 
-/// One record a check, by id. Of several, the worst verdict is kept, and of equally bad ones the one with the most
+/// One record a check, by id. Records of different parts of one search are put together. Of several others, the worst verdict is kept, and of equally bad ones the one with the most
 /// executions: what one machine found, no other machine's luck takes away.
 fn merge(sources: Vec<Source>) -> (Vec<Evidence>, Vec<Duplicate>) {
     let mut by_check: BTreeMap<String, Vec<(String, Evidence)>> = BTreeMap::new();
@@ -722,6 +795,14 @@ fn merge(sources: Vec<Source>) -> (Vec<Evidence>, Vec<Duplicate>) {
     let mut kept = Vec::new();
     let mut duplicates = Vec::new();
     for (check, mut records) in by_check {
+        // Parts of one search are no duplicates: together they are the search.
+        let parts: Vec<Evidence> = records.iter().map(|(_, record)| record.clone()).collect();
+        if records.len() > 1
+            && let Some(whole) = parts::join(&parts)
+        {
+            kept.push(whole);
+            continue;
+        }
         // A stable sort: the order of the command line decides between equals.
         records.sort_by_key(|(_, record)| std::cmp::Reverse((record.verdict, record.executions)));
         if records.len() > 1 {
@@ -837,7 +918,8 @@ fn notices_about_canaries(evidence: &[Evidence], notices: &mut Vec<Notice>) {
 
 fn notices_about_unknown_names(evidence: &[Evidence], systems: &[SystemInfo], notices: &mut Vec<Notice>) {
     let mut unknown: BTreeSet<String> = BTreeSet::new();
-    for record in evidence {
+    // Fuzz targets have no spec of their own.
+    for record in evidence.iter().filter(|record| record.system != fuzz::SYSTEM) {
         let Some(system) = systems.iter().find(|system| system.name == record.system) else {
             unknown.insert(format!("This command knows no spec of `{}`: its clauses cannot be listed.", record.system));
             continue;
@@ -928,6 +1010,7 @@ fn find_failures(evidence: &[Evidence]) -> Vec<Failure> {
                 (Verdict::Fail, Kind::Mutant) => FailureKind::SurvivingMutant,
                 (Verdict::Fail, Kind::Peer) => return None,
                 (Verdict::Fail, Kind::Oracle) => FailureKind::Difference,
+                (Verdict::Fail, Kind::Fuzz) => FailureKind::Crash,
                 (Verdict::Fail, _) => FailureKind::Violation,
                 _ => return None,
             };
@@ -962,13 +1045,13 @@ fn conclude(counts: &Counts, failures: &[Failure]) -> Conclusion {
     let of_kind = |what| failures.iter().filter(|failure| failure.what == what).count() as u64;
     let (canaries, violations) = (of_kind(FailureKind::SilentCanary), of_kind(FailureKind::Violation));
     let (mutants, errors) = (of_kind(FailureKind::SurvivingMutant), of_kind(FailureKind::HarnessError));
-    let differences = of_kind(FailureKind::Difference);
+    let (differences, crashes) = (of_kind(FailureKind::Difference), of_kind(FailureKind::Crash));
     let tally = &counts.deciding;
     let surveyed: u64 =
         counts.by_kind.iter().filter(|known| known.kind == Kind::Peer).map(|known| known.tally.ran()).sum();
     let outcome = if canaries + errors > 0 {
         Exit::HarnessFailed
-    } else if violations + differences + mutants > 0 {
+    } else if violations + differences + crashes + mutants > 0 {
         Exit::Violation
     } else if tally.inconclusive + tally.not_run > 0 {
         Exit::Inconclusive
@@ -988,6 +1071,7 @@ fn conclude(counts: &Counts, failures: &[Failure]) -> Conclusion {
     say(errors, "check broke down in the harness", "checks broke down in the harness");
     say(violations, "check found a violation of the spec", "checks found a violation of the spec");
     say(differences, "real system does what its spec does not allow", "real systems do what their specs do not allow");
+    say(crashes, "fuzz target crashed", "fuzz targets crashed");
     say(mutants, "planted bug survived", "planted bugs survived");
     let found = found.join(", ");
 
@@ -1019,25 +1103,32 @@ fn conclude(counts: &Counts, failures: &[Failure]) -> Conclusion {
     Conclusion { outcome, exit_code: outcome.code(), sentence }
 }
 
-fn describe_systems(evidence: &[Evidence], not_run: &[NotRun], infos: &[SystemInfo]) -> Vec<System> {
+fn describe_systems(
+    evidence: &[Evidence],
+    not_run: &[NotRun],
+    targets: &BTreeSet<&str>,
+    infos: &[SystemInfo],
+) -> Vec<System> {
     let planned = not_run.iter().map(|missing| missing.check.system.as_str());
     let named: BTreeSet<&str> = evidence.iter().map(|record| record.system.as_str()).chain(planned).collect();
-    let known = infos.iter().cloned();
+    // A run that only fuzzed asked nothing of any spec: lists of uncovered clauses would say nothing.
+    let only_fuzzed = named.iter().all(|name| *name == fuzz::SYSTEM) && !named.is_empty();
+    let known = infos.iter().filter(|_| !only_fuzzed).cloned();
     let unknown = named.iter().filter(|name| !infos.iter().any(|info| info.name == **name)).map(|name| SystemInfo {
         name: (*name).to_owned(),
         clauses: vec![],
         rules: vec![],
         parameters: vec![],
+        gaps: vec![],
     });
-    known.chain(unknown).map(|info| describe_system(evidence, not_run, info)).collect()
+    known.chain(unknown).map(|info| describe_system(evidence, not_run, targets, info)).collect()
 }
 
-fn describe_system(evidence: &[Evidence], not_run: &[NotRun], info: SystemInfo) -> System {
+fn describe_system(evidence: &[Evidence], not_run: &[NotRun], targets: &BTreeSet<&str>, info: SystemInfo) -> System {
     let records: Vec<(usize, &Evidence)> =
         evidence.iter().enumerate().filter(|(_, record)| record.system == info.name).collect();
     let (peers, survey) = survey(&records, &info);
-    let of_ours =
-        |record: &Evidence| matches!(record.kind, Kind::Conformance | Kind::Generated) && record.subject.is_some();
+    let outcomes = outcome_rows(&records);
     let (clauses, mutants, canaries) = (clauses(&records, &info), mutants(&records), canaries(&records));
     let covered = clauses.iter().filter(|clause| clause.coverage == Coverage::Covered).count();
     let killed = mutants.iter().filter(|mutant| mutant.fate == Fate::Killed).count();
@@ -1056,13 +1147,15 @@ fn describe_system(evidence: &[Evidence], not_run: &[NotRun], info: SystemInfo) 
             agree: agree as u64,
         },
         clauses,
-        outcomes: outcome_rows(&records, of_ours),
-        reference: outcome_rows(&records, |record| record.kind == Kind::Reference),
+        gaps: info.gaps.iter().map(|gap| find_gap(gap, &records)).collect(),
+        differences: count_classes(&outcomes),
+        outcomes,
         mutants,
         canaries,
         oracles,
         peers,
         survey,
+        fuzzing: if info.name == fuzz::SYSTEM { fuzzing(&records, targets) } else { Vec::new() },
         programs: programs(&records, not_run, &info.name),
         name: info.name,
         parameters: info.parameters,
@@ -1145,30 +1238,116 @@ fn clauses(records: &[(usize, &Evidence)], info: &SystemInfo) -> Vec<Clause> {
     clauses
 }
 
-fn outcome_rows(records: &[(usize, &Evidence)], wanted: impl Fn(&Evidence) -> bool) -> Vec<OutcomeRow> {
-    let mut rows: BTreeMap<(String, String), Vec<OutcomeCell>> = BTreeMap::new();
+/// One table over all engines.
+fn outcome_rows(records: &[(usize, &Evidence)]) -> Vec<OutcomeRow> {
+    let mut by_program: BTreeMap<&str, Vec<(usize, &Evidence)>> = BTreeMap::new();
     for (index, record) in records {
-        let Some(program) = record.program.as_ref().filter(|_| wanted(record) && !record.outcomes.is_empty()) else {
-            continue;
-        };
+        let is_compared = matches!(record.kind, Kind::Conformance | Kind::Reference) && record.subject.is_some();
+        if let (Some(program), true) = (&record.program, is_compared) {
+            by_program.entry(program).or_default().push((*index, record));
+        }
+    }
+    by_program.into_iter().flat_map(|(program, records)| rows_of_program(program, &records)).collect()
+}
+
+fn rows_of_program(program: &str, records: &[(usize, &Evidence)]) -> Vec<OutcomeRow> {
+    // A check that could not run lists no outcomes.
+    let sets = sets_of(records.iter().map(|(_, record)| *record).filter(|record| !record.outcomes.is_empty()));
+    let is_racy = sets.allowed.iter().any(|outcome| outcome.starts_with(RACE));
+    let mut rows: BTreeMap<(bool, &str), Vec<OutcomeCell>> = BTreeMap::new();
+    for (index, record) in records {
         let counting = |allowed: bool, seen: bool| {
             record.outcomes.iter().filter(|outcome| outcome.allowed == allowed && (!seen || outcome.seen > 0)).count()
         };
-        let subject = record.subject.clone().unwrap_or_else(|| "reference".to_owned());
-        rows.entry((program.clone(), subject)).or_default().push(OutcomeCell {
+        let reach = reach_of(record).filter(|_| !is_racy);
+        let found = reach.as_ref().map(|reach| sets.differences(reach)).unwrap_or_default();
+        let subject = record.subject.as_deref().unwrap_or_default();
+        rows.entry((record.kind != Kind::Reference, subject)).or_default().push(OutcomeCell {
             engine: record.engine.clone(),
             evidence: *index,
             allowed: counting(true, false),
             witnessed: counting(true, true),
             not_allowed: counting(false, true),
             relation: record.relation,
+            looked_everywhere: looked_everywhere(record),
+            differences: by_class(record, &found),
         });
     }
     rows.into_iter()
-        .map(|((program, subject), mut cells)| {
-            cells.sort_by(|a, b| (&a.engine, a.evidence).cmp(&(&b.engine, b.evidence)));
-            OutcomeRow { program, subject, cells }
+        .map(|((_, subject), mut cells)| {
+            cells.sort_by_key(|cell| (column(&cell.engine), cell.evidence));
+            OutcomeRow { program: program.to_owned(), subject: subject.to_owned(), cells }
         })
+        .collect()
+}
+
+/// The place of an engine among the columns of the table.
+pub fn column(engine: &str) -> usize {
+    let compared = Engine::COMPARED.iter().position(|known| known.name() == engine);
+    compared.unwrap_or(Engine::COMPARED.len())
+}
+
+/// What is known of a program's outcomes. The spec allows what every record that lists its outcomes says it does: those
+/// of engines with weak memory allow more.
+fn sets_of<'a>(records: impl Iterator<Item = &'a Evidence> + Clone) -> Sets<'a> {
+    let allowed_by = |record: &'a Evidence| -> BTreeSet<&'a str> {
+        let allowed = record.outcomes.iter().filter(|witness| witness.allowed);
+        allowed.map(|witness| witness.outcome.as_str()).collect()
+    };
+    let allowed = records.clone().map(allowed_by).reduce(|one, other| &one & &other).unwrap_or_default();
+    let mut reached: Vec<Reach<'a>> = records.filter_map(reach_of).collect();
+    for reach in &mut reached {
+        reach.weak.retain(|outcome| !allowed.contains(outcome));
+    }
+    Sets { allowed, reached }
+}
+
+/// What a record's check reached; nothing if it did not run.
+fn reach_of(record: &Evidence) -> Option<Reach<'_>> {
+    if record.executions == 0 || matches!(record.verdict, Verdict::Skipped | Verdict::Error) {
+        return None;
+    }
+    let seen = || record.outcomes.iter().filter(|witness| witness.seen > 0);
+    Some(Reach {
+        subject: record.subject.as_deref().filter(|_| record.kind != Kind::Reference),
+        engine: &record.engine,
+        seen: seen().map(|witness| witness.outcome.as_str()).collect(),
+        weak: seen().filter(|witness| witness.allowed).map(|witness| witness.outcome.as_str()).collect(),
+        looked_everywhere: looked_everywhere(record),
+    })
+}
+
+fn looked_everywhere(record: &Evidence) -> bool {
+    record.complete && record.preemptions.is_none()
+}
+
+fn by_class(record: &Evidence, found: &[(&str, Class)]) -> Vec<Difference> {
+    let index = |outcome: &str| record.outcomes.iter().position(|witness| witness.outcome == outcome);
+    let mut classes: BTreeMap<Class, Vec<usize>> = BTreeMap::new();
+    for (outcome, class) in found {
+        classes.entry(*class).or_default().extend(index(outcome));
+    }
+    classes.into_iter().map(|(class, outcomes)| Difference { class, count: outcomes.len(), outcomes }).collect()
+}
+
+fn find_gap(gap: &GapInfo, records: &[(usize, &Evidence)]) -> Gap {
+    let shows = |record: &Evidence| {
+        let has_run = record.executions > 0 && record.program.is_some() && record.subject.is_some();
+        has_run && (&record.program, &record.subject, &record.engine) == (&gap.program, &gap.subject, &gap.engine)
+    };
+    let evidence = records.iter().find(|(_, record)| shows(record)).map(|(index, _)| *index);
+    Gap { info: gap.clone(), evidence }
+}
+
+fn count_classes(rows: &[OutcomeRow]) -> Vec<ClassCount> {
+    let all = || rows.iter().flat_map(|row| &row.cells).flat_map(|cell| &cell.differences);
+    Class::ALL
+        .into_iter()
+        .map(|class| {
+            let of_class = || all().filter(|difference| difference.class == class);
+            ClassCount { class, cells: of_class().count(), outcomes: of_class().map(|known| known.count).sum() }
+        })
+        .filter(|count| count.cells > 0)
         .collect()
 }
 
@@ -1326,6 +1505,25 @@ fn oracles(records: &[(usize, &Evidence)]) -> Vec<OracleRow> {
         .collect();
     oracles.sort_by(|a, b| (b.verdict, &a.name).cmp(&(a.verdict, &b.name)));
     oracles
+}
+
+fn fuzzing(records: &[(usize, &Evidence)], targets: &BTreeSet<&str>) -> Vec<FuzzRow> {
+    let record_of = |target: &str| records.iter().find(|(_, record)| record.subject.as_deref() == Some(target));
+    let recorded = records.iter().filter_map(|(_, record)| record.subject.as_deref());
+    let names: BTreeSet<&str> = targets.iter().copied().chain(recorded).collect();
+    let mut rows: Vec<FuzzRow> = names
+        .into_iter()
+        .map(|name| FuzzRow { target: name.to_owned(), evidence: record_of(name).map(|(index, _)| *index) })
+        .collect();
+    // A stable sort: by name within a group.
+    let verdict_of = |row: &FuzzRow| record_of(&row.target).map(|(_, record)| std::cmp::Reverse(record.verdict));
+    rows.sort_by_key(verdict_of);
+    rows
+}
+
+fn notice_about_target(row: &FuzzRow) -> Option<Notice> {
+    let text = format!("The fuzz target {} is defined and did not run: what it would find is not known.", row.target);
+    row.evidence.is_none().then_some(Notice { about: About::NotFuzzed, text })
 }
 
 fn survey(records: &[(usize, &Evidence)], info: &SystemInfo) -> (Vec<String>, Vec<SurveyRow>) {

@@ -6,14 +6,13 @@ use std::path::Path;
 use miette::{IntoDiagnostic, Report as Problem, miette};
 use selvedge_model::spec;
 use selvedge_verify::engine;
-use selvedge_verify::evidence::{Evidence, Kind, Maker, Verdict};
+use selvedge_verify::evidence::{Evidence, Maker, Verdict};
 use selvedge_verify::info::SystemInfo;
-use selvedge_verify::suite::{self, UnderError};
+use selvedge_verify::suite::{self, SearchOptions, UnderError};
 use serde_json::json;
 
 use crate::report::counted;
 use crate::suite::{Answer, Options, Planned, Profile, Suite};
-use crate::table;
 
 impl Suite for suite::Suite {
     fn maker(&self) -> Maker {
@@ -26,6 +25,10 @@ impl Suite for suite::Suite {
 
     fn plan(&self, options: &Options) -> miette::Result<Vec<Planned>> {
         Ok(suite::Suite::plan(self, &options.into()).into_iter().map(Planned::from).collect())
+    }
+
+    fn plan_table(&self) -> miette::Result<Vec<Planned>> {
+        Ok(suite::Suite::plan_table(self).into_iter().map(Planned::from).collect())
     }
 
     fn run(&self, planned: &Planned, options: &Options) -> Evidence {
@@ -81,7 +84,14 @@ impl Suite for suite::Suite {
         Ok(Answer { text: out, json: serde_json::to_value(&found).into_diagnostic()?, verdict })
     }
 
-    fn check(&self, file: &Path, subject: &str, engine: &str, options: &Options) -> miette::Result<Answer> {
+    fn check(
+        &self,
+        file: &Path,
+        subject: &str,
+        engine: &str,
+        search: Option<&SearchOptions>,
+        options: &Options,
+    ) -> miette::Result<Evidence> {
         let (name, text) = read_under(self, file, options)?;
         let engine: engine::Engine = engine.parse().map_err(|message: String| miette!("{message}"))?;
         let source = selvedge_verify::litmus::parse(&name, &text)?;
@@ -93,12 +103,20 @@ impl Suite for suite::Suite {
             };
             return Err(miette!(help = help, "{} has no subject `{subject}`", source.untyped().spec));
         }
-        let evidence = suite::Suite::check(self, &name, &text, subject, engine, &options.into())?;
-        Ok(Answer {
-            text: answer_in_words(&evidence),
-            json: serde_json::to_value(&evidence).into_diagnostic()?,
-            verdict: evidence.verdict,
-        })
+        match search {
+            None => Ok(suite::Suite::check(self, &name, &text, subject, engine, &options.into())?),
+            Some(_) if engine != engine::Engine::Exhaustive => Err(miette!(
+                help = "leave out --mode, --executions, --part, --jobs and --resume, or choose --engine exhaustive",
+                "only the exhaustive engine's search can be split, and gone on with; {engine}'s cannot"
+            )),
+            Some(search) => {
+                let found = suite::Suite::search(self, &name, &text, subject, search, &options.into());
+                found.map_err(|refusal| match refusal {
+                    suite::Refusal::Program(diagnostics) => diagnostics.into(),
+                    suite::Refusal::Resume(message) => miette!("{message}"),
+                })
+            }
+        }
     }
 
     fn replay(&self, evidence: &Evidence, _: &Options) -> miette::Result<Answer> {
@@ -119,27 +137,6 @@ impl Suite for suite::Suite {
             verdict: judged.verdict,
         })
     }
-}
-
-fn answer_in_words(evidence: &Evidence) -> String {
-    let mut out = String::new();
-    if matches!(evidence.verdict, Verdict::Fail | Verdict::Error) {
-        out.push_str(&table::failure_in_words(evidence));
-    } else {
-        writeln!(out, "{}: {}", crate::report::verdict_word(evidence.verdict), evidence.reason)
-            .expect("a string takes everything");
-    }
-    if !evidence.technique.is_empty() {
-        writeln!(out, "{}", evidence.technique).expect("a string takes everything");
-    }
-    for witness in &evidence.outcomes {
-        let allowed = if witness.allowed { "" } else { "  NOT ALLOWED" };
-        writeln!(out, "{:>8}  {}{allowed}", witness.seen, witness.outcome).expect("a string takes everything");
-    }
-    if evidence.kind == Kind::Reference && evidence.verdict == Verdict::Pass {
-        out.push_str("(the reference subject is the spec itself: outcomes never seen are the engine's gap)\n");
-    }
-    out
 }
 
 /// A litmus file's name as diagnostics give it, and its text under the semantics that the user has chosen.

@@ -4,6 +4,7 @@
 //! DIR/run.json                       what was planned, by which command, on which machine
 //! DIR/evidence/SYSTEM/KIND/....json  one record a check, at its id
 //! DIR/report.json, report.html, junit.xml
+//! DIR/artifacts/TARGET/, logs/       of fuzzing: inputs that crashed, and what the fuzzer said
 //! ```
 //!
 //! Every file is written whole to a temporary name and renamed, so that a reader never meets half a record, whenever
@@ -33,8 +34,8 @@ pub struct RunRecord {
     pub format: u32,
     /// The command line.
     pub command: String,
-    /// How much work a check may do.
-    pub profile: Profile,
+    /// How much work a check may do; absent for fuzzing, which goes by the minutes of its command.
+    pub profile: Option<Profile>,
     /// The filters that were given.
     pub filters: Vec<String>,
     /// The engine that was asked for, if only one was.
@@ -49,6 +50,8 @@ pub struct RunRecord {
     pub known: usize,
     /// The checks that the filters selected, those of other parts included.
     pub selected: Vec<Planned>,
+    /// For fuzzing, every target that is defined, by name.
+    pub targets: Vec<String>,
     /// When it began, RFC 3339, UTC.
     pub started_at: String,
     /// When it ended; absent if it never came to its end.

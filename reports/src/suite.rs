@@ -9,6 +9,7 @@ use selvedge::platform::Arc;
 use selvedge::platform::host::atomic::AtomicBool;
 use selvedge_verify::evidence::{Evidence, Kind, Maker, Mode, Verdict};
 use selvedge_verify::info::SystemInfo;
+use selvedge_verify::suite::SearchOptions;
 use serde::{Deserialize, Serialize};
 
 /// The suite behind the command.
@@ -22,14 +23,24 @@ pub trait Suite: Send + Sync + 'static {
     /// Every check there is under the profile, in a stable order. Filters and partitions are the command's business.
     fn plan(&self, options: &Options) -> miette::Result<Vec<Planned>>;
 
+    /// The checks that fill the table of outcomes, in a stable order. The full profile has them all, the quick one has not.
+    fn plan_table(&self) -> miette::Result<Vec<Planned>>;
+
     /// Runs one check. Whatever goes wrong is part of the record.
     fn run(&self, planned: &Planned, options: &Options) -> Evidence;
 
     /// What the spec allows of a litmus program.
     fn outcomes(&self, file: &Path, options: &Options) -> miette::Result<Answer>;
 
-    /// One litmus program on one subject under one engine.
-    fn check(&self, file: &Path, subject: &str, engine: &str, options: &Options) -> miette::Result<Answer>;
+    /// One litmus program on one subject under one engine; as one search of the exhaustive engine, if that is asked for.
+    fn check(
+        &self,
+        file: &Path,
+        subject: &str,
+        engine: &str,
+        search: Option<&SearchOptions>,
+        options: &Options,
+    ) -> miette::Result<Evidence>;
 
     /// Runs the recorded counterexample again.
     fn replay(&self, evidence: &Evidence, options: &Options) -> miette::Result<Answer>;
@@ -55,6 +66,21 @@ pub struct Planned {
     pub engine: String,
     /// What is to be judged, where the check is about judging that.
     pub mode: Option<Mode>,
+}
+
+impl From<&Evidence> for Planned {
+    /// The check that made the record.
+    fn from(evidence: &Evidence) -> Self {
+        Planned {
+            id: evidence.check.clone(),
+            kind: evidence.kind,
+            system: evidence.system.clone(),
+            program: evidence.program.clone(),
+            subject: evidence.subject.clone(),
+            engine: evidence.engine.clone(),
+            mode: None,
+        }
+    }
 }
 
 /// What a user may choose about how checks run.
@@ -142,6 +168,27 @@ impl FromStr for Partition {
     }
 }
 
+/// Part `index` of `count` of one search.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SearchPart {
+    /// From 1 to `count`.
+    pub index: u32,
+    /// How many parts there are.
+    pub count: u32,
+}
+
+impl FromStr for SearchPart {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+        match parsed {
+            Some((index, count)) if 1 <= index && index <= count => Ok(SearchPart { index, count }),
+            _ => Err("expected M/N with 1 <= M <= N, for instance 1/3".to_owned()),
+        }
+    }
+}
+
 /// FNV-1a, then a finalizer that spreads its weak low bits. Frozen: machines of one night must agree.
 fn stable_hash(text: &str) -> u64 {
     let mut hash = text
@@ -174,6 +221,14 @@ mod tests {
     #[test]
     fn the_hash_never_changes() {
         assert_eq!(stable_hash(""), 0x8570_e254_50bb_d481_u64);
+    }
+
+    #[test]
+    fn a_part_of_a_search_reads_as_two_numbers() {
+        assert_eq!("2/3".parse(), Ok(SearchPart { index: 2, count: 3 }));
+        for wrong in ["", "2", "0/3", "4/3", "hash:1/3", "1/", "-1/2"] {
+            assert!(wrong.parse::<SearchPart>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,11 +4,18 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
+use selvedge_reports::differences::Class;
 use selvedge_reports::report::Report;
 use selvedge_reports::suite::Planned;
+use selvedge_verify::evidence::Evidence;
 use serde_json::Value;
+
+// A file of its own beside this one, and no test program of its own.
+#[cfg(unix)]
+#[path = "command/fuzz.rs"]
+mod fuzz;
 
 /// What one run of the command came to.
 struct Ran {
@@ -17,7 +24,21 @@ struct Ran {
     stderr: String,
 }
 
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Ran {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+}
+
 impl Ran {
+    fn of(command: &mut Command) -> Self {
+        command.output().expect("the command starts").into()
+    }
+
     #[track_caller]
     fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "\n{}\n{}", self.stdout, self.stderr);
@@ -48,12 +69,7 @@ fn command(arguments: &[&OsStr]) -> Command {
 }
 
 fn selvedge<const N: usize>(arguments: [&dyn AsRef<OsStr>; N]) -> Ran {
-    let output = command(&arguments.map(AsRef::as_ref)).output().expect("the command starts");
-    Ran {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
-        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
-    }
+    Ran::of(&mut command(&arguments.map(AsRef::as_ref)))
 }
 
 fn litmus(name: &str) -> PathBuf {
@@ -140,6 +156,37 @@ fn list_names_the_checks() {
 }
 
 #[test]
+fn table_shows_every_engine_side_by_side_with_a_class_for_each_difference() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let ran = selvedge([&"table", &"any-order/", &"--out", &out]).exits(0);
+    let head = ran.stdout.lines().find(|line| line.starts_with("program")).expect("a heading").to_owned();
+    let columns: Vec<&str> = head.split_whitespace().collect();
+    let engines = ["exhaustive", "loom", "random", "pct", "urw", "pos", "threads"];
+    assert_eq!(columns, [&["program", "spec", "subject"][..], &engines].concat());
+    // Either waiter may be woken, and ours wakes the one that came first.
+    assert!(ran.stdout.contains("n narrower subject"), "{}", ran.stdout);
+    let report = read_report(&out);
+    let cond = report.systems.iter().find(|system| system.name == "cond").unwrap();
+    for row in &cond.outcomes {
+        for cell in &row.cells {
+            assert!(engines.contains(&cell.engine.as_str()), "{}", cell.engine);
+            let classes: Vec<Class> = cell.differences.iter().map(|known| known.class).collect();
+            match row.subject.as_str() {
+                "reference" if cell.engine != "threads" => assert_eq!(classes, [], "{}", cell.engine),
+                "cond" => assert_eq!(classes, [Class::NarrowerSubject], "{}", cell.engine),
+                _ => {}
+            }
+        }
+    }
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("One table, all engines") && page.contains("narrower subject"));
+    let json = selvedge([&"table", &"any-order/reference", &"--out", &out, &"--json"]).exits(0).json();
+    assert_eq!(json["cond"][0]["cells"].as_array().map(Vec::len), Some(engines.len()), "{json:#}");
+    selvedge([&"table", &"anyorder", &"--out", &out]).exits(4).explains(&["did you mean `any-order`?"]);
+}
+
+#[test]
 fn every_program_is_a_file_where_the_report_says_that_it_is() {
     let planned: Vec<Planned> = serde_json::from_value(selvedge([&"list", &"--json"]).exits(0).json()).unwrap();
     let programs: BTreeSet<(&str, &str)> =
@@ -219,6 +266,109 @@ fn check_runs_one_program_on_one_subject() {
     check("tiket", "loom").exits(2).explains(&["has no subject `tiket`", "did you mean `ticket`?"]);
     check("cond", "lom").exits(2).explains(&["no engine `lom`", "did you mean `loom`?"]);
     selvedge([&"verify", &"--engine", &"lom"]).exits(2).explains(&["no engine `lom`", "did you mean `loom`?"]);
+}
+
+/// The only record below a directory.
+fn only_record(directory: &Path) -> PathBuf {
+    let mut folders = vec![directory.join("evidence")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.path().is_dir() { folders.push(entry.path()) } else { files.push(entry.path()) }
+        }
+    }
+    assert_eq!(files.len(), 1, "{files:?}");
+    files.remove(0)
+}
+
+/// What a record says was found, whatever way its search went.
+fn content(record: &Evidence) -> Evidence {
+    let mut content = record.clone();
+    (content.duration_ms, content.technique, content.reproduce) = Default::default();
+    content
+}
+
+fn read_record(path: &Path) -> Evidence {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_search_that_is_cut_goes_on_where_it_stopped_and_parts_merge_to_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let program = litmus("cond/any-order.litmus");
+    let check = |more: &[&dyn AsRef<OsStr>], out: &Path| {
+        let mut arguments: Vec<&OsStr> = ["check".as_ref(), program.as_ref(), "--subject".as_ref()].to_vec();
+        arguments.extend([
+            "cond".as_ref(),
+            "--engine".as_ref(),
+            "exhaustive".as_ref(),
+            "--out".as_ref(),
+            out.as_os_str(),
+        ] as [&OsStr; 5]);
+        arguments.extend(more.iter().map(AsRef::as_ref));
+        Ran::of(&mut command(&arguments))
+    };
+    check(&[&"--mode", &"histories", &"--executions", &"100000"], &path("whole")).exits(0);
+    let whole = read_record(&only_record(&path("whole")));
+    assert!(whole.complete && whole.search.is_none() && whole.executions > 100, "{}", whole.technique);
+
+    // In legs.
+    let cut = check(&[&"--executions", &"300"], &path("leg")).exits(3);
+    assert!(cut.stdout.contains("go on with it by: --resume"), "{}", cut.stdout);
+    let (mut legs, mut last) = (1, only_record(&path("leg")));
+    loop {
+        let out = path(&format!("leg{legs}"));
+        let ran = check(&[&"--executions", &"300", &"--resume", &last], &out);
+        legs += 1;
+        last = only_record(&out);
+        if ran.code == Some(0) {
+            break;
+        }
+        ran.exits(3);
+    }
+    assert!(legs >= whole.executions.div_ceil(300), "{legs} legs");
+    assert_eq!(content(&read_record(&last)), content(&whole));
+
+    // In parts, on as many machines.
+    for part in ["1/2", "2/2"] {
+        check(&[&"--part", &part, &"--executions", &"100000"], &path(&part.replace('/', "of"))).exits(3);
+    }
+    let (one, two, both) = (path("1of2"), path("2of2"), path("both"));
+    selvedge([&"report", &one, &two, &"--out", &both]).exits(0);
+    let report = read_report(&both);
+    assert_eq!((report.evidence.len(), report.duplicates.len(), report.not_run.len()), (1, 0, 0));
+    assert_eq!(content(&report.evidence[0]), content(&whole));
+    selvedge([&"report", &one, &"--out", &both]).exits(3);
+    assert_eq!(read_report(&both).evidence[0].reason, "part 2 of 2 is missing");
+
+    // Side by side.
+    check(&[&"--jobs", &"2", &"--executions", &"100000"], &path("jobs")).exits(0);
+    assert_eq!(content(&read_record(&only_record(&path("jobs")))), content(&whole));
+
+    // What belongs to something else.
+    let left = only_record(&path("leg"));
+    let other = litmus("cond/L04-fifo.litmus");
+    let resume = |file: &Path, subject: &str, engine: &str| {
+        selvedge([&"check", &file, &"--subject", &subject, &"--engine", &engine, &"--resume", &left])
+    };
+    resume(&other, "cond", "exhaustive").exits(2).explains(&["belongs to another search", "its program is"]);
+    resume(&program, "ticket", "exhaustive").exits(2).explains(&["its subject is cond, and this is ticket"]);
+    resume(&program, "cond", "loom").exits(2).explains(&["only the exhaustive engine's search can be split"]);
+    let text = std::fs::read_to_string(&left).unwrap();
+    let version = format!("\"suite\": \"{}\",\n      \"engine\"", env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&version), "{text}");
+    std::fs::write(&left, text.replace(&version, "\"suite\": \"0.0.1\",\n      \"engine\"")).unwrap();
+    resume(&program, "cond", "exhaustive").exits(2).explains(&["its suite's version is 0.0.1"]);
+    let done = path("whole");
+    let done = only_record(&done);
+    selvedge([&"check", &program, &"--subject", &"cond", &"--engine", &"exhaustive", &"--resume", &done])
+        .exits(2)
+        .explains(&["nothing left to go on with"]);
+    check(&[&"--part", &"3/2"], &path("never")).exits(2).explains(&["expected M/N"]);
+    check(&[&"--mode", &"outcome"], &path("never")).exits(2).explains(&["there are outcomes and histories"]);
+    check(&[&"--jobs", &"0"], &path("never")).exits(2).explains(&["from 1 on"]);
+    assert!(!path("never").exists());
 }
 
 #[test]

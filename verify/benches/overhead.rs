@@ -77,7 +77,17 @@ fn machine(driver: Driver<CondSpec>, engine: Engine, mode: Mode, executions: u64
     let target = Arc::new(Target::<CondSpec>::new(program.expect("it is a program")).expect("it sets what there is"));
     let budget = Budget { executions, duration: Duration::from_secs(600), seed: 1, ..Budget::once() };
     let weak = Some(Default::default());
-    let job = Arc::new(Job { target, engine, mode, budget, weak, variant: 0, replay: None, goal: Goal::First });
+    let job = Arc::new(Job {
+        target,
+        engine,
+        mode,
+        budget,
+        weak,
+        variant: 0,
+        replay: None,
+        goal: Goal::First,
+        scope: Default::default(),
+    });
     let started = Instant::now();
     let mut run = 0;
     while run < executions {

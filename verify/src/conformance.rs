@@ -73,6 +73,7 @@ pub fn reach<S: Spec, X: Subject<S, Platform = Loom>>(target: &Arc<Target<S>>, b
         variant: 0,
         replay: None,
         goal: Goal::First,
+        scope: Default::default(),
     };
     on_loom::<S, X>(&Arc::new(job)).outcomes.into_keys().collect()
 }
@@ -96,6 +97,8 @@ pub struct Findings<S: Spec> {
     pub weak_compared: bool,
     /// Distinct histories judged.
     pub histories: u64,
+    /// A fingerprint of each of them; see [`Judge::fingerprints`].
+    pub fingerprints: Vec<u64>,
     /// In how many executions the spec's explanation takes each rule, by name.
     pub rules: BTreeMap<&'static str, u64>,
     /// The violation that [`Job::goal`] asks for, if there was one.
@@ -106,6 +109,8 @@ pub struct Findings<S: Spec> {
     pub census: Option<Census>,
     /// What the exhaustive engine did.
     pub account: Option<exhaustive::Account>,
+    /// What it left to explore, if its executions were used up.
+    pub left: Option<exhaustive::Frontier>,
     /// Whether the engine looked at everything within its bound.
     pub complete: bool,
     /// Why it stopped before that.
@@ -206,11 +211,13 @@ impl<S: Spec> Findings<S> {
             weak: BTreeSet::new(),
             weak_compared: true,
             histories: 0,
+            fingerprints: Vec::new(),
             rules: BTreeMap::new(),
             violation: None,
             unjudged: None,
             census: None,
             account: None,
+            left: None,
             complete: false,
             stopped: None,
             broken: None,
@@ -254,6 +261,8 @@ pub struct Job<S: Spec> {
     pub replay: Option<String>,
     /// Which violation to look for.
     pub goal: Goal,
+    /// For the exhaustive engine: where its search begins, and which part of it is wanted.
+    pub scope: exhaustive::Scope,
 }
 
 /// Runs subject `X` under loom.
@@ -263,6 +272,7 @@ pub fn on_loom<S: Spec, X: Subject<S, Platform = Loom>>(job: &Arc<Job<S>>) -> Fi
         return observer.refuse(reason);
     }
     let mut bounds = job.bounds(1);
+    bounds.profile.spurious_budget = 0;
     if X::CHOOSES && job.target.program.threads.len() <= loom::MAX_ACTORS_WITH_CHOICES {
         bounds.choice_bits = CHOICE_BITS;
     }
@@ -293,8 +303,12 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
     let bounds = job.bounds(share);
     let body = || observer.body::<X>(|_| Some(shuttle::recorded().to_string()));
     if job.engine == Engine::Exhaustive && job.replay.is_none() {
-        let explored = exhaustive::explore(&bounds, exhaustive::Options::default(), body());
-        return Findings { account: Some(explored.account), ..observer.finish(Search::of(&explored.run)) };
+        let options = exhaustive::Options { part: job.scope.part, ..exhaustive::Options::default() };
+        let explored = exhaustive::explore_classes(&bounds, options, job.scope.from.clone(), body(), |_| ());
+        let is_over = observer.is_over();
+        let findings = observer.finish(Search::of(&explored.run));
+        let left = explored.left.filter(|_| !is_over && findings.broken.is_none());
+        return Findings { account: Some(explored.account), left, ..findings };
     }
     let mut search = Search { complete: true, stopped: None, broken: None };
     let mut census = None;
@@ -378,7 +392,7 @@ impl<S: Spec> Job<S> {
             preemptions: self.budget.preemptions,
             max_executions: Some(self.budget.executions.div_ceil(share)),
             max_duration: Some(self.budget.duration),
-            profile: Profile { timeouts, ..Profile::default() },
+            profile: Profile { timeouts, spurious_budget: self.budget.spurious_wakeups },
             ..Bounds::default()
         }
     }
@@ -631,6 +645,7 @@ impl<S: Spec> Observer<S> {
         let mut findings = std::mem::replace(&mut seen.findings, Findings::new());
         findings.histories = seen.judge.judged().len() as u64;
         let exercised = seen.judge.exercised().into_iter();
+        findings.fingerprints = seen.judge.fingerprints();
         findings.rules = exercised.map(|(id, count)| (rule::<S>(id).name, count)).collect();
         findings.weak_compared = self.job.weak.is_some();
         findings.complete = search.complete && !seen.over;

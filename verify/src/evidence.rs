@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::parts::Search;
+
 /// The version of the record's format. A record of another version is refused, not guessed at.
 pub const FORMAT: u32 = 2;
 
@@ -75,6 +77,16 @@ pub enum Mode {
     Outcomes,
     /// Real-time order of calls and returns as well.
     Histories,
+}
+
+impl std::str::FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let modes = [Mode::Outcomes, Mode::Histories];
+        let known = modes.into_iter().find(|mode| mode.name() == text);
+        known.ok_or_else(|| format!("there is no mode `{text}`; there are {}", modes.map(Mode::name).join(" and ")))
+    }
 }
 
 impl Mode {
@@ -230,7 +242,7 @@ pub struct Fuzzing {
     pub inputs_after: u64,
     /// Inputs that reached something new.
     pub new_units: u64,
-    /// Executions a second, as the fuzzer counts them.
+    /// Executions a second, over the fuzzer's whole wall time: reading what it began with is part of it.
     pub executions_per_second: u64,
     /// Edges of the instrumented code that were reached.
     pub edges: u64,
@@ -308,6 +320,9 @@ pub struct Evidence {
     pub technique: String,
     /// Whether the engine finished everything within its bound.
     pub complete: bool,
+    /// The preemption bound within which it looked, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preemptions: Option<u64>,
     /// Executions run; of an oracle, questions asked.
     pub executions: u64,
     /// Distinct histories among them.
@@ -334,6 +349,10 @@ pub struct Evidence {
     pub comparison: Option<Comparison>,
     /// What fuzzing came to, where a fuzz target ran.
     pub fuzzing: Option<Fuzzing>,
+    /// If the record holds only a part or a leg of a search: what it takes to go on with it, and to put it together with the
+    /// rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
     /// The command that runs this check again.
     pub reproduce: String,
     /// The seed, where the engine draws.

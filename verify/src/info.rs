@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use selvedge_model::{Obligation, Spec};
 use serde::{Deserialize, Serialize};
 
+use crate::gaps::GapInfo;
+
 /// A system, described by its spec.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SystemInfo {
@@ -18,6 +20,9 @@ pub struct SystemInfo {
     pub rules: Vec<RuleInfo>,
     /// Every choice of semantics.
     pub parameters: Vec<ParameterInfo>,
+    /// What engines are known not to show of it.
+    #[serde(default)]
+    pub gaps: Vec<GapInfo>,
 }
 
 /// A requirement.
@@ -68,7 +73,7 @@ pub struct ParameterInfo {
 }
 
 impl SystemInfo {
-    /// The description of `S`.
+    /// The description of `S`, without gaps: they belong to the system.
     ///
     /// # Panics
     ///
@@ -106,6 +111,7 @@ impl SystemInfo {
                     text: parameter.text.to_owned(),
                 })
                 .collect(),
+            gaps: Vec::new(),
         }
     }
 }

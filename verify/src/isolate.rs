@@ -14,6 +14,10 @@ use std::time::{Duration, Instant};
 use selvedge::platform::host::atomic::{AtomicU64, Ordering};
 
 const JOB: &str = "SELVEDGE_CHILD_JOB";
+/// The file that holds the job, if it is too long for the environment.
+const JOB_FILE: &str = "SELVEDGE_CHILD_JOB_FILE";
+/// A job of more bytes goes into a file: Linux grants a variable 128 KiB.
+const JOB_BYTES_MAX: usize = 64 << 10;
 const ANSWER: &str = "SELVEDGE_CHILD_ANSWER";
 
 /// What a child may use.
@@ -51,7 +55,11 @@ pub enum ChildEnd {
 /// The first line of a `main` that runs checks: does the job that the environment holds, and exits; returns at once if
 /// there is none.
 pub fn intercept(work: impl FnOnce(&str) -> String) {
-    let (Ok(job), Some(answer)) = (env::var(JOB), env::var_os(ANSWER)) else {
+    let job = match env::var_os(JOB_FILE) {
+        Some(file) => std::fs::read_to_string(file).ok(),
+        None => env::var(JOB).ok(),
+    };
+    let (Some(job), Some(answer)) = (job, env::var_os(ANSWER)) else {
         return;
     };
     limit_memory();
@@ -65,9 +73,17 @@ pub fn intercept(work: impl FnOnce(&str) -> String) {
 /// If no child can be started.
 pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<ChildEnd> {
     let answer = answer_path();
-    let mut child = Command::new(env::current_exe()?)
+    let job_file = (job.len() > JOB_BYTES_MAX).then(|| answer.with_extension("job"));
+    let mut command = Command::new(env::current_exe()?);
+    match &job_file {
+        Some(file) => {
+            std::fs::write(file, job)?;
+            command.env(JOB_FILE, file).env_remove(JOB)
+        }
+        None => command.env(JOB, job).env_remove(JOB_FILE),
+    };
+    let mut child = command
         .args(arguments)
-        .env(JOB, job)
         .env(ANSWER, &answer)
         .env("SELVEDGE_CHILD_MEMORY", limits.memory_bytes.to_string())
         // Its last lines are to be the reason, not the way there.
@@ -102,6 +118,8 @@ pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<Chi
     };
     // The file is there only if the child answered.
     let _ = std::fs::remove_file(&answer);
+    // And this one only if the job was long.
+    let _ = job_file.map(std::fs::remove_file);
     Ok(match end {
         ChildEnd::Died { how, .. } => ChildEnd::Died { how, stderr: reader.join().unwrap_or_default() },
         other => other,

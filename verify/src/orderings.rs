@@ -73,6 +73,7 @@ impl Trial {
                 variant: 0,
                 replay: None,
                 goal: Goal::First,
+                scope: Default::default(),
             };
             let findings = on_loom::<S, X>(&Arc::new(job));
             let violation = findings.violation.map(|violation| violation.sentence);
@@ -116,8 +117,14 @@ impl Trial {
 }
 
 /// The time is a guard: what is found is meant to depend on the executions alone.
-const GUARDED: Budget =
-    Budget { executions: 0, duration: Duration::from_secs(120), preemptions: None, pct_depth: 3, seed: 0 };
+const GUARDED: Budget = Budget {
+    executions: 0,
+    duration: Duration::from_secs(120),
+    preemptions: None,
+    pct_depth: 3,
+    seed: 0,
+    spurious_wakeups: 0,
+};
 
 fn in_words(failure: &Failure) -> String {
     match failure {

@@ -342,6 +342,7 @@ fn is_caught(target: &Arc<Target<CondSpec>>, variant: Variant, executions: u64) 
         variant,
         replay: None,
         goal: Goal::First,
+        scope: Default::default(),
     };
     on_shuttle::<CondSpec, Ticket<Shuttle>>(&Arc::new(job)).violation.is_some()
 }

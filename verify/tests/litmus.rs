@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use selvedge_model::Spec;
 use selvedge_model::cond::CondSpec;
+use selvedge_model::iovec::IovecSpec;
 use selvedge_model::toy::RegisterSpec;
+use selvedge_model::uio::{DeviceSpec, UioSpec};
 use selvedge_verify::explore::{Exploration, Limits, describe, explore, judge};
 use selvedge_verify::litmus::corpus::{self, CorpusFile, Unloadable};
 use selvedge_verify::litmus::{Observed, Outcome, Quantifier, Source, ThreadEnd, oracle, parse};
@@ -61,6 +63,13 @@ fn the_explorer_meets_every_expectation_of_the_register() {
     expectations_hold::<RegisterSpec>(corpus::REGISTER);
 }
 
+#[test]
+fn the_explorer_meets_every_expectation_of_transfers_and_vectored_calls() {
+    expectations_hold::<UioSpec>(corpus::UIO);
+    expectations_hold::<DeviceSpec>(corpus::UIO_DEVICE);
+    expectations_hold::<IovecSpec>(corpus::IOVEC);
+}
+
 /// The expectations above pin the outcomes: with one of them wrong the explorer must disagree.
 #[test]
 fn a_wrong_expectation_is_noticed() {
@@ -113,24 +122,31 @@ fn every_kind_of_outcome_is_asked_for() {
 }
 
 #[test]
-fn every_clause_and_every_rule_of_the_condition_variable_has_a_litmus_test() {
-    let mut clauses: BTreeMap<&str, usize> = CondSpec::clauses().iter().map(|clause| (clause.id, 0)).collect();
-    let mut rules: BTreeMap<&str, u64> = CondSpec::rules().iter().map(|rule| (rule.name, 0)).collect();
+fn every_clause_and_every_rule_has_a_litmus_test() {
+    every_clause_and_every_rule::<CondSpec>(corpus::COND);
+    every_clause_and_every_rule::<UioSpec>(corpus::UIO);
+    every_clause_and_every_rule::<DeviceSpec>(corpus::UIO_DEVICE);
+    every_clause_and_every_rule::<IovecSpec>(corpus::IOVEC);
+}
+
+fn every_clause_and_every_rule<S: Spec>(files: &[CorpusFile]) {
+    let mut clauses: BTreeMap<&str, usize> = S::clauses().iter().map(|clause| (clause.id, 0)).collect();
+    let mut rules: BTreeMap<&str, u64> = S::rules().iter().map(|rule| (rule.name, 0)).collect();
     let mut idle_claims = Vec::new();
-    for file in corpus::COND {
+    for file in files {
         let source = read(file);
         let program = source.untyped();
         for clause in &program.clauses {
             *clauses.get_mut(clause.as_str()).expect("reading the program has checked the clauses") += 1;
         }
-        let found = outcomes::<CondSpec>(&source);
+        let found = outcomes::<S>(&source);
         for (rule, count) in &found.rules {
             *rules.entry(rule).or_default() += count;
         }
         // A clause that a test names is one that a rule of an execution stands for, or one without rules.
         for clause in &program.clauses {
             let of_clause: Vec<&str> =
-                CondSpec::rules().iter().filter(|rule| rule.clause == clause).map(|rule| rule.name).collect();
+                S::rules().iter().filter(|rule| rule.clause == clause).map(|rule| rule.name).collect();
             let taken = of_clause.iter().any(|rule| found.rules.get(rule).is_some_and(|count| *count > 0));
             if !taken && !of_clause.is_empty() {
                 idle_claims.push(format!("{} names {clause} and never takes {of_clause:?}", file.name));
@@ -253,7 +269,7 @@ fn a_folder_is_loaded_in_order_and_every_bad_file_is_named() {
 #[test]
 fn texts_that_once_broke_the_reader_no_longer_do() {
     let mut replayed = 0;
-    for folder in ["fuzz/regressions/litmus_parser", "fuzz/seeds/litmus_parser"] {
+    for folder in ["fuzz/regressions/litmus_parse", "fuzz/seeds/litmus_parse"] {
         for entry in std::fs::read_dir(repository(folder)).expect("the fuzzer's folders are there") {
             let path = entry.expect("the folder can be read").path();
             let bytes = std::fs::read(&path).expect("the file can be read");

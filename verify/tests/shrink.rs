@@ -47,6 +47,7 @@ fn search(
         variant,
         replay: replay.map(str::to_owned),
         goal: Goal::First,
+        scope: Default::default(),
     }))
 }
 
@@ -57,6 +58,7 @@ fn shrunk(target: &Arc<Target<CondSpec>>, variant: Variant, symptom: Symptom) ->
         variant,
         mode: Mode::Histories,
         symptom,
+        spurious_wakeups: 0,
     };
     shrink(&failure, &Effort::QUICK).expect("the failure shows again")
 }
@@ -179,6 +181,7 @@ fn a_symptom_that_does_not_show_is_not_made_up() {
         variant: bug::NONE,
         mode: Mode::Histories,
         symptom: Symptom::Clause("COND-03"),
+        spurious_wakeups: 0,
     };
     assert!(shrink(&failure, &Effort::QUICK).is_none());
 }

@@ -4,14 +4,17 @@
 //! and an ordinary test program cannot be told what to do there. `conformance.rs` and the example do it that way.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use selvedge::platform::{Arc, Loom, Platform, Shuttle, Std, host};
+use selvedge::platform::{Arc, Loom, Platform, PlatformCondvar, PlatformMutex, Shuttle, Std, host};
 use selvedge_model::toy::register::{Op, RegisterSpec, Ret};
 use selvedge_model::{Spec, Thread};
 use selvedge_verify::conformance::{Findings, Goal, Job, Target, on_loom, on_shuttle};
 use selvedge_verify::engine::{Budget, Engine, Profile};
 use selvedge_verify::evidence::{Evidence, Kind, Mode, Relation, Verdict};
+use selvedge_verify::litmus::corpus::CorpusFile;
 use selvedge_verify::litmus::{self, Program, corpus};
+use selvedge_verify::subject::cond::{Guarded, GuardedCond};
 use selvedge_verify::subject::register::{AtomicRegister, PREFETCHES, STORES_WRONG};
 use selvedge_verify::subject::{Stop, Subject};
 use selvedge_verify::suite::{Drivers, Options, Planned, Suite, System};
@@ -76,7 +79,17 @@ fn findings(program: &str, variant: u8, engine: Engine, mode: Mode) -> Findings<
     let program = litmus::parse(file.name, file.text).and_then(|source| source.program::<RegisterSpec>()).unwrap();
     let target = Arc::new(Target::<RegisterSpec>::new(program).unwrap());
     let budget = Budget { executions: 50_000, seed: 7, ..Budget::once() };
-    let job = Arc::new(Job { target, engine, mode, budget, weak: None, variant, replay: None, goal: Goal::First });
+    let job = Arc::new(Job {
+        target,
+        engine,
+        mode,
+        budget,
+        weak: None,
+        variant,
+        replay: None,
+        goal: Goal::First,
+        scope: Default::default(),
+    });
     match engine {
         Engine::Loom => on_loom::<_, AtomicRegister<Loom>>(&job),
         _ => on_shuttle::<_, AtomicRegister<Shuttle>>(&job),
@@ -129,6 +142,64 @@ fn the_record_of_a_killed_mutant_says_what_killed_it() {
         counterexample.threads.len(),
         litmus::parse("again", &counterexample.program).unwrap().program::<RegisterSpec>().unwrap().threads.len()
     );
+}
+
+/// The platform's own condition variable, which wakes without a reason where the platform does.
+struct Plain(<Shuttle as Platform>::Mutex<()>, <Shuttle as Platform>::Condvar);
+
+impl GuardedCond for Plain {
+    type Platform = Shuttle;
+    type Guard<'a> = <<Shuttle as Platform>::Mutex<()> as PlatformMutex<()>>::Guard<'a>;
+
+    fn new() -> Self {
+        Plain(PlatformMutex::new(()), PlatformCondvar::new())
+    }
+
+    fn lock(&self) -> Self::Guard<'_> {
+        self.0.lock()
+    }
+
+    fn wait<'a>(&'a self, guard: Self::Guard<'a>) -> Self::Guard<'a> {
+        self.1.wait(guard)
+    }
+
+    fn wait_timeout<'a>(&'a self, guard: Self::Guard<'a>, timeout: Duration) -> (Self::Guard<'a>, bool) {
+        let (guard, is_notified) = self.1.wait_timeout(guard, timeout);
+        (guard, !is_notified)
+    }
+
+    fn notify_one(&self) {
+        self.1.notify_one();
+    }
+
+    fn notify_all(&self) {
+        self.1.notify_all();
+    }
+}
+
+/// Where a subject fails only because the platform wakes threads without a reason, the record says so, and its schedule
+/// can be followed. Where the spec allows that, nothing fails.
+#[test]
+fn what_fails_only_with_spurious_wakeups_says_so() {
+    static CORPUS: &[CorpusFile] = &[
+        CorpusFile { name: "go", text: "spec cond\nthread W\n  lock\n  wait\n  unlock\nexists blocked W\n" },
+        CorpusFile {
+            name: "posix",
+            text: "spec cond\nparameter spurious allowed\nthread W\n  lock\n  wait\n  unlock\nexists blocked W\n",
+        },
+    ];
+    let system = System::new("cond", CORPUS).primitive("plain", Drivers::NONE.shuttle::<Guarded<Plain>>());
+    let suite = Suite::empty().with(system);
+    let go = run(&suite, "cond/conformance/go/plain/portfolio");
+    assert_eq!(go.verdict, Verdict::Fail, "{}", go.reason);
+    assert!(go.reason.contains("it fails only if spurious wakeups exist: without them all"), "{}", go.reason);
+    assert!(go.technique.contains("a spurious wakeup a thread"), "{}", go.technique);
+    let token = go.counterexample.as_ref().and_then(|found| found.token.clone()).expect("it can be followed");
+    assert!(token.contains(":spurious=1,"), "{token}");
+    assert_eq!(suite.replay(&go).expect("it can be followed").verdict, Verdict::Fail);
+    let posix = run(&suite, "cond/conformance/posix/plain/portfolio");
+    assert_eq!(posix.verdict, Verdict::Pass, "{}", posix.reason);
+    assert!(posix.technique.contains("as many again with a spurious wakeup a thread"), "{}", posix.technique);
 }
 
 #[test]
@@ -194,6 +265,51 @@ fn the_id_of_a_check_is_unique_and_made_of_its_parts() {
     ] {
         assert!(ids.contains(id), "no check is called {id} any more");
     }
+}
+
+#[test]
+fn the_full_profile_fills_the_table_and_the_quick_one_leaves_some_of_it_to_who_asks() {
+    let suite = Suite::standard();
+    let ids = |plan: Vec<Planned>| plan.into_iter().map(|planned| planned.id).collect::<BTreeSet<_>>();
+    let table = ids(suite.plan_table());
+    let full = ids(suite.plan(&Options { profile: Profile::Full, ..Options::quick() }));
+    let quick = ids(suite.plan(&Options::quick()));
+    assert!(table.is_subset(&full), "{:?}", table.difference(&full).next());
+    for engine in ["random", "pct", "urw", "pos"] {
+        for id in [
+            format!("cond/reference/L04-fifo/reference/{engine}"),
+            format!("cond/conformance/L04-fifo/cond/{engine}"),
+            format!("cond/canary/sleepless/{engine}"),
+        ] {
+            assert!(table.contains(&id) && !quick.contains(&id), "{id}");
+        }
+    }
+    assert!(table.contains("cond/reference/L04-fifo/reference/threads"));
+    assert!(!quick.contains("cond/reference/L04-fifo/reference/threads"));
+    assert!(
+        table.contains("cond/conformance/L04-fifo/cond/threads")
+            && quick.contains("cond/conformance/L04-fifo/cond/threads")
+    );
+    // The command that a record gives runs it again.
+    let planned =
+        suite.plan_table().into_iter().find(|it| it.id == "register/reference/two-reads/reference/pos").unwrap();
+    let evidence = suite.run_here(&planned, &Options::quick());
+    assert!(evidence.reproduce.ends_with("table register/reference/two-reads/reference/pos"), "{}", evidence.reproduce);
+    let full = suite.run_here(&planned, &Options { profile: Profile::Full, ..Options::quick() });
+    assert!(
+        full.reproduce.contains("verify register/") && full.reproduce.contains("--profile full"),
+        "{}",
+        full.reproduce
+    );
+}
+
+#[test]
+fn the_reference_subject_under_loom_is_searched_without_a_bound_where_that_ends() {
+    let reference = run(&suite(), "register/reference/two-reads/reference/loom");
+    assert!(reference.complete && reference.preemptions.is_none(), "{}", reference.technique);
+    assert_eq!(reference.verdict, Verdict::Pass, "{}", reference.reason);
+    let ours = run(&suite(), "register/conformance/two-reads/atomic/loom");
+    assert_eq!(ours.preemptions, Some(2), "{}", ours.technique);
 }
 
 // Generated programs.

@@ -115,11 +115,11 @@ pub trait Platform: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + 'sta
     fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Self::JoinHandle<T>;
     /// The calling thread.
     fn current() -> Self::Thread;
-    /// Waits for a token and takes it; like `std::thread::park`, but never wakes without a token on the checking
-    /// platforms. Callers loop all the same.
+    /// Waits for a token and takes it. Like `std::thread::park` it may return without one: on the checking platforms as often as
+    /// [`Profile::spurious_budget`] says. Callers loop.
     #[track_caller]
     fn park();
-    /// Like [`Platform::park`], but may also return when `timeout` has passed. Returns whether a token was taken.
+    /// Waits for a token until `timeout` has passed, and no shorter. Returns whether a token was taken.
     #[track_caller]
     fn park_timeout(timeout: Duration) -> bool;
     /// Like [`Platform::park_timeout`], with the end of the time as [`Platform::now`] tells it: so that it does not move

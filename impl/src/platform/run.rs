@@ -41,7 +41,8 @@ impl Default for Bounds {
 pub struct Profile {
     /// When a timed wait may end without its event.
     pub timeouts: Timeouts,
-    /// How often each thread may wake spuriously, from a wait on the reference condition variable or from a park.
+    /// How often each thread may wake spuriously, from a wait on the reference condition variable or from a park without an
+    /// end in time.
     pub spurious_budget: u32,
 }
 

@@ -268,13 +268,13 @@ impl ObjectsSpec {
     fn park(self, thread: Thread, deadline: Option<u32>, found: &mut Found<'_, '_>) {
         let me = usize::from(thread.0);
         let has_token = found.state.tokens[me];
-        // Who has a deadline is told whether there was a token.
-        let without = if deadline.is_some() { Ret::Timeout } else { Ret::Ok };
         for woken in self.wakeups(found.state, thread, has_token, deadline) {
             match woken {
+                // Who has a deadline and is told that there was no token may rely on it that the time has come.
+                Woken::Luck if deadline.is_some() => {}
                 Woken::Event => found.returns(PARK, Ret::Ok, |state| state.tokens[me] = false),
                 Woken::Time => found.returns(PARK_TIMEOUT, Ret::Timeout, |_| ()),
-                Woken::Luck => found.returns(PARK_LUCK, without, |state| state.has_been_lucky[me] = true),
+                Woken::Luck => found.returns(PARK_LUCK, Ret::Ok, |state| state.has_been_lucky[me] = true),
             }
         }
     }

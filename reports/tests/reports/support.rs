@@ -7,9 +7,10 @@ use selvedge_reports::report::Report;
 use selvedge_reports::store::{RunRecord, Source};
 use selvedge_reports::suite::{Partition, Planned, Profile};
 use selvedge_verify::evidence::{
-    ClauseAnswers, Comparison, Counterexample, Difference, Evidence, Expected, FORMAT, Kind, Maker, Mode, PeerAnswers,
-    Relation, Row, Verdict, Witness,
+    ClauseAnswers, Comparison, Counterexample, Crash, Difference, Evidence, Expected, FORMAT, Fuzzing, Kind, Maker,
+    Mode, PeerAnswers, Relation, Row, Verdict, Witness,
 };
+use selvedge_verify::gaps::GapInfo;
 use selvedge_verify::info::{ClauseInfo, ObligationInfo, ParameterInfo, RuleInfo, SystemInfo};
 
 pub const GENERATED_AT: &str = "2026-11-22T06:12:09Z";
@@ -70,6 +71,9 @@ pub fn sources() -> Vec<Source> {
     if let Some(run) = &mut sources[1].run {
         run.interrupted = true;
     }
+    if let Some(run) = &mut sources[0].run {
+        run.targets = strings(&["canary", "cond_schedule", "getopt_model", "litmus_parse", "uio_model"]);
+    }
     sources
 }
 
@@ -92,7 +96,7 @@ pub fn run_record(selected: Vec<Planned>, partition: Option<Partition>) -> RunRe
             Some(partition) => format!("selvedge verify --profile full --seed 20261122 --partition {partition}"),
             None => "selvedge verify --profile quick".to_owned(),
         },
-        profile: if partition.is_some() { Profile::Full } else { Profile::Quick },
+        profile: Some(if partition.is_some() { Profile::Full } else { Profile::Quick }),
         filters: vec![],
         engine: None,
         seed: partition.map(|_| 20_261_122),
@@ -100,6 +104,7 @@ pub fn run_record(selected: Vec<Planned>, partition: Option<Partition>) -> RunRe
         partition,
         known: selected.len(),
         selected,
+        targets: vec![],
         started_at: "2026-11-22T05:58:01Z".to_owned(),
         finished_at: Some("2026-11-22T06:11:47Z".to_owned()),
         interrupted: false,
@@ -218,6 +223,15 @@ pub fn systems() -> Vec<SystemInfo> {
                 text: "Whether `wait` may return without notification.".to_owned(),
             },
         ],
+        gaps: vec![GapInfo {
+            id: "loom-condvar-wakes-in-order".to_owned(),
+            engine: "loom".to_owned(),
+            text: "loom's `notify_one` wakes whoever has waited longest.".to_owned(),
+            consequence: "A program that is wrong only if another waiter is woken passes.".to_owned(),
+            source: "loom 0.7.2".to_owned(),
+            subject: Some("cond".to_owned()),
+            program: Some("L04-fifo".to_owned()),
+        }],
     }]
 }
 
@@ -251,6 +265,7 @@ pub fn passing(kind: Kind, program: &str, subject: Option<&str>, engine: &str) -
         mode,
         technique: technique.to_owned(),
         complete,
+        preemptions: None,
         executions: if engine == "explorer" { 0 } else { 10_000 },
         histories: if engine == "explorer" { 0 } else { 37 },
         states: 412,
@@ -264,6 +279,7 @@ pub fn passing(kind: Kind, program: &str, subject: Option<&str>, engine: &str) -
         counterexample: None,
         comparison: None,
         fuzzing: None,
+        search: None,
         reproduce: format!("selvedge verify {check} --profile full --seed 20261122"),
         seed: matches!(engine, "pct" | "random" | "portfolio").then_some(20_261_122),
         duration_ms: 840,
@@ -327,6 +343,7 @@ pub fn evidence() -> Vec<Evidence> {
     records.extend(canaries());
     records.extend(peers());
     records.extend(oracles());
+    records.extend(fuzzed());
     records
 }
 
@@ -641,4 +658,51 @@ fn oracles() -> Vec<Evidence> {
     skipped.reason = "this is no NetBSD".to_owned();
     (skipped.executions, skipped.complete) = (0, false);
     vec![asked("linux", Some(agreeing)), fails, skipped]
+}
+
+/// A canary that was found, a target without a crash, one with one, one that could not be built.
+fn fuzzed() -> Vec<Evidence> {
+    let ran = |target: &str, kind: Kind, crashes: Vec<Crash>| {
+        let mut record = passing(kind, target, None, "libfuzzer");
+        record.check = format!("fuzz/{target}");
+        record.system = "fuzz".to_owned();
+        record.program = None;
+        record.subject = Some(target.to_owned());
+        (record.mode, record.states, record.histories, record.complete) = (None, 0, 0, false);
+        record.executions = 1_204_311;
+        record.technique = "libFuzzer, at most 60 s, from 12 inputs, 1204311 executions".to_owned();
+        record.reason = "no input crashed it: 1204311 executions, 2310 edges".to_owned();
+        record.reproduce = format!("selvedge fuzz {target} --minutes 1.00");
+        record.seed = Some(77_041);
+        record.fuzzing = Some(Fuzzing {
+            granted_ms: 60_000,
+            inputs_before: 12,
+            inputs_after: 431,
+            new_units: 902,
+            executions_per_second: 20_071,
+            edges: 2_310,
+            features: 8_125,
+            peak_rss_mib: 58,
+            crashes,
+        });
+        record
+    };
+    let crash = |bytes: u64, message: &str| Crash {
+        input: "artifacts/getopt_model/small-crash-0a1b".to_owned(),
+        found_bytes: 41,
+        bytes,
+        message: message.to_owned(),
+        reproduce: "cargo fuzz run --target x86_64-unknown-linux-gnu --sanitizer none getopt_model small".to_owned(),
+    };
+    let mut canary = ran("canary", Kind::Canary, vec![crash(8, "the canary was found")]);
+    canary.note = Some("a panic behind a word".to_owned());
+    canary.killed_after = Some(30_112);
+    let mut crashed = ran("getopt_model", Kind::Fuzz, vec![crash(3, "src/getopt.rs:7:1\n`--=x` <b>is</b> matched")]);
+    crashed.verdict = Verdict::Fail;
+    crashed.reason = "an input of 3 bytes crashes it".to_owned();
+    let mut unbuilt = ran("uio_model", Kind::Fuzz, vec![]);
+    (unbuilt.fuzzing, unbuilt.executions, unbuilt.seed) = (None, 0, None);
+    unbuilt.verdict = Verdict::Error;
+    unbuilt.reason = "uio_model cannot be built: error".to_owned();
+    vec![canary, ran("litmus_parse", Kind::Fuzz, vec![]), crashed, unbuilt]
 }

@@ -128,3 +128,35 @@ fn what_an_oracle_hears_from_peers_stands_in_the_survey() {
     assert_eq!((cell("COND-10").finding, cell("COND-10").executions), (Finding::NotSeen, 70));
     assert_eq!(cell("COND-04").finding, Finding::NotAsked);
 }
+
+#[test]
+fn a_fuzz_target_that_did_not_run_comes_first_and_is_said_to_be_unknown() {
+    let report = support::report();
+    let system = report.systems.iter().find(|system| system.name == "fuzz").expect("fuzz targets stand together");
+    let rows: Vec<(&str, Option<Verdict>)> = system
+        .fuzzing
+        .iter()
+        .map(|row| (row.target.as_str(), row.evidence.map(|index| report.evidence[index].verdict)))
+        .collect();
+    let (pass, fail, error) = (Some(Verdict::Pass), Some(Verdict::Fail), Some(Verdict::Error));
+    let expected = [
+        ("cond_schedule", None),
+        ("uio_model", error),
+        ("getopt_model", fail),
+        ("canary", pass),
+        ("litmus_parse", pass),
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!(
+        notices(&report, About::NotFuzzed),
+        ["The fuzz target cond_schedule is defined and did not run: what it would find is not known."]
+    );
+    let is_about_fuzz = |text: &&str| text.contains("`fuzz`");
+    assert!(!notices(&report, About::Unknown).iter().any(is_about_fuzz), "it has no spec, and needs none");
+    let page = render(&report);
+    assert!(page.contains("`--=x` &lt;b&gt;is&lt;/b&gt; matched"), "a crash is told as it is");
+
+    let crashed = support::report_of(|record| record.check == "fuzz/getopt_model");
+    assert_eq!(crashed.conclusion.outcome, Exit::Violation);
+    assert_eq!(crashed.conclusion.sentence, "1 fuzz target crashed. 0 of 1 check passed.");
+}

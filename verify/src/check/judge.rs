@@ -82,6 +82,11 @@ impl<S: Spec> Judge<S> {
         &self.judged
     }
 
+    /// A number for each distinct history, the same in every process of one build.
+    pub fn fingerprints(&self) -> Vec<u64> {
+        self.index.keys().copied().collect()
+    }
+
     /// How many histories were judged, equal ones included.
     pub fn seen(&self) -> u64 {
         self.judged.iter().map(|judged| judged.seen).sum()

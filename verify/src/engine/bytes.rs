@@ -80,6 +80,7 @@ pub fn run<S: Spec, X: Subject<S, Platform = Shuttle>>(
         variant,
         replay: None,
         goal: Goal::First,
+        scope: Default::default(),
     };
     on_shuttle_with::<S, X>(&Arc::new(job), Box::new(Bytes::new(bytes)))
 }

@@ -50,6 +50,15 @@ impl Engine {
         Engine::Threads,
     ];
 
+    /// Those that the table of outcomes compares, in its order: what looks everywhere first, the real thing last.
+    pub const COMPARED: [Engine; 7] =
+        [Engine::Exhaustive, Engine::Loom, Engine::Random, Engine::Pct, Engine::Urw, Engine::Pos, Engine::Threads];
+
+    /// Whether it is one of the schedulers that the portfolio is made of.
+    pub fn is_drawn_alone(self) -> bool {
+        matches!(self, Engine::Random | Engine::Pct | Engine::Urw | Engine::Pos)
+    }
+
     /// The name on the command line and in evidence.
     pub fn name(self) -> &'static str {
         match self {
@@ -63,6 +72,11 @@ impl Engine {
             Engine::Portfolio => "portfolio",
             Engine::Threads => "threads",
         }
+    }
+
+    /// Whether it draws its schedules, on a platform that could enumerate them.
+    pub fn draws(self) -> bool {
+        matches!(self, Engine::Random | Engine::Pct | Engine::Urw | Engine::Pos | Engine::Portfolio)
     }
 }
 
@@ -99,12 +113,22 @@ pub struct Budget {
     pub pct_depth: usize,
     /// For the engines that draw.
     pub seed: u64,
+    /// How often each thread may wake from a park, or from the platform's own condition variable, without a reason. Real
+    /// parks may. loom has no room for the choice and takes it for 0.
+    pub spurious_wakeups: u32,
 }
 
 impl Budget {
     /// One execution, for a replay.
     pub fn once() -> Self {
-        Budget { executions: 1, duration: Duration::from_secs(60), preemptions: None, pct_depth: 3, seed: 0 }
+        Budget {
+            executions: 1,
+            duration: Duration::from_secs(60),
+            preemptions: None,
+            pct_depth: 3,
+            seed: 0,
+            spurious_wakeups: 0,
+        }
     }
 }
 
@@ -144,7 +168,7 @@ impl Profile {
             Profile::Quick => Duration::from_secs(30),
             Profile::Full => Duration::from_secs(60),
         };
-        Budget { executions, duration, preemptions, pct_depth: 3, seed }
+        Budget { executions, duration, preemptions, pct_depth: 3, seed, spurious_wakeups: 0 }
     }
 }
 

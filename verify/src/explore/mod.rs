@@ -452,6 +452,9 @@ pub fn judge(expectation: &Expectation, exploration: &Exploration) -> Judgement 
     Judgement { held: known.then_some(held), witness: None }
 }
 
+/// How the words for a data race begin. See [`describe`].
+pub const RACE: &str = "data race on ";
+
 /// An outcome in words: how each thread ended, then the variables, then the registers.
 ///
 /// `T1 done, T2 blocked at "wait" (line 3); n=2; T1:r0=notified`. Lines are counted within the thread's body.
@@ -461,7 +464,7 @@ pub fn describe<Op: Display>(program: &Program<Op>, outcome: &Outcome) -> String
             let name = &program.threads[*thread].name;
             return if clause.is_empty() { format!("{name} aborts") } else { format!("{name} aborts ({clause})") };
         }
-        Outcome::Race { variable } => return format!("data race on {}", program.variables[*variable].name),
+        Outcome::Race { variable } => return format!("{RACE}{}", program.variables[*variable].name),
         Outcome::Final(ended) => ended,
     };
     let threads = program.threads.iter().zip(&ended.threads).map(|(body, end)| match end {

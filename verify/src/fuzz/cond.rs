@@ -190,6 +190,7 @@ mod tests {
                 variant: planted.bug,
                 replay: found.violation.schedule.clone(),
                 goal: Goal::First,
+                scope: Default::default(),
             }));
             assert_eq!(replayed.violation.expect("it fails again").sentence, found.violation.sentence);
         }

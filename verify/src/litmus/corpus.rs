@@ -161,14 +161,142 @@ pub static PROC: &[CorpusFile] = corpus! { "proc":
     "yield"
 };
 
+/// getopt.
+pub static GETOPT: &[CorpusFile] = corpus! { "getopt":
+    "L01-does-not-permute"
+    "L01-permutes"
+    "L02-terminator"
+    "L03-missing-argument"
+    "L03-missing-argument-musl"
+    "L04-ambiguous"
+    "L05-the-same-twice"
+    "L05-the-same-twice-musl"
+    "L06-surplus-argument"
+    "L06-surplus-argument-netbsd"
+    "L07-argument-like-a-terminator"
+    "L08-in-order"
+    "L08-in-order-netbsd"
+    "L09-one-letter"
+    "L09-one-letter-freebsd"
+    "L10-one-dash-ambiguous"
+    "L10-one-dash-ambiguous-musl"
+    "L11-another-argv"
+    "L11-another-argv-musl"
+    "L12-w-semicolon"
+    "L13-w-semicolon-surplus"
+    "L14-lone-dash"
+    "L14-lone-dash-freebsd"
+    "L15-environment-at-a-restart"
+    "L16-calls-after-the-end"
+    "L17-calls-after-two-terminators"
+    "attached-argument"
+    "every-call-consumes"
+    "exact-name"
+    "flag"
+    "missing-long-argument"
+    "musl-loses-an-operand"
+    "no-argv"
+    "optional-argument"
+    "outside-of-argv"
+    "unknown"
+};
+
 /// The toy register.
 pub static REGISTER: &[CorpusFile] = corpus! { "register":
     "two-reads"
     "two-writers"
 };
 
+/// FreeBSD's `uiomove` and its relatives.
+pub static UIO: &[CorpusFile] = corpus! { "uio":
+    "V01-empty-elements"
+    "V02-used-up-element-is-skipped"
+    "V02-used-up-element-stays"
+    "V03-fault-after-progress"
+    "V03-fault-within-an-element"
+    "V04-nothing-wanted"
+    "V05-resid-above-the-sum"
+    "V05-resid-below-the-sum"
+    "V05-resid-below-the-sum-old"
+    "V05-resid-below-the-sum-once"
+    "V05-resid-below-the-sum-unchecked"
+    "V06-no-elements"
+    "V06-too-many-bytes"
+    "V06-too-many-bytes-int"
+    "V06-too-many-elements"
+    "V09-frombuf"
+    "V09-frombuf-at-the-end"
+    "V09-frombuf-refuses"
+    "V11-nocopy"
+    "V11-nocopy-does-not-fault"
+    "another-threads-kernel-transfer"
+    "another-threads-transfer"
+    "between-two-chunks"
+    "buffer-overrun"
+    "clone"
+    "clone-goes-on"
+    "copyiniov"
+    "flags-are-restored"
+    "nofault"
+    "nofault-system"
+    "nofault-system-old"
+    "store-under-a-move"
+    "system"
+    "system-faults"
+    "ureadc"
+    "ureadc-faults"
+    "ureadc-without-room"
+    "write"
+};
+
+/// A device behind `uiomove`.
+pub static UIO_DEVICE: &[CorpusFile] = corpus! { "uio-device":
+    "full"
+    "read-faults"
+    "stream"
+    "two-readers"
+    "two-writers"
+    "write-faults"
+};
+
+/// Linux's vectored system calls.
+pub static IOVEC: &[CorpusFile] = corpus! { "iovec":
+    "V07-range-of-no-length"
+    "V07-range-of-no-length-low"
+    "V08-descriptor-first"
+    "V10-negative-position"
+    "V10-own-position"
+    "capped-sum"
+    "file-fault-after-progress"
+    "file-fault-first"
+    "negative-length"
+    "no-bytes"
+    "no-elements"
+    "pipe-fault-after-progress"
+    "pipe-small-write-is-whole"
+    "position-overflow"
+    "process-fault-after-progress"
+    "process-forbidden"
+    "process-local-is-smaller"
+    "process-order"
+    "process-unknown"
+    "socket"
+    "unknown-flag"
+    "unreadable-vector"
+    "write-and-position"
+    "zero-fault"
+};
+
 /// Every folder of the suite's own, by name.
-pub static FOLDERS: &[(&str, &[CorpusFile])] = &[("cond", COND), ("proc", PROC), ("register", REGISTER)];
+pub static FOLDERS: &[(&str, &[CorpusFile])] = &[
+    ("cond", COND),
+    ("getopt", GETOPT),
+    ("proc", PROC),
+    ("register", REGISTER),
+    ("uio", UIO),
+    ("uio-device", UIO_DEVICE),
+    ("iovec", IOVEC),
+];
 
 /// Reads every `.litmus` file in a folder and the folders below it, in the order of their
 /// paths without extension.

@@ -7,6 +7,10 @@
 //! child process like every other, and a record of evidence. What it must do itself is find out who answers, make the
 //! questions, and tell [`Inquiry`] of each what was answered.
 
+pub mod getopt;
+pub mod linux_iovec;
+pub mod uio_cursors;
+
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt::Display;
 
@@ -15,7 +19,9 @@ use crate::evidence::{ClauseAnswers, Comparison, Difference, PeerAnswers};
 
 /// Every oracle of this repository. One more system: one more file beside this one, and one more entry here.
 pub fn all() -> Vec<Box<dyn Oracle>> {
-    Vec::new()
+    let mut all = getopt::oracles();
+    all.extend([Box::new(linux_iovec::LinuxIovec) as Box<dyn Oracle>, Box::new(uio_cursors::UioCursors)]);
+    all
 }
 
 /// Differences that a record keeps: those of the shortest inputs. All are counted.

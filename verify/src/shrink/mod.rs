@@ -82,6 +82,8 @@ pub struct Failure<S: Spec> {
     pub mode: Mode,
     /// What must stay the same.
     pub symptom: Symptom,
+    /// How often each thread may wake without a reason. What fails without that is better looked for without.
+    pub spurious_wakeups: u32,
 }
 
 /// A failure made small.
@@ -99,6 +101,8 @@ pub struct Shrunk<S: Spec> {
     /// Whether everything was searched: no smaller program that [`generate::shrink`] knows of has the symptom, no schedule
     /// of this one has fewer preemptions, and none with as many is simpler. Otherwise a bound of the effort was reached.
     pub is_least: bool,
+    /// How often each thread could wake without a reason, as in the failure.
+    pub spurious_wakeups: u32,
     /// Programs tried.
     pub programs: usize,
     /// Executions run.
@@ -179,6 +183,7 @@ pub fn shrink<S: Spec>(failure: &Failure<S>, effort: &Effort) -> Option<Shrunk<S
             engine: found.engine,
             preemptions: found.preemptions,
             is_least: shrinker.is_least && found.is_least,
+            spurious_wakeups: failure.spurious_wakeups,
             programs: shrinker.programs,
             executions: shrinker.executions,
         });
@@ -233,11 +238,17 @@ impl<S: Spec> Shrinker<'_, S> {
             target: target.clone(),
             engine,
             mode: self.failure.mode,
-            budget: Budget { executions, preemptions, ..Budget::once() },
+            budget: Budget {
+                executions,
+                preemptions,
+                spurious_wakeups: self.failure.spurious_wakeups,
+                ..Budget::once()
+            },
             weak: Some(Default::default()),
             variant: self.failure.variant,
             replay: None,
             goal,
+            scope: Default::default(),
         }
     }
 

@@ -10,6 +10,7 @@ use selvedge_model::cond::{CondSpec, Locker, Op, Ret, Timeouts, Which};
 
 use super::locker::Side;
 use super::{Stop, Subject, Variant};
+use crate::gaps;
 use crate::litmus;
 use crate::litmus::{Observed, Program, Statement};
 use crate::mutant::cond::{self as bug, TicketCond, Woken};
@@ -401,6 +402,7 @@ engines_own!(shuttle::native::Cond, shuttle, Shuttle);
 pub fn system() -> System<CondSpec> {
     let ticket = Drivers::everywhere::<Ticket<Loom>, Ticket<Shuttle>, Ticket<Std>>();
     let mut system = System::new("cond", litmus::corpus::COND)
+        .gaps(gaps::KNOWN)
         .primitive("cond", Drivers::everywhere::<Ours<Loom>, Ours<Shuttle>, Ours<Std>>())
         .primitive("ticket", Drivers::NONE.loom::<Ticket<Loom>>().shuttle::<Ticket<Shuttle>>())
         .canary(

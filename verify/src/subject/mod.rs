@@ -1,12 +1,14 @@
 //! Subjects: something real that performs a spec's operations.
 
 pub mod cond;
+pub mod getopt;
 pub mod locker;
 #[doc(hidden)]
 pub mod objects;
 pub mod proc;
 pub mod reference;
 pub mod register;
+pub mod uio;
 
 use selvedge::platform::Platform;
 use selvedge_model::{Spec, Thread};

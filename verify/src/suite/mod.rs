@@ -5,6 +5,7 @@
 //! aborts, hangs or allocates without end does so in a child process.
 
 mod ask;
+mod legs;
 mod record;
 mod replay;
 mod run;
@@ -13,10 +14,13 @@ mod system;
 use std::path::Path;
 use std::time::Duration;
 
+use selvedge_model::iovec::IovecSpec;
 use selvedge_model::{Semantics, Spec};
 use serde::{Deserialize, Serialize};
 
 pub use crate::litmus::corpus::CorpusFile;
+use legs::Leg;
+pub use legs::{Refusal, SearchOptions};
 pub use record::maker;
 pub use replay::{Replay, Token};
 pub use system::{Drivers, NotPromised, Rewrite, System};
@@ -26,8 +30,9 @@ use crate::evidence::{Evidence, Kind, Mode, Verdict};
 use crate::history::jsonl;
 use crate::info::SystemInfo;
 use crate::isolate::{self, ChildEnd};
-use crate::litmus::Diagnostics;
+use crate::litmus::{Diagnostics, corpus};
 use crate::oracle::{self, Oracle};
+use crate::parts::Identity;
 use crate::subject;
 
 /// A check that can be run.
@@ -90,6 +95,7 @@ trait AnySystem: Send + Sync {
     fn semantics(&self) -> &'static [Semantics];
     fn subjects(&self) -> Vec<&'static str>;
     fn plan(&self, options: &Options) -> Vec<Planned>;
+    fn plan_table(&self) -> Vec<Planned>;
     fn run(&self, planned: &Planned, options: &Options) -> Evidence;
     fn outcomes(&self, file: &str, text: &str) -> Result<Outcomes, Diagnostics>;
     fn check_text(
@@ -100,6 +106,9 @@ trait AnySystem: Send + Sync {
         engine: Engine,
         options: &Options,
     ) -> Result<Evidence, Diagnostics>;
+    fn identity(&self, file: &str, text: &str, subject: &str, mode: Mode) -> Result<Identity, Diagnostics>;
+    fn leg(&self, file: &str, text: &str, subject: &str, leg: &Leg, options: &Options)
+    -> Result<Evidence, Diagnostics>;
     fn replay(&self, evidence: &Evidence) -> Result<Replay, String>;
     fn history(&self, file: &str, text: &str) -> Result<JudgedHistory, Diagnostics>;
 }
@@ -176,15 +185,25 @@ impl Suite {
     pub fn standard() -> Self {
         let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let cond = subject::cond::system();
+        let getopt = subject::getopt::system();
         let proc = subject::proc::system();
         let register = subject::register::system();
+        let (uio, device) = (subject::uio::system(), subject::uio::device_system());
+        let iovec = System::<IovecSpec>::new("iovec", corpus::IOVEC);
         // The folder comes with the checkout; an installed command has no sources to write into.
         let folder = crate_folder.join("litmus/regressions");
         let suite = Suite { oracles: oracle::all(), ..Suite::empty() };
         if folder.is_dir() {
-            suite.with(cond.regressions(&folder)).with(proc).with(register.regressions(&folder))
+            suite
+                .with(cond.regressions(&folder))
+                .with(getopt.regressions(&folder))
+                .with(proc)
+                .with(register.regressions(&folder))
+                .with(uio.regressions(&folder))
+                .with(device.regressions(&folder))
+                .with(iovec)
         } else {
-            suite.with(cond).with(proc).with(register)
+            suite.with(cond).with(getopt).with(proc).with(register).with(uio).with(device).with(iovec)
         }
     }
 
@@ -210,6 +229,7 @@ impl Suite {
                 Job::File { file, text, subject, engine, options } => {
                     self.check_here(&file, &text, &subject, engine, &options)
                 }
+                Job::Leg { file, text, subject, leg, options } => self.leg_here(&file, &text, &subject, &leg, &options),
             };
             serde_json::to_string(&evidence.map_err(|diagnostics| diagnostics.to_string()))
                 .expect("evidence is plain data")
@@ -230,6 +250,12 @@ impl Suite {
     pub fn plan(&self, options: &Options) -> Vec<Planned> {
         let systems = self.systems.iter().flat_map(|system| system.plan(options));
         systems.chain(self.oracles.iter().map(|oracle| ask::planned(&**oracle))).collect()
+    }
+
+    /// The checks that fill the table of outcomes: the reference subject and each primitive over every program, under each
+    /// of [`Engine::COMPARED`] that runs them, and those engines' canaries. The full profile has them all, the quick one has not.
+    pub fn plan_table(&self) -> Vec<Planned> {
+        self.systems.iter().flat_map(|system| system.plan_table()).collect()
     }
 
     /// Runs a check: in a child process if a subject runs.
@@ -340,7 +366,11 @@ impl Suite {
 
     fn in_child(&self, job: &Job, planned: &Planned, options: &Options) -> Evidence {
         let job = serde_json::to_string(job).expect("a job is plain data");
-        let answer = match isolate::run(&job, &[], options.child_limits()) {
+        self.in_child_within(&job, planned, options, options.child_limits())
+    }
+
+    fn in_child_within(&self, job: &str, planned: &Planned, options: &Options, limits: isolate::Limits) -> Evidence {
+        let answer = match isolate::run(job, &[], limits) {
             Ok(ChildEnd::Answered(answer)) => answer,
             Ok(end) => return record::died(planned, options, &end),
             Err(error) => {
@@ -371,4 +401,5 @@ impl Suite {
 enum Job {
     Planned { planned: Planned, options: Options },
     File { file: String, text: String, subject: String, engine: Engine, options: Options },
+    Leg { file: String, text: String, subject: String, leg: Box<Leg>, options: Options },
 }

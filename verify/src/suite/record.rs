@@ -8,8 +8,9 @@ use selvedge::platform::Arc;
 use selvedge::platform::host::OnceLock;
 use selvedge_model::Spec;
 
+use super::legs::Leg;
 use super::replay::{Searched, Token};
-use super::run::Run;
+use super::run::{Luckless, Run};
 use super::system::{Entry, Role};
 use super::{Options, Planned};
 use crate::check::At;
@@ -18,12 +19,13 @@ use crate::engine::{Engine, Profile};
 use crate::evidence::{
     Comparison, Counterexample, Evidence, Expected, FORMAT, Kind, Maker, Mode, Relation, Row, Verdict, Witness,
 };
-use crate::execute::{Ending, TURNS_MAX};
+use crate::execute::Ending;
 use crate::explore::{self, Exploration};
 use crate::generate::GenerationReport;
 use crate::history::{Event, jsonl};
 use crate::isolate::ChildEnd;
 use crate::litmus::{Outcome, Program, ThreadEnd};
+use crate::parts::{self, Identity, Part, Search};
 use crate::shrink::Shrunk;
 
 /// What a check found: a record without the data that every check has.
@@ -34,6 +36,7 @@ pub(super) struct Found {
     pub mode: Option<Mode>,
     pub technique: String,
     pub complete: bool,
+    pub preemptions: Option<u64>,
     pub executions: u64,
     pub histories: u64,
     pub states: u64,
@@ -46,6 +49,7 @@ pub(super) struct Found {
     pub killed_by: Option<(String, Engine)>,
     pub counterexample: Option<Counterexample>,
     pub comparison: Option<Comparison>,
+    pub search: Option<Search>,
 }
 
 impl Found {
@@ -57,6 +61,7 @@ impl Found {
             mode: None,
             technique: String::new(),
             complete: false,
+            preemptions: None,
             executions: 0,
             histories: 0,
             states: 0,
@@ -69,6 +74,7 @@ impl Found {
             killed_by: None,
             counterexample: None,
             comparison: None,
+            search: None,
         }
     }
 
@@ -109,6 +115,7 @@ pub(super) fn evidence(planned: &Planned, options: &Options, found: Found, durat
         mode: found.mode,
         technique: found.technique,
         complete: found.complete,
+        preemptions: found.preemptions,
         executions: found.executions,
         histories: found.histories,
         states: found.states,
@@ -122,6 +129,7 @@ pub(super) fn evidence(planned: &Planned, options: &Options, found: Found, durat
         counterexample: found.counterexample,
         comparison: found.comparison,
         fuzzing: None,
+        search: found.search,
         reproduce: reproduce(planned, options),
         seed: draws.then_some(options.seed),
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
@@ -147,11 +155,39 @@ pub(super) fn died(planned: &Planned, options: &Options, end: &ChildEnd) -> Evid
     let mut found = match planned.kind {
         Kind::Mutant | Kind::Canary => Found::new(Verdict::Pass, format!("killed: {how}")),
         // Whose fault it is cannot be told, and a finding about somebody else's must be one.
-        Kind::Peer => Found::error(how),
+        Kind::Peer | Kind::Oracle => Found::error(how),
         _ => Found::new(Verdict::Fail, how),
     };
     found.technique = planned.engine.clone();
     evidence(planned, options, found, duration)
+}
+
+/// What a leg of a search leaves beside its record.
+pub(super) fn search<S: Spec>(identity: Identity, leg: &Leg, split_steps: usize, findings: &Findings<S>) -> Search {
+    let unresolved = match (&findings.unjudged, &findings.truncated) {
+        (Some(reason), _) => Some(reason.clone()),
+        (None, (1.., Some(reason))) => {
+            Some(format!("{} executions without an outcome: {reason}", findings.truncated.0))
+        }
+        _ => None,
+    };
+    let mut histories = findings.fingerprints.clone();
+    histories.sort_unstable();
+    let left = findings.left.as_ref();
+    Search {
+        identity,
+        count: leg.count,
+        split_steps: split_steps as u64,
+        parts: vec![Part {
+            index: leg.index,
+            legs: leg.legs + 1,
+            blocked: findings.account.map_or(0, |account| account.blocked),
+            left: left.map(|left| serde_json::to_value(left).expect("a frontier is plain data")),
+        }],
+        endless: findings.endless,
+        unresolved,
+        histories,
+    }
 }
 
 /// The command that runs a check again.
@@ -162,6 +198,10 @@ fn reproduce(planned: &Planned, options: &Options) -> String {
             let file = planned.program.as_deref().unwrap_or_default();
             let subject = planned.subject.as_deref().unwrap_or_default();
             words.push(format!("check {file} --subject {subject} --engine {}", planned.engine));
+        }
+        // What only the table asks for is no check of the quick profile.
+        None if options.profile == Profile::Quick && super::run::is_for_the_table(planned) => {
+            words.push(format!("table {}", planned.id));
         }
         None => words.push(format!("verify {}", planned.id)),
     }
@@ -252,13 +292,28 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
         };
         (Verdict::Pass, format!("nothing but what the spec allows: {seen} of {all} outcomes witnessed{weak}"))
     };
+    let reason = match &run.luckless {
+        Some(Luckless { executions, complete: true }) => format!(
+            "{reason}; it fails only if spurious wakeups exist: without them all {executions} inequivalent executions pass"
+        ),
+        Some(Luckless { executions, complete: false }) => {
+            format!("{reason}; without spurious wakeups none of {executions} executions failed")
+        }
+        None => reason,
+    };
     let mut found = Found::new(verdict, reason);
     found.mode = Some(run.mode);
     found.technique = technique(run, findings);
+    if run.budget.spurious_wakeups > 0 {
+        found.technique.push_str(", a spurious wakeup a thread");
+    }
     if let Some(cut) = &run.cut {
         found.technique = format!("{}; {cut}", found.technique);
     }
     found.complete = findings.complete;
+    if matches!(run.engine, Engine::Loom | Engine::Dfs) {
+        found.preemptions = run.budget.preemptions.map(|bound| bound as u64);
+    }
     found.executions = findings.executions;
     found.histories = findings.histories;
     found.states = target.allowed.states as u64;
@@ -267,7 +322,12 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
     found.rules = findings.rules.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
     found.clauses = target.program.clauses.clone();
     found.counterexample = findings.violation.as_ref().map(|violation| {
-        let searched = Searched { engine: run.engine, mode: run.mode, preemptions: run.budget.preemptions };
+        let searched = Searched {
+            engine: run.engine,
+            mode: run.mode,
+            preemptions: run.budget.preemptions,
+            spurious_wakeups: run.budget.spurious_wakeups,
+        };
         counterexample(target, &searched, violation)
     });
     found
@@ -277,7 +337,12 @@ impl Found {
     /// The record tells the failure made small instead of the one that was met first.
     pub fn shrink<S: Spec>(&mut self, shrunk: &Shrunk<S>) {
         let Some(mode) = self.mode else { return };
-        let searched = Searched { engine: shrunk.engine, mode, preemptions: shrunk.preemptions };
+        let searched = Searched {
+            engine: shrunk.engine,
+            mode,
+            preemptions: shrunk.preemptions,
+            spurious_wakeups: shrunk.spurious_wakeups,
+        };
         let smaller = counterexample(&shrunk.target, &searched, &shrunk.violation);
         if let Some(before) = self.counterexample.replace(smaller) {
             self.reason = self.reason.replace(&before.sentence, &shrunk.violation.sentence);
@@ -302,11 +367,8 @@ fn technique<S: Spec>(run: &Run<S>, findings: &Findings<S>) -> String {
             format!("{name}, {mode}, {bound}, {all}{executions} executions")
         }
         Engine::Exhaustive => {
-            let blocked = match findings.account.map_or(0, |account| account.blocked) {
-                0 => String::new(),
-                blocked => format!(", {blocked} more given up as equivalent to others"),
-            };
-            format!("exhaustive, {mode}, {all}{executions} inequivalent executions{blocked}")
+            let blocked = findings.account.map_or(0, |account| account.blocked);
+            parts::technique(run.mode, findings.complete, executions, blocked)
         }
         Engine::Random => format!("random, {mode}, {executions} executions, seed {}", budget.seed),
         Engine::Pct => {
@@ -339,7 +401,7 @@ fn technique<S: Spec>(run: &Run<S>, findings: &Findings<S>) -> String {
     };
     match findings.endless {
         0 => searched,
-        endless => format!("{searched}; {endless} of them cut after {TURNS_MAX} turns of a loop"),
+        endless => format!("{searched}{}", parts::endless(endless)),
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Searched {
     pub mode: Mode,
     /// The preemption bound, if there was one.
     pub preemptions: Option<usize>,
+    /// How often each thread could wake without a reason.
+    pub spurious_wakeups: u32,
 }
 
 /// A schedule together with what it belongs to: printed as one word, refused when it belongs to something else.
@@ -39,10 +41,11 @@ pub struct Token {
 
 impl Token {
     pub(super) fn new<S: Spec>(target: &Target<S>, search: &Searched, schedule: &str) -> Self {
-        let Searched { engine, mode, preemptions } = *search;
-        let schedule = match (engine, preemptions) {
-            (Engine::Loom, Some(preemptions)) => format!("preemptions={preemptions},{schedule}"),
-            _ => schedule.to_owned(),
+        let Searched { engine, mode, preemptions, spurious_wakeups } = *search;
+        let schedule = match (engine, preemptions, spurious_wakeups) {
+            (Engine::Loom, Some(preemptions), _) => format!("preemptions={preemptions},{schedule}"),
+            (Engine::Loom, None, _) | (_, _, 0) => schedule.to_owned(),
+            (_, _, wakeups) => format!("spurious={wakeups},{schedule}"),
         };
         Token { engine, digest: digest(target, engine, mode), schedule }
     }
@@ -124,7 +127,9 @@ impl Replay {
         if token.engine == Engine::Loom {
             (budget.preemptions, budget.executions) = loom_schedule(&token.schedule)?;
         } else {
-            replay = Some(token.schedule.clone());
+            let (spurious_wakeups, schedule) = lucky_schedule(&token.schedule)?;
+            budget.spurious_wakeups = spurious_wakeups;
+            replay = Some(schedule.to_owned());
         }
         let job = Job {
             target: target.clone(),
@@ -135,6 +140,7 @@ impl Replay {
             variant: drivers.variant,
             replay,
             goal: Goal::First,
+            scope: Default::default(),
         };
         let findings = driver(&Arc::new(job));
         Ok(match findings.violation {
@@ -170,6 +176,15 @@ fn recheck<S: Spec>(target: &Target<S>, history: &str) -> Result<Replay, String>
             Replay { verdict: Verdict::Inconclusive, text: format!("{cannot}: {reason}") }
         }
     })
+}
+
+/// How often threads may wake without a reason, and the schedule, which has to be followed with as many.
+fn lucky_schedule(text: &str) -> Result<(u32, &str), String> {
+    let Some((wakeups, schedule)) = text.strip_prefix("spurious=").and_then(|text| text.split_once(',')) else {
+        return Ok((0, text));
+    };
+    let wakeups = wakeups.parse().map_err(|_| format!("`{wakeups}` is no number of spurious wakeups"))?;
+    Ok((wakeups, schedule))
 }
 
 /// loom's search is deterministic: the same bound and the number of the execution lead to the same place.

@@ -1,24 +1,27 @@
 //! Planning and running the checks of one system.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use selvedge::platform::{Arc, Loom, Shuttle, Std, loom};
 use selvedge_model::{Semantics, Spec, Unknown};
 
+use super::legs::Leg;
 use super::record::{self, Found};
 use super::replay::Replay;
 use super::system::{Drivers, Entry, Role};
 use super::{AllowedOutcome, AnySystem, JudgedHistory, Options, Outcomes, Planned, System};
 use crate::check::{Checker, Judgement};
 use crate::conformance::{Driver, Findings, Goal, Job, Target};
-use crate::engine::{Budget, Engine, Profile};
+use crate::engine::{Budget, Engine, Profile, exhaustive};
 use crate::evidence::{Evidence, Expected, Kind, Mode, Verdict};
 use crate::explore::{self, leanings};
+use crate::gaps::GapInfo;
 use crate::generate;
 use crate::history::jsonl;
 use crate::info::SystemInfo;
 use crate::litmus::{self, Diagnostics, Program};
+use crate::parts::Identity;
 use crate::shrink::{self, Failure, Shrunk};
 use crate::subject::reference::Reference;
 
@@ -40,7 +43,7 @@ impl<S: Spec> AnySystem for System<S> {
     }
 
     fn info(&self) -> SystemInfo {
-        SystemInfo::of::<S>()
+        SystemInfo { gaps: self.gaps.iter().map(GapInfo::from).collect(), ..SystemInfo::of::<S>() }
     }
 
     fn semantics(&self) -> &'static [Semantics] {
@@ -61,6 +64,9 @@ impl<S: Spec> AnySystem for System<S> {
                 plan.push(self.planned(Kind::Reference, Some(file.name), Some(REFERENCE), engine.name()));
             }
         }
+        plan.extend(self.plan_table().into_iter().filter(|planned| {
+            planned.kind == Kind::Reference && options.profile == Profile::Full && is_for_the_table(planned)
+        }));
         for entry in &self.subjects {
             match &entry.role {
                 Role::Primitive | Role::Peer { .. } => {
@@ -71,6 +77,11 @@ impl<S: Spec> AnySystem for System<S> {
                         }
                     }
                     if entry.role == Role::Primitive {
+                        plan.extend(self.plan_table().into_iter().filter(|planned| {
+                            planned.subject.as_deref() == Some(entry.name)
+                                && options.profile == Profile::Full
+                                && is_for_the_table(planned)
+                        }));
                         let engines = [Engine::Portfolio, Engine::Loom, Engine::Threads].into_iter();
                         let engines = engines.filter(|engine| {
                             // Real threads need time that the quick profile does not have.
@@ -84,15 +95,9 @@ impl<S: Spec> AnySystem for System<S> {
                 }
                 Role::Mutant { .. } => plan.push(self.planned(Kind::Mutant, None, Some(entry.name), "hunters")),
                 Role::Canary { .. } => {
-                    for engine in ENGINES.into_iter().filter(|engine| entry.drivers.of(*engine).is_some()) {
-                        let alarm = self.planned(Kind::Canary, None, Some(entry.name), engine.name());
-                        match modes_of(engine) {
-                            [_] => plan.push(alarm),
-                            several => plan.extend(several.iter().map(|&mode| {
-                                let id = format!("{}/{}", alarm.id, mode.name());
-                                Planned { id, mode: Some(mode), ..alarm.clone() }
-                            })),
-                        }
+                    plan.extend(self.plan_canary(entry, &ENGINES));
+                    if options.profile == Profile::Full {
+                        plan.extend(self.plan_canary(entry, &Engine::COMPARED).into_iter().filter(is_for_the_table));
                     }
                 }
             }
@@ -100,6 +105,31 @@ impl<S: Spec> AnySystem for System<S> {
         for mutant in &self.program_mutants {
             plan.push(self.planned(Kind::Mutant, None, Some(mutant.name), "explorer"));
         }
+        plan
+    }
+
+    fn plan_table(&self) -> Vec<Planned> {
+        let primitives = self.subjects.iter().filter(|entry| entry.role == Role::Primitive);
+        let subjects: Vec<(Kind, &str, Drivers<S>)> =
+            std::iter::once((Kind::Reference, REFERENCE, reference_drivers()))
+                .chain(primitives.map(|entry| (Kind::Conformance, entry.name, entry.drivers)))
+                .collect();
+        let mut plan = Vec::new();
+        for file in self.corpus {
+            for (kind, subject, drivers) in &subjects {
+                let runs = |engine: &Engine| {
+                    let has_room =
+                        *subject != REFERENCE || *engine != Engine::Loom || self.reference_engines.contains(engine);
+                    has_room && drivers.of(*engine).is_some()
+                };
+                for engine in Engine::COMPARED.into_iter().filter(runs) {
+                    plan.push(self.planned(*kind, Some(file.name), Some(subject), engine.name()));
+                }
+            }
+        }
+        // What an engine does not show is worth something only if it can raise the alarm.
+        let canaries = self.subjects.iter().filter(|entry| matches!(entry.role, Role::Canary { .. }));
+        plan.extend(canaries.flat_map(|entry| self.plan_canary(entry, &Engine::COMPARED)));
         plan
     }
 
@@ -156,6 +186,37 @@ impl<S: Spec> AnySystem for System<S> {
         Ok(record::evidence(&planned, options, found, started.elapsed()))
     }
 
+    fn identity(&self, file: &str, text: &str, subject: &str, mode: Mode) -> Result<Identity, Diagnostics> {
+        let source = litmus::parse(file, text)?;
+        let program = source.program::<S>()?;
+        let spec = S::configure(&program.parameters).map_err(|unknown| source.refuse(&unknown))?;
+        Ok(Identity::new(program.to_string(), spec_in_words(&spec), subject, mode))
+    }
+
+    fn leg(
+        &self,
+        file: &str,
+        text: &str,
+        subject: &str,
+        leg: &Leg,
+        options: &Options,
+    ) -> Result<Evidence, Diagnostics> {
+        let started = Instant::now();
+        let program = litmus::parse(file, text)?.program::<S>()?;
+        let mut planned = planned_for_file(file, subject, Engine::Exhaustive);
+        planned.system = self.name.to_owned();
+        let found = self
+            .drivers(subject)
+            .and_then(|drivers| self.search(program, &drivers, subject, leg, options))
+            .unwrap_or_else(Found::error);
+        let mut evidence = record::evidence(&planned, options, found, started.elapsed());
+        evidence.reproduce.push_str(&format!(" --mode {}", leg.mode.name()));
+        if let Some(executions) = leg.executions {
+            evidence.reproduce.push_str(&format!(" --executions {executions}"));
+        }
+        Ok(evidence)
+    }
+
     fn replay(&self, evidence: &Evidence) -> Result<Replay, String> {
         Replay::run(self, evidence)
     }
@@ -178,6 +239,16 @@ impl<S: Spec> AnySystem for System<S> {
         };
         Ok(JudgedHistory { history: file.to_owned(), verdict, clause, sentence })
     }
+}
+
+/// Whether the quick profile leaves a check to those who ask for the table of outcomes: how far each scheduler of the
+/// portfolio sees by itself, and what real threads make of the reference subject.
+pub(super) fn is_for_the_table(planned: &Planned) -> bool {
+    let is_compared = matches!(planned.kind, Kind::Reference | Kind::Conformance | Kind::Canary);
+    let engine = planned.engine.parse::<Engine>();
+    is_compared
+        && engine
+            .is_ok_and(|engine| engine.is_drawn_alone() || engine == Engine::Threads && planned.kind == Kind::Reference)
 }
 
 /// The check that `selvedge check FILE --subject NAME --engine E` stands for.
@@ -208,6 +279,22 @@ impl<S: Spec> System<S> {
             engine: engine.to_owned(),
             mode: None,
         }
+    }
+
+    /// The alarm must go off under each engine, in each mode that it is relied on in.
+    fn plan_canary(&self, entry: &Entry<S>, engines: &[Engine]) -> Vec<Planned> {
+        let mut plan = Vec::new();
+        for engine in engines.iter().copied().filter(|engine| entry.drivers.of(*engine).is_some()) {
+            let alarm = self.planned(Kind::Canary, None, Some(entry.name), engine.name());
+            match modes_of(engine) {
+                [_] => plan.push(alarm),
+                several => plan.extend(several.iter().map(|&mode| {
+                    let id = format!("{}/{}", alarm.id, mode.name());
+                    Planned { id, mode: Some(mode), ..alarm.clone() }
+                })),
+            }
+        }
+        plan
     }
 
     fn find(&self, planned: &Planned, options: &Options) -> Result<Found, String> {
@@ -300,15 +387,97 @@ impl<S: Spec> System<S> {
         if let Some(reason) = incapable(&target, engine, role == Tested::Reference) {
             return Ok(Found::skipped(&reason));
         }
-        let Some(run) = run(&target, drivers, engine, options, budget) else {
+        let unbounded = (role == Tested::Reference).then(|| Budget { preemptions: None, ..budget.clone() });
+        let Some(mut run) = run(&target, drivers, engine, options, budget.clone()) else {
             return Ok(Found::skipped(&format!("the subject does not stand on a platform that {engine} drives")));
         };
+        if let (Engine::Loom, true, Some(unbounded)) = (engine, run.findings.complete, unbounded)
+            && let Some(mut further) = run_beside(&target, drivers, engine, None, unbounded, || None)
+            && further.findings.complete
+        {
+            // How far the engine sees is told apart from how far the bound lets it. What it reaches by weak memory it
+            // reaches as the reference subject: there is nothing else to compare that with.
+            further.findings.weak_compared = true;
+            run = further;
+        }
+        let with_luck = role == Tested::Own && engine.draws();
+        let has_passed = run.findings.violation.is_none() && run.findings.refused.is_none();
+        if with_luck
+            && has_passed
+            && let Some(lucky) = run_with_luck(&target, drivers, engine, options, &budget)
+        {
+            run = lucky;
+        }
         let mut found = record::conformance(&target, engine, &run, role == Tested::Reference);
+        if with_luck && found.verdict == Verdict::Pass {
+            found.technique.push_str("; as many again with a spurious wakeup a thread");
+        }
         if role == Tested::Own
             && let Some(shrunk) = shrunk(&target, drivers, engine, &run, options)
         {
             found.shrink(&shrunk);
         }
+        Ok(found)
+    }
+
+    /// A leg of one search by the exhaustive engine, and nothing else.
+    fn search(
+        &self,
+        program: Program<S::Op>,
+        drivers: &Drivers<S>,
+        subject: &str,
+        leg: &Leg,
+        options: &Options,
+    ) -> Result<Found, String> {
+        let target = Arc::new(Target::<S>::new(program).map_err(|unknown| unknown.message)?);
+        let Some(driver) = drivers.of(Engine::Exhaustive) else {
+            let reason = format!("the subject does not stand on a platform that {} drives", Engine::Exhaustive);
+            return Ok(Found::skipped(&reason));
+        };
+        let search = |executions: u64, scope: exhaustive::Scope| {
+            // How long it takes is not asked: a leg ends with its executions, or when its user ends it.
+            let mut budget = options.profile.budget(Engine::Exhaustive, options.seed);
+            (budget.executions, budget.duration) = (executions, LEG_DURATION);
+            let job = Job {
+                target: target.clone(),
+                engine: Engine::Exhaustive,
+                mode: leg.mode,
+                budget: budget.clone(),
+                weak: Some(BTreeSet::new()),
+                variant: drivers.variant,
+                replay: None,
+                goal: Goal::First,
+                scope,
+            };
+            (driver(&Arc::new(job)), budget)
+        };
+        let pieces = |split_steps| {
+            // Nothing belongs to a part behind the last one: each piece is come by, and left at once.
+            let nobody = exhaustive::Part { index: leg.count, count: leg.count, split_steps };
+            let scope = exhaustive::Scope { part: Some(nobody), from: None };
+            let findings = search(PIECES_MAX, scope).0;
+            // An execution that ends before the pieces begin belongs to no part, and would be counted in each.
+            let has_short = findings.executions > 0 || findings.violation.is_some();
+            findings.account.filter(|_| !has_short).map(|account| account.elsewhere)
+        };
+        let split_steps = match leg.split_steps {
+            Some(known) => known,
+            None if leg.count > 1 => split_steps(leg.count, pieces),
+            None => 0,
+        };
+        let part = (leg.count > 1).then(|| exhaustive::Part { index: leg.index - 1, count: leg.count, split_steps });
+        let executions = leg.executions.unwrap_or(options.profile.budget(Engine::Exhaustive, 0).executions);
+        let from = leg.from.clone();
+        let (findings, budget) = search(executions, exhaustive::Scope { part, from });
+        let run = Run { findings, engine: Engine::Exhaustive, mode: leg.mode, budget, cut: None, luckless: None };
+        let mut found = record::conformance(&target, Engine::Exhaustive, &run, subject == REFERENCE);
+        if subject != REFERENCE
+            && let Some(shrunk) = shrunk(&target, drivers, Engine::Exhaustive, &run, options)
+        {
+            found.shrink(&shrunk);
+        }
+        let identity = Identity::new(target.program.to_string(), spec_in_words(&target.spec), subject, leg.mode);
+        found.search = Some(record::search(identity, leg, split_steps, &run.findings));
         Ok(found)
     }
 
@@ -470,6 +639,34 @@ impl<S: Spec> System<S> {
     }
 }
 
+/// A guard that no search of a leg is meant to meet.
+const LEG_DURATION: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// As many pieces as are counted at most, and made executions for.
+const PIECES_MAX: u64 = 10_000;
+
+/// After how many steps a search is split into that many parts: as few as make at least eight pieces a part, or as many as
+/// there are. The same in each process, for it depends on nothing but the program and the subject. `pieces` counts them, if no
+/// execution is shorter.
+fn split_steps(parts: u32, pieces: impl Fn(usize) -> Option<u64>) -> usize {
+    let wanted = u64::from(parts) * 8;
+    let (mut best, mut most) = (0, 0);
+    // The first steps of a program start its threads: there is nothing to share out yet.
+    for steps in 1..=SPLIT_STEPS_MAX {
+        let Some(found) = pieces(steps) else { break };
+        if found > most {
+            (best, most) = (steps, found);
+        }
+        if most >= wanted {
+            break;
+        }
+    }
+    best
+}
+
+/// Behind so many steps even small programs have pieces to share out.
+const SPLIT_STEPS_MAX: usize = 24;
+
 /// What a program is run over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Tested {
@@ -533,6 +730,15 @@ pub(super) struct Run<S: Spec> {
     pub budget: Budget,
     /// How far the engine came that was asked for, if another one ran in its place.
     pub cut: Option<String>,
+    /// What passed without spurious wakeups, if it failed with them.
+    pub luckless: Option<Luckless>,
+}
+
+/// A search in which no thread woke without a reason, and nothing failed.
+pub(super) struct Luckless {
+    pub executions: u64,
+    /// Whether these are all there are, but for equivalent ones.
+    pub complete: bool,
 }
 
 /// Why the engine cannot run the program, if it cannot.
@@ -603,15 +809,45 @@ fn run_beside<S: Spec>(
             variant: drivers.variant,
             replay: None,
             goal: Goal::First,
+            scope: Default::default(),
         })
     };
     if engine == Engine::Exhaustive && wanted.is_none() {
         return Some(run_exhaustively(job, driver, &budget));
     }
     let Some(bound) = budget.preemptions.filter(|_| matches!(engine, Engine::Loom | Engine::Dfs)) else {
-        return Some(Run { findings: driver(&job(engine, mode, &budget)), engine, mode, budget, cut: None });
+        return Some(Run {
+            findings: driver(&job(engine, mode, &budget)),
+            engine,
+            mode,
+            budget,
+            cut: None,
+            luckless: None,
+        });
     };
     Some(run_bounded(|left| driver(&job(engine, mode, left)), engine, mode, &budget, bound))
+}
+
+/// What fails in as many executions again if threads may wake without a reason, where none failed without. `None` if
+/// nothing does.
+fn run_with_luck<S: Spec>(
+    target: &Arc<Target<S>>,
+    drivers: &Drivers<S>,
+    engine: Engine,
+    options: &Options,
+    budget: &Budget,
+) -> Option<Run<S>> {
+    let lucky = Budget { spurious_wakeups: 1, ..budget.clone() };
+    let run_again = run(target, drivers, engine, options, lucky)?;
+    run_again.findings.violation.as_ref()?;
+    // Drawing proves nothing: whether it fails without luck is the exhaustive engine's to say.
+    let budget = options.profile.budget(Engine::Exhaustive, options.seed);
+    let without = run_beside(target, drivers, Engine::Exhaustive, Some(run_again.mode), budget, || None)?;
+    if without.findings.violation.is_some() {
+        return Some(without);
+    }
+    let (executions, complete) = (without.findings.executions, without.findings.complete);
+    Some(Run { luckless: Some(Luckless { executions, complete }), ..run_again })
 }
 
 /// Runs with no preemption first, then one, and so on.
@@ -633,7 +869,7 @@ fn run_bounded<S: Spec>(
         let is_over = findings.violation.is_some() || findings.refused.is_some();
         let finished = findings.complete;
         if finished || is_over || best.is_none() {
-            best = Some(Run { findings, engine, mode, budget: left.clone(), cut: None });
+            best = Some(Run { findings, engine, mode, budget: left.clone(), cut: None, luckless: None });
         }
         if is_over || !finished || executions >= budget.executions {
             break;
@@ -656,6 +892,7 @@ fn run_exhaustively<S: Spec>(
         mode,
         budget: budget.clone(),
         cut: None,
+        luckless: None,
     };
     let is_decided = |run: &Run<S>| {
         let findings = &run.findings;
@@ -729,6 +966,7 @@ fn shrunk<S: Spec>(
         variant: drivers.variant,
         mode: run.mode,
         symptom: run.findings.violation.as_ref()?.symptom(),
+        spurious_wakeups: run.budget.spurious_wakeups,
     };
     shrink::shrink(&failure, &shrink::Effort::of(options.profile))
 }

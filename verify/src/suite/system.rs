@@ -7,6 +7,7 @@ use selvedge_model::Spec;
 
 use crate::conformance::{Driver, on_loom, on_shuttle, on_threads};
 use crate::engine::Engine;
+use crate::gaps::Gap;
 use crate::litmus::Program;
 use crate::litmus::corpus::CorpusFile;
 use crate::subject::{Subject, Variant};
@@ -21,6 +22,7 @@ pub struct System<S: Spec> {
     pub(super) subjects: Vec<Entry<S>>,
     pub(super) program_mutants: Vec<ProgramMutant<S>>,
     pub(super) regressions: Option<PathBuf>,
+    pub(super) gaps: &'static [Gap],
 }
 
 /// A subject of a system.
@@ -158,6 +160,7 @@ impl<S: Spec> System<S> {
             subjects: Vec::new(),
             program_mutants: Vec::new(),
             regressions: None,
+            gaps: &[],
         }
     }
 
@@ -203,6 +206,12 @@ impl<S: Spec> System<S> {
     /// folder is made when it is first needed. Without one the record alone holds the program.
     pub fn regressions(mut self, folder: impl Into<PathBuf>) -> Self {
         self.regressions = Some(folder.into());
+        self
+    }
+
+    /// With what engines are known not to show.
+    pub fn gaps(mut self, gaps: &'static [Gap]) -> Self {
+        self.gaps = gaps;
         self
     }
 

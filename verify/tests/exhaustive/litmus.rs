@@ -10,7 +10,7 @@ use selvedge_model::cond::CondSpec;
 use selvedge_model::toy::register::RegisterSpec;
 use selvedge_verify::conformance::Target;
 use selvedge_verify::engine::exhaustive::{
-    Account, Class, Explored, Fault, Options, Reduction, explore_classes, is_pruned,
+    Account, Class, Explored, Fault, Options, Part, Reduction, explore_classes, is_pruned,
 };
 use selvedge_verify::evidence::Mode;
 use selvedge_verify::execute::{Ending, execute};
@@ -126,12 +126,23 @@ fn compare<S: Spec, X: Subject<S, Platform = Shuttle>>(
     let optimal = reach::<S, X>(target, mode, OPTIMAL, max_executions);
     let sleep = reach::<S, X>(target, mode, SLEEP, max_executions);
     let none = reach::<S, X>(target, mode, NONE, max_executions);
+    for split_steps in [1, 5] {
+        let part = Some(Part { index: 0, count: 1, split_steps });
+        let split = reach::<S, X>(target, mode, Options { part, ..OPTIMAL }, max_executions);
+        if optimal.complete && split.complete && !target.is_racy() {
+            assert_eq!(split.classes, optimal.classes, "split after {split_steps} steps: {name}");
+        }
+    }
     if optimal.complete {
         assert!(sleep.ends.is_subset(&optimal.ends) && none.ends.is_subset(&optimal.ends), "{name}");
         assert!(optimal.classes.values().all(|&times| times == 1), "a class was explored twice: {name}");
     }
     if optimal.complete && sleep.complete {
         assert_eq!(optimal.ends, sleep.ends, "{name}");
+        // More programs are small enough for sleep sets than for every interleaving, those with waiting loops above all.
+        if !target.is_racy() {
+            assert!(optimal.classes.keys().eq(sleep.classes.keys()), "the classes that sleep sets leave: {name}");
+        }
     }
     if optimal.complete && none.complete {
         assert_eq!(optimal.ends, none.ends, "{name}");

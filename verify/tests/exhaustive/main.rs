@@ -231,9 +231,12 @@ fn a_search_in_many_legs_is_the_search_in_one() {
 #[test]
 fn a_frontier_of_another_version_is_refused() {
     let left = leg(Options::default(), None, 3, || programs::mutexes(3, 2), &Arc::default()).left.unwrap();
-    let text = serde_json::to_string(&left).unwrap().replacen("\"version\":1", "\"version\":2", 1);
+    let (ours, other) = (Frontier::VERSION, Frontier::VERSION + 1);
+    let version = |number: u32| format!("\"version\":{number}");
+    let text = serde_json::to_string(&left).unwrap().replacen(&version(ours), &version(other), 1);
     let refusal = serde_json::from_str::<Frontier>(&text).unwrap_err().to_string();
-    assert!(refusal.starts_with("the frontier has version 2, and this engine goes on from version 1"), "{refusal}");
+    let expected = format!("the frontier has version {other}, and this engine goes on from version {ours}");
+    assert!(refusal.starts_with(&expected), "{refusal}");
 }
 
 #[test]

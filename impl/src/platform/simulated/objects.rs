@@ -344,6 +344,7 @@ impl<E: Engine> Condvar<E> {
             lock: Some(&mutex.object),
             source: &self.object,
             event: Some(notification),
+            may_be_lucky: true,
             may_act: &|| mutex.is_free(),
             happened: &|| waiting.is_notified(),
         };

@@ -80,6 +80,8 @@ pub(super) struct Wait<'a, E: Engine> {
     pub source: &'a E::Object,
     /// What opens when the event happens, if that is finer than `source`.
     pub event: Option<ObjectId>,
+    /// Whether it may end without a reason: see [`Profile::spurious_budget`](super::super::Profile::spurious_budget).
+    pub may_be_lucky: bool,
     /// Whether `lock` is free.
     pub may_act: &'a dyn Fn() -> bool,
     /// Whether the event has happened.
@@ -98,7 +100,7 @@ pub(super) fn wait_for<E: Engine>(
     let clocked = execution.profile().timeouts == Timeouts::Clocked;
     let time_is_over = || deadline.is_some_and(|deadline| !clocked || execution.time() >= deadline);
     // Asked first, not once the attempt has been scheduled: a choice may be a scheduling point of its own.
-    let by_luck = execution.has_spurious(me) && E::choose(&execution, 2) == 1;
+    let by_luck = wait.may_be_lucky && execution.has_spurious(me) && E::choose(&execution, 2) == 1;
     // Without a deadline and without luck only the event lets the thread go on.
     let needs = if deadline.is_none() && !by_luck { Openness::OPEN } else { Openness::CLOSED };
     let mut touches: [Option<Touch<'_, E>>; 3] = [None, None, None];
@@ -143,7 +145,10 @@ pub(super) fn park_until<E: Engine>(location: &'static Location<'static>, deadli
     let execution = Execution::<E>::current();
     let Handle(me) = execution.handle(execution.running());
     let has_token = || me.has_token.with(|token| *token);
-    let wait = Wait { lock: None, source: &me.token, event: None, may_act: &|| true, happened: &has_token };
+    // A timed park that ends without a token says that its time has come.
+    let may_be_lucky = deadline.is_none();
+    let wait =
+        Wait { lock: None, source: &me.token, event: None, may_be_lucky, may_act: &|| true, happened: &has_token };
     let woken = wait_for::<E>(location, &wait, deadline);
     if woken == Woken::Event {
         me.has_token.with(|token| *token = false);

@@ -65,11 +65,19 @@
 //! published (the object's openness just before the first step on it that happened after *e*), and for an opaque step on a
 //! single object that was pending at *E* by whether it was enabled there. Otherwise the answer is unknown: *v f* is tried,
 //! and the search for races goes on behind *e*. A trial that fails ([`Account::misled`]) goes on as an ordinary execution,
-//! or is given up if only sleepers can move.
+//! or is given up if only sleepers can move. One that fails at its first step covers nothing: whoever is awake there is
+//! tried instead, for other plans may have been left out on its account.
 //!
 //! An execution that is cut short, by a data race or by a limit, does not show all races. At each of its decisions every
 //! thread is then explored that does not sleep: sleep sets alone miss nothing (Godefroid 1996). After a data race nothing
 //! that the program does means anything, so "all outcomes" means nothing beyond it.
+//!
+//! Where every thread is tried (after such an execution, after a trial that failed, at the first steps of a search that is
+//! split) no plans are kept, and so a sleeper from there must not stand for one. In the first case of the proof, let *q*
+//! sleep at *E*, take no step in *v f* and depend on none of it. To drop *v f* relies on this: if *d*, which comes later,
+//! depends on *q*'s step, then (*q*, *d*) is a race where *q* went first, and is planned *there*. Without plans there, *v f*
+//! is tried here, with *q* asleep until *d* wakes it. Then it may also come to this that only sleepers can move and others
+//! wait: the races of such an execution are looked for like those of any other, those of its pending steps included.
 //!
 //! The tests do not rely on this proof: see `verify/tests/exhaustive`.
 //!
@@ -158,6 +166,15 @@ pub struct Part {
     pub count: u32,
     /// After how many steps the pieces begin. The number of pieces grows with it exponentially.
     pub split_steps: usize,
+}
+
+/// Where a search begins, and which part of it is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// One of the parts of a search that is split; all of it where absent.
+    pub part: Option<Part>,
+    /// What an earlier leg of the search has left; its beginning where absent.
+    pub from: Option<Frontier>,
 }
 
 /// A name for a class of equivalent executions, as good as unique within a program.

@@ -94,7 +94,8 @@ impl Recorder {
         self.pending.get(thread)?.as_ref()
     }
 
-    /// What the threads wait for that were blocked when nothing could move, the last time.
+    /// What the threads wait for that were blocked when nothing could move, the last time, or were about to do when the
+    /// execution was given up.
     pub fn take_blocked(&mut self) -> Vec<Pending> {
         std::mem::take(&mut self.blocked)
     }
@@ -119,6 +120,15 @@ impl Recorder {
         self.look_at_threads();
         self.is_at_rest = true;
         self.rested = self.steps;
+        self.note_blocked();
+    }
+
+    /// The execution is given up here: what all threads were about to do is known, and nobody will do it.
+    pub fn give_up(&mut self) {
+        self.note_blocked();
+    }
+
+    fn note_blocked(&mut self) {
         self.blocked.clear();
         for pending in self.pending.iter().flatten() {
             if pending.touches.iter().any(|touch| touch.needs > Openness::CLOSED || touch.access == Access::Write) {

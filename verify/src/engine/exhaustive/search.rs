@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::recorder::{Pending, Recorder};
 use super::trace::{Names, Touch, Touches, dependent};
-use super::wakeup::{Branch, Planned, Wakeup, insert, weak_initial};
+use super::wakeup::{Branch, Kept, Planned, Wakeup, insert, keep, restore, weak_initial};
 use super::{Account, Class, Fault, Options, Reduction};
 
 /// What is left of a search that was cut short. Another process may go on with it, if it has the same program.
@@ -43,7 +43,7 @@ fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::E
 
 impl Frontier {
     /// The version of the format and of the engine's way of searching.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 3;
 
     /// What had been done.
     pub fn account(&self) -> Account {
@@ -58,9 +58,11 @@ enum StoredNode {
         step: usize,
         enabled: u64,
         sleep: Vec<Sleeper>,
-        wakeups: Vec<Wakeup>,
+        wakeups: Vec<Kept>,
         current: usize,
-        branches: Vec<Branch>,
+        /// As those of a single step.
+        branches: Vec<Kept>,
+        tries_all: bool,
         explored: u32,
     },
     Choice(ChoiceNode),
@@ -73,13 +75,14 @@ impl StoredNode {
                 step: node.step,
                 enabled: node.enabled,
                 sleep: node.sleep.clone(),
-                wakeups: node.wakeups.clone(),
+                wakeups: keep(&node.wakeups),
                 current: match &node.current {
                     Current::Taken(pending) => pending.thread,
                     Current::Planned(thread) => *thread,
                     Current::Impossible => return None,
                 },
-                branches: node.branches.clone(),
+                branches: keep(&[Wakeup { branches: node.branches.clone(), ..Wakeup::leaf(0, Vec::new().into()) }]),
+                tries_all: node.tries_all,
                 explored: node.explored,
             },
             Node::Choice(node) => StoredNode::Choice(node.clone()),
@@ -90,9 +93,11 @@ impl StoredNode {
 impl From<StoredNode> for Node {
     fn from(stored: StoredNode) -> Self {
         match stored {
-            StoredNode::Thread { step, enabled, sleep, wakeups, current, branches, explored } => {
+            StoredNode::Thread { step, enabled, sleep, wakeups, current, branches, tries_all, explored } => {
                 let current = Current::Planned(current);
-                Node::Thread(ThreadNode { step, enabled, sleep, wakeups, current, branches, explored })
+                let wakeups = restore(wakeups);
+                let branches = restore(branches).pop().map(|root| root.branches).unwrap_or_default();
+                Node::Thread(ThreadNode { step, enabled, sleep, wakeups, current, branches, tries_all, explored })
             }
             StoredNode::Choice(node) => Node::Choice(node),
         }
@@ -108,6 +113,8 @@ pub struct Search {
     followed: usize,
     has_begun: bool,
     is_pruned: bool,
+    /// It was given up because whoever could go on is asleep. Its beginning is no other execution's, and its races count.
+    is_asleep: bool,
     /// The execution belongs to another part of the search.
     is_foreign: bool,
     /// How many pieces the search has come by.
@@ -133,6 +140,8 @@ enum Node {
 struct Sleeper {
     thread: usize,
     touches: Touches,
+    /// It fell asleep where every thread is tried and no plans are kept; see [`Search::is_explored`].
+    tried_with_all: bool,
 }
 
 /// Who takes the next step.
@@ -150,6 +159,8 @@ struct ThreadNode {
     current: Current,
     /// What is to come after that.
     branches: Vec<Branch>,
+    /// Everybody who can go on is tried, whether or not a race asks for it.
+    tries_all: bool,
     /// How many have been explored to the end.
     explored: u32,
 }
@@ -203,6 +214,7 @@ impl Search {
             followed: 0,
             has_begun: false,
             is_pruned: false,
+            is_asleep: false,
             is_foreign: false,
             items: 0,
             left: Arc::default(),
@@ -264,6 +276,17 @@ impl Search {
                 return Ok(Some(thread));
             }
             node.current = Current::Impossible;
+            node.tries_all = true;
+            // Other plans may have counted as covered by this one, which covers nothing: whoever is awake is tried.
+            let is_known = |thread: usize, node: &ThreadNode| {
+                node.sleep.iter().any(|sleeper| sleeper.thread == thread)
+                    || node.wakeups.iter().any(|wakeup| wakeup.thread == thread)
+            };
+            for &thread in moment.enabled {
+                if let (false, Some(pending)) = (is_known(thread, node), self.recorder.pending(thread)) {
+                    node.wakeups.push(Wakeup::leaf(thread, pending.touches.clone()));
+                }
+            }
             self.account(|account| account.misled += 1);
             return Ok(None);
         }
@@ -331,6 +354,7 @@ impl Search {
             wakeups,
             current: Current::Taken(pending(first.thread)),
             branches: first.branches,
+            tries_all: is_split,
             explored: 0,
         }));
         Some(first.thread)
@@ -376,13 +400,11 @@ impl Search {
             (false, true) => account.blocked += 1,
             (false, false) => account.complete += 1,
         });
-        if !is_pruned {
-            if !is_foreign {
-                (self.ended)(Class(self.recorder.trace.class()));
-            }
-            if self.options.reduction == Reduction::Optimal {
-                if shuttle::was_cut() { self.plan_everything() } else { self.plan() }
-            }
+        if !is_pruned && !is_foreign {
+            (self.ended)(Class(self.recorder.trace.class()));
+        }
+        if self.options.reduction == Reduction::Optimal && (!is_pruned || self.is_asleep) {
+            if shuttle::was_cut() && !is_pruned { self.plan_everything() } else { self.plan() }
         }
         self.goes_on = self.backtrack();
         let share_done = if self.goes_on { self.share_done() } else { 1.0 };
@@ -509,16 +531,22 @@ impl Search {
             .collect();
         sequence.push(Planned { thread: candidate.thread, touches: candidate.published.clone(), choices: None });
         let node = self.recorder.trace.events()[earlier].node;
-        let split_steps = self.options.split_steps();
         let Node::Thread(node) = &mut self.stack[node] else { unreachable!("steps are decided by thread nodes") };
-        if node.step < split_steps {
-            // All alternatives are explored there, by this part or by others.
-            return;
-        }
-        let is_known =
-            node.sleep.iter().any(|sleeper| weak_initial(sleeper.thread, &sleeper.touches, &sequence).is_some());
-        if !is_known {
+        if !node.tries_all && !node.sleep.iter().any(|sleeper| Self::is_explored(sleeper, &sequence)) {
             insert(&mut node.wakeups, sequence);
+        }
+    }
+
+    /// Whether what begins with the sequence has been explored where the sleeper went first, or is planned there.
+    ///
+    /// A sleeper that takes a step in the sequence, and could take it first, has explored it. One that does not, and on which
+    /// nothing in the sequence depends, may still come after a later step that depends on its own. That is a race where it
+    /// went first, and planned there; but where all are tried no plans are kept, and it must be looked for here.
+    fn is_explored(sleeper: &Sleeper, sequence: &[Planned]) -> bool {
+        match weak_initial(sleeper.thread, &sleeper.touches, sequence) {
+            None => false,
+            Some(None) => !sleeper.tried_with_all,
+            Some(Some(_)) => true,
         }
     }
 
@@ -528,6 +556,7 @@ impl Search {
         for node in &mut self.stack {
             let Node::Thread(node) = node else { continue };
             let Current::Taken(current) = &node.current else { continue };
+            node.tries_all = true;
             for thread in (0..64).filter(|&thread| thread != current.thread && node.enabled & 1 << thread != 0) {
                 let is_planned = node.wakeups.iter().any(|wakeup| wakeup.thread == thread)
                     || node.sleep.iter().any(|sleeper| sleeper.thread == thread);
@@ -568,7 +597,8 @@ impl Search {
                             // What it left as it was, it leaves so as long as nothing that it depends on is taken.
                             let event = &self.recorder.trace.events()[node.step];
                             let touches = narrowed(&explored.touches, &event.touches);
-                            node.sleep.push(Sleeper { thread: explored.thread, touches });
+                            let tried_with_all = node.tries_all;
+                            node.sleep.push(Sleeper { thread: explored.thread, touches, tried_with_all });
                             node.explored += 1;
                         }
                         node.branches = next.branches;
@@ -622,6 +652,7 @@ impl Strategy for Search {
         }
         self.recorder.begin();
         self.is_pruned = false;
+        self.is_asleep = false;
         super::PRUNED.set(false);
         self.is_foreign = false;
         self.followed = 0;
@@ -647,6 +678,10 @@ impl Strategy for Search {
         };
         let Some(thread) = decided else {
             self.is_pruned = true;
+            self.is_asleep = is_new && !self.is_foreign;
+            if self.is_asleep {
+                self.recorder.give_up();
+            }
             super::PRUNED.set(true);
             return Ok(moment.enabled.first().copied());
         };

@@ -16,7 +16,7 @@ pub struct Planned {
 }
 
 /// A step that is to be taken, and what is to come after it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Wakeup {
     /// Who takes it.
     pub thread: usize,
@@ -27,7 +27,7 @@ pub struct Wakeup {
 }
 
 /// What is to come after certain choices.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Branch {
     /// The choices.
     pub choices: Vec<usize>,
@@ -40,6 +40,42 @@ impl Wakeup {
     pub fn leaf(thread: usize, touches: Touches) -> Self {
         Self { thread, touches, branches: Vec::new() }
     }
+}
+
+/// A step of trees as they are written down: one after the other, each before those that come after it, so that deep trees
+/// are no deep text (readers of JSON do not follow it far down).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    thread: usize,
+    touches: Touches,
+    /// The choices of each branch, and how many steps it begins with.
+    branches: Vec<(Vec<usize>, usize)>,
+}
+
+/// Trees, written down.
+pub fn keep(trees: &[Wakeup]) -> Vec<Kept> {
+    fn visit(tree: &Wakeup, kept: &mut Vec<Kept>) {
+        let branches = tree.branches.iter().map(|branch| (branch.choices.clone(), branch.next.len())).collect();
+        kept.push(Kept { thread: tree.thread, touches: tree.touches.clone(), branches });
+        tree.branches.iter().flat_map(|branch| &branch.next).for_each(|next| visit(next, kept));
+    }
+    let mut kept = Vec::new();
+    trees.iter().for_each(|tree| visit(tree, &mut kept));
+    kept
+}
+
+/// The trees that were written down.
+pub fn restore(kept: Vec<Kept>) -> Vec<Wakeup> {
+    fn next(kept: &mut impl Iterator<Item = Kept>) -> Option<Wakeup> {
+        let Kept { thread, touches, branches } = kept.next()?;
+        let branches = branches
+            .into_iter()
+            .map(|(choices, count)| Branch { choices, next: (0..count).map_while(|_| next(kept)).collect() })
+            .collect();
+        Some(Wakeup { thread, touches, branches })
+    }
+    let mut kept = kept.into_iter();
+    std::iter::from_fn(|| next(&mut kept)).collect()
 }
 
 /// Where in a sequence a thread's step could come first: `Some(Some(at))` if its step at `at` depends on none before it,

@@ -1,0 +1,265 @@
+//! Scatter/gather side by side: ours, std's vectored calls, `bytes::Buf`, vm-memory's volatile slices, and `memcpy` of the
+//! same bytes, which nothing can beat.
+//!
+//! `cargo bench -p selvedge --bench uio`; `cargo bench -p selvedge --bench uio -- --quick` for a first look.
+//!
+//! What is measured:
+//!
+//! - `gather-N-LEN`, `scatter-N-LEN`: all bytes of N elements of LEN bytes, to or from one buffer, the making of the cursor
+//!   included, beside the peers. Elements are apart from one another. Combinations of more than 4 MiB are left out: beyond
+//!   the caches everything is as fast as memory.
+//! - `gather-limit-N-LEN`, `scatter-limit-N-LEN`: the same beside `memcpy` of as many bytes that lie together.
+//! - `advance-N`: through N elements of 64 bytes by counts that were drawn once, without copying.
+//! - `import-N`: N untrusted elements taken in and checked, against reading the same words without a check.
+//!
+//! `scripts/bench-ratios` prints ours ÷ the better peer of each group.
+
+use std::hint::black_box;
+use std::io::{IoSlice, IoSliceMut, Read, Write};
+
+use bytes::Buf;
+use criterion::measurement::WallTime;
+use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use selvedge::uio::{AddressSpace, Fault, Gather, Layout, Limits, Scatter, import};
+use vm_memory::VolatileSlice;
+
+const COUNTS: [usize; 5] = [1, 4, 16, 64, 1024];
+const LENS: [usize; 4] = [16, 256, 4096, 65536];
+const BYTES_MAX: usize = 4 << 20;
+
+/// Slices behind `Buf`, as its documentation asks: the next piece, and how to go on. Everything else is `bytes`' own.
+struct Pieces<'a> {
+    slices: &'a [IoSlice<'a>],
+    within: usize,
+    left: usize,
+}
+
+impl<'a> Pieces<'a> {
+    fn new(slices: &'a [IoSlice<'a>]) -> Self {
+        Pieces { slices, within: 0, left: slices.iter().map(|slice| slice.len()).sum() }
+    }
+}
+
+impl Buf for Pieces<'_> {
+    fn remaining(&self) -> usize {
+        self.left
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.slices.first().map_or(&[], |slice| &slice[self.within..])
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.left -= count;
+        self.within += count;
+        while let Some(first) = self.slices.first()
+            && self.within >= first.len()
+        {
+            self.within -= first.len();
+            self.slices = &self.slices[1..];
+        }
+    }
+}
+
+/// The groups of each shape: one beside the peers, one beside the limit.
+fn each_shape(
+    criterion: &mut Criterion,
+    name: &str,
+    mut measure: impl FnMut(&mut Criterion, [String; 2], usize, usize),
+) {
+    for count in COUNTS {
+        for len in LENS.into_iter().filter(|len| count * len <= BYTES_MAX) {
+            measure(criterion, [format!("{name}-{count}-{len}"), format!("{name}-limit-{count}-{len}")], count, len);
+        }
+    }
+}
+
+/// The only pass, for `scripts/bench-ratios`.
+const PASS: usize = 1;
+
+fn sized<'a>(criterion: &'a mut Criterion, name: &str, bytes: usize) -> BenchmarkGroup<'a, WallTime> {
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Bytes(bytes as u64));
+    group
+}
+
+fn gather(criterion: &mut Criterion) {
+    each_shape(criterion, "gather", |criterion, [peers, limit], count, len| {
+        let mut pieces = vec![vec![1_u8; len]; count];
+        let whole = vec![1_u8; count * len];
+        let mut buffer = vec![0_u8; count * len];
+        {
+            let slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+            let mut group = sized(criterion, &limit, count * len);
+            group.bench_function(BenchmarkId::new("memcpy", PASS), |bencher| {
+                bencher.iter(|| black_box(&mut buffer[..]).copy_from_slice(black_box(&whole)));
+            });
+            group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+                bencher.iter(|| Gather::new(black_box(&slices)).copy_to(black_box(&mut buffer)));
+            });
+            group.finish();
+            let mut group = sized(criterion, &peers, count * len);
+            group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+                bencher.iter(|| Gather::new(black_box(&slices)).copy_to(black_box(&mut buffer)));
+            });
+            group.bench_function(BenchmarkId::new("std", PASS), |bencher| {
+                bencher.iter(|| black_box(&mut buffer[..]).write_vectored(black_box(&slices)));
+            });
+            group.bench_function(BenchmarkId::new("bytes", PASS), |bencher| {
+                bencher.iter(|| Pieces::new(black_box(&slices)).copy_to_slice(black_box(&mut buffer)));
+            });
+        }
+        let slices: Vec<VolatileSlice<'_>> =
+            pieces.iter_mut().map(|piece| VolatileSlice::from(&mut piece[..])).collect();
+        sized(criterion, &peers, count * len).bench_function(BenchmarkId::new("vm-memory", PASS), |bencher| {
+            bencher.iter(|| {
+                let mut rest = &mut black_box(&mut buffer[..])[..];
+                for slice in black_box(&slices) {
+                    let (now, later) = rest.split_at_mut(slice.len());
+                    slice.copy_to(now);
+                    rest = later;
+                }
+            });
+        });
+    });
+}
+
+fn scatter(criterion: &mut Criterion) {
+    each_shape(criterion, "scatter", |criterion, [peers, limit], count, len| {
+        let mut pieces = vec![vec![0_u8; len]; count];
+        let data = vec![1_u8; count * len];
+        let mut buffer = vec![0_u8; count * len];
+        {
+            let mut slices: Vec<IoSliceMut<'_>> = pieces.iter_mut().map(|piece| IoSliceMut::new(piece)).collect();
+            let mut group = sized(criterion, &limit, count * len);
+            group.bench_function(BenchmarkId::new("memcpy", PASS), |bencher| {
+                bencher.iter(|| black_box(&mut buffer[..]).copy_from_slice(black_box(&data)));
+            });
+            group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+                bencher.iter(|| Scatter::new(black_box(&mut slices)).copy_from(black_box(&data)));
+            });
+            group.finish();
+            let mut group = sized(criterion, &peers, count * len);
+            group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+                bencher.iter(|| Scatter::new(black_box(&mut slices)).copy_from(black_box(&data)));
+            });
+            group.bench_function(BenchmarkId::new("std", PASS), |bencher| {
+                bencher.iter(|| black_box(&data[..]).read_vectored(black_box(&mut slices)));
+            });
+        }
+        let slices: Vec<VolatileSlice<'_>> =
+            pieces.iter_mut().map(|piece| VolatileSlice::from(&mut piece[..])).collect();
+        sized(criterion, &peers, count * len).bench_function(BenchmarkId::new("vm-memory", PASS), |bencher| {
+            bencher.iter(|| {
+                let mut rest = black_box(&data[..]);
+                for slice in black_box(&slices) {
+                    let (now, later) = rest.split_at(slice.len());
+                    slice.copy_from(now);
+                    rest = later;
+                }
+            });
+        });
+    });
+}
+
+/// Numbers from 1 to `most`, always the same.
+fn drawn(most: usize) -> impl Iterator<Item = usize> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 33) as usize % most + 1
+    })
+}
+
+fn advance(criterion: &mut Criterion) {
+    for count in COUNTS {
+        let pieces = vec![vec![1_u8; 64]; count];
+        let slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        let mut left = count * 64;
+        let mut steps = Vec::new();
+        for step in drawn(200) {
+            steps.push(step.min(left));
+            left -= step.min(left);
+            if left == 0 {
+                break;
+            }
+        }
+        let mut group = criterion.benchmark_group(format!("advance-{count}"));
+        group.throughput(Throughput::Elements(steps.len() as u64));
+        group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+            bencher.iter(|| {
+                let mut gather = Gather::new(black_box(&slices));
+                steps.iter().map(|step| gather.advance(*step)).sum::<usize>()
+            });
+        });
+        group.bench_function(BenchmarkId::new("bytes", PASS), |bencher| {
+            bencher.iter(|| {
+                let mut rest = Pieces::new(black_box(&slices));
+                steps.iter().for_each(|step| rest.advance(*step));
+                rest.remaining()
+            });
+        });
+        // std changes the slices themselves, so that it needs new ones each time: they are made outside the time.
+        group.bench_function(BenchmarkId::new("std", PASS), |bencher| {
+            bencher.iter_batched_ref(
+                || slices.clone(),
+                |slices| {
+                    let mut rest = black_box(&mut slices[..]);
+                    steps.iter().for_each(|step| IoSlice::advance_slices(&mut rest, *step));
+                    rest.len()
+                },
+                BatchSize::SmallInput,
+            );
+        });
+        group.finish();
+    }
+}
+
+/// Bytes from address 0 on.
+struct Bytes(Vec<u8>);
+
+impl AddressSpace for Bytes {
+    fn copyin(&self, from: usize, to: &mut [u8]) -> Result<(), Fault> {
+        let bytes = self.0.get(from..).and_then(|rest| rest.get(..to.len())).ok_or(Fault { address: self.0.len() })?;
+        to.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn copyout(&self, _: &[u8], to: usize) -> Result<(), Fault> {
+        Err(Fault { address: to })
+    }
+}
+
+fn imports(criterion: &mut Criterion) {
+    for count in COUNTS {
+        let mut group = criterion.benchmark_group(format!("import-{count}"));
+        let words = (0..count).flat_map(|number| [number * 64, 64]);
+        let space = Bytes(words.flat_map(usize::to_ne_bytes).collect());
+        group.throughput(Throughput::Elements(count as u64));
+        for (name, limits) in [("selvedge-linux", Limits::LINUX), ("selvedge-freebsd", Limits::FREEBSD)] {
+            group.bench_function(BenchmarkId::new(name, PASS), |bencher| {
+                bencher.iter(|| import(black_box(&space), 0, black_box(count), Layout::Native, limits));
+            });
+        }
+        group.bench_function(BenchmarkId::new("unchecked", PASS), |bencher| {
+            bencher.iter(|| {
+                let word = |bytes: &[u8]| usize::from_ne_bytes(bytes.try_into().expect("eight bytes"));
+                let elements = black_box(&space).0.chunks_exact(16);
+                elements.map(|element| (word(&element[..8]), word(&element[8..]))).collect::<Vec<_>>()
+            });
+        });
+        group.finish();
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(std::time::Duration::from_millis(100))
+        .measurement_time(std::time::Duration::from_millis(300));
+    targets = gather, scatter, advance, imports
+}
+criterion_main!(benches);

@@ -1,0 +1,93 @@
+//! `selvedge fuzz`: every fuzz target for a while, a record each.
+//!
+//! The targets are built by cargo-fuzz and are libFuzzer's; this is what stands around them: which there are
+//! (`targets`), how one is run and what it found made small (`run`), what the fuzzer said (`libfuzzer`). The
+//! command itself, with its report and its exit code, is [`cli`](crate::cli)'s.
+//!
+//! Fuzzing is the one thing here that is bounded by time and not by executions. A record therefore says how many executions
+//! there were, and a pass promises nothing beyond them.
+
+mod libfuzzer;
+mod run;
+mod targets;
+
+use std::process::{Command, Stdio};
+
+use miette::{IntoDiagnostic, WrapErr, miette};
+use selvedge_verify::evidence::Kind;
+
+pub use run::{LIBFUZZER, Session};
+pub use targets::{CANARY, Target, Targets};
+
+use crate::suite::Planned;
+
+/// The system under which records of fuzz targets stand. It has no spec: each target names its own oracle.
+pub const SYSTEM: &str = "fuzz";
+
+/// How to get what builds fuzz targets.
+pub const INSTALL: &str = "cargo install cargo-fuzz --locked";
+
+/// The compiler that builds the targets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Toolchain {
+    /// The machine's triple.
+    pub host: String,
+    /// Whether it must be told to take the flags that instrumentation needs.
+    pub is_stable: bool,
+}
+
+impl Toolchain {
+    /// The one on the path.
+    ///
+    /// # Errors
+    ///
+    /// If there is no compiler, or it does not say what it compiles for.
+    pub fn find() -> miette::Result<Self> {
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let output = Command::new(&rustc).arg("-vV").output();
+        let output = output.into_diagnostic().wrap_err_with(|| format!("{} cannot be run", rustc.display()))?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let line = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let host = line("host:").ok_or_else(|| miette!("{} does not say what it compiles for", rustc.display()))?;
+        let release = line("release:").unwrap_or_default();
+        Ok(Toolchain {
+            host: host.to_owned(),
+            is_stable: !(release.ends_with("-nightly") || release.ends_with("-dev")),
+        })
+    }
+
+    /// The options that a build takes.
+    ///
+    /// The code under test is nearly all safe Rust, where an address sanitizer finds little that a panic does not, at half
+    /// the speed; and with the coroutines that schedules are run on it does not work at all.
+    pub fn options(&self) -> [&str; 4] {
+        ["--target", &self.host, "--sanitizer", "none"]
+    }
+
+    /// The command, told to take unstable flags where it must be.
+    pub fn command(&self, mut command: Command) -> Command {
+        if self.is_stable {
+            command.env("RUSTC_BOOTSTRAP", "1");
+        }
+        command
+    }
+}
+
+/// Whether cargo-fuzz is installed.
+pub fn is_installed() -> bool {
+    let asked = targets::cargo().args(["fuzz", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
+}
+
+/// The check that a target is.
+pub fn planned(target: &str) -> Planned {
+    Planned {
+        id: format!("{SYSTEM}/{target}"),
+        kind: if target == CANARY { Kind::Canary } else { Kind::Fuzz },
+        system: SYSTEM.to_owned(),
+        program: None,
+        subject: Some(target.to_owned()),
+        engine: LIBFUZZER.to_owned(),
+        mode: None,
+    }
+}
