@@ -7,6 +7,7 @@
 
 pub mod arena;
 pub mod files;
+mod question;
 
 use std::fmt::{self, Write as _};
 use std::io::{IoSlice, Write as _};
@@ -18,6 +19,8 @@ use selvedge_model::iovec::{File, FileKind, Vector};
 use selvedge_model::uio::{Direction, Errno, Iovec};
 
 use self::arena::Arena;
+use self::question::direction;
+pub use self::question::{At, Count, Flags, Length, Open, Place, Question, VectorOf, Which};
 use super::{Inquiry, Oracle};
 use crate::engine::Profile;
 
@@ -26,124 +29,6 @@ const PAGES: usize = 8;
 const HOLES: [usize; 2] = [2, 5];
 /// What memory holds before a call.
 const BLANK: u8 = 0xee;
-
-/// Where an element points.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Arbitrary)]
-pub enum Place {
-    /// So far from the start of memory, of which two pages fault.
-    Inside(u16),
-    /// So far before the end of a page.
-    BeforeThePageEnds(u8, u8),
-    /// So far above zero, where nothing is ever mapped.
-    Low(u8),
-    /// So far before the end of all addresses: the kernel's.
-    Kernel(u8),
-    /// So far around the end of a process's addresses.
-    AroundTheUserEnd(i8),
-}
-
-/// How long an element is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Arbitrary)]
-pub enum Length {
-    /// Nothing.
-    Zero,
-    /// Short.
-    Short(u8),
-    /// Around a page.
-    AroundAPage(i8),
-    /// Around the cap on one call.
-    AroundTheCap(i8),
-    /// Around the greatest that is not negative.
-    AroundTheSign(i8),
-    /// Negative as a signed number.
-    Negative(u8),
-}
-
-/// How many elements are announced.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Arbitrary)]
-pub enum Count {
-    /// As many as there are.
-    Exact,
-    /// More than can be read.
-    More(u8),
-    /// The same elements again and again, to this many.
-    Repeated(u16),
-    /// The most, from the same elements again and again.
-    Most,
-    /// One more than that.
-    TooMany,
-    /// A negative number.
-    Negative,
-}
-
-/// A vector.
-#[derive(Clone, PartialEq, Eq, Debug, Arbitrary)]
-pub struct VectorOf {
-    /// Its elements; at most eight of them are used.
-    pub elements: Vec<(Place, Length)>,
-    /// How many are announced.
-    pub count: Count,
-}
-
-/// What is open.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Arbitrary)]
-#[allow(missing_docs)] // The names say it.
-pub enum Open {
-    Disk,
-    Memory,
-    Pipe,
-    Socket,
-    Null,
-    Zero,
-    Nothing,
-}
-
-/// A position that is passed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Arbitrary)]
-pub enum At {
-    /// So far from the start.
-    Byte(u16),
-    /// The one that means the file's own to some calls.
-    MinusOne,
-    /// Another negative one.
-    Negative(u8),
-    /// The greatest.
-    Greatest,
-}
-
-/// Flags that are passed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Arbitrary)]
-#[allow(missing_docs)] // The names say it.
-pub enum Flags {
-    None,
-    HighPriority,
-    Unknown,
-}
-
-/// The call.
-#[derive(Clone, PartialEq, Eq, Debug, Arbitrary)]
-#[allow(missing_docs)] // The names say it.
-pub enum Which {
-    Vectored { is_write: bool },
-    AtPosition { is_write: bool, at: At },
-    WithFlags { is_write: bool, at: At, flags: Flags },
-    BetweenProcesses { is_write: bool, remote: VectorOf, is_known: bool, flags: u8 },
-}
-
-/// A call and everything that it depends on.
-#[derive(Clone, PartialEq, Eq, Debug, Arbitrary)]
-pub struct Question {
-    /// What is open.
-    pub open: Open,
-    /// How many bytes it holds.
-    pub held: u16,
-    /// Where it stands.
-    pub position: u8,
-    /// The call.
-    pub which: Which,
-    /// The vector.
-    pub vector: VectorOf,
-}
 
 /// An answer that the spec does not allow, or something that does not fit to it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -444,82 +329,6 @@ impl Laid {
     fn side(&self) -> Side {
         Side { vector: self.address, count: self.count }
     }
-}
-
-impl Place {
-    /// Always in `memory`, or where the kernel maps nothing for anybody: then no call can do harm.
-    fn address(self, memory: &Arena) -> u64 {
-        match self {
-            Place::Inside(at) => memory.start() + u64::from(at) % (PAGES as u64 * PAGE),
-            Place::BeforeThePageEnds(page, by) => {
-                memory.start() + (1 + u64::from(page) % PAGES as u64) * PAGE - 1 - u64::from(by)
-            }
-            Place::Low(address) => u64::from(address),
-            Place::Kernel(before_end) => u64::MAX - u64::from(before_end),
-            // The last page before the end is kept free by the kernel.
-            Place::AroundTheUserEnd(by) => calls::USER_END.wrapping_add_signed(i64::from(by).max(0)),
-        }
-    }
-}
-
-impl Length {
-    fn element(self, base: u64) -> Iovec {
-        let len = match self {
-            Length::Zero => 0,
-            Length::Short(len) => u64::from(len),
-            Length::AroundAPage(by) => PAGE.wrapping_add_signed(i64::from(by)),
-            Length::AroundTheCap(by) => calls::MAX_RW_COUNT.wrapping_add_signed(i64::from(by)),
-            Length::AroundTheSign(by) => (i64::MAX as u64).wrapping_add_signed(i64::from(by)),
-            Length::Negative(by) => u64::MAX - u64::from(by),
-        };
-        Iovec { base, len }
-    }
-}
-
-impl Open {
-    fn file(self) -> Option<(FileKind, bool)> {
-        match self {
-            Open::Disk => Some((FileKind::Regular, false)),
-            Open::Memory => Some((FileKind::Regular, true)),
-            Open::Pipe => Some((FileKind::Pipe, false)),
-            Open::Socket => Some((FileKind::Socket, false)),
-            Open::Null => Some((FileKind::Null, false)),
-            Open::Zero => Some((FileKind::Zero, false)),
-            Open::Nothing => None,
-        }
-    }
-}
-
-impl Which {
-    fn call(&self) -> Option<Call> {
-        let at = |at: At| match at {
-            At::Byte(byte) => i64::from(byte),
-            At::MinusOne => -1,
-            At::Negative(by) => -2 - i64::from(by),
-            At::Greatest => i64::MAX,
-        };
-        let flags = |flags: Flags| match flags {
-            Flags::None => 0,
-            Flags::HighPriority => 1,
-            Flags::Unknown => 1 << 30,
-        };
-        match self {
-            Which::Vectored { is_write } => Some(Call { direction: direction(*is_write), position: None, flags: None }),
-            Which::AtPosition { is_write, at: position } => {
-                Some(Call { direction: direction(*is_write), position: Some(at(*position)), flags: None })
-            }
-            Which::WithFlags { is_write, at: position, flags: given } => Some(Call {
-                direction: direction(*is_write),
-                position: Some(at(*position)),
-                flags: Some(flags(*given)),
-            }),
-            Which::BetweenProcesses { .. } => None,
-        }
-    }
-}
-
-fn direction(is_write: bool) -> Direction {
-    if is_write { Direction::Write } else { Direction::Read }
 }
 
 impl Asked {
