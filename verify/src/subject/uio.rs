@@ -290,6 +290,9 @@ impl<P: Platform> Subject<UioSpec> for Transfers<P> {
         for op in ops {
             match op {
                 Op::SetResid(_) => return Err("resid is counted, and cannot be set".into()),
+                Op::UiomoveNofault(_) if spec.segment != Segment::User => {
+                    return Err("a transfer that copies nothing has no variant without faults to misuse".into());
+                }
                 Op::UiomoveOf(..) => {
                     return Err("a transfer belongs to whoever borrows it, which the compiler checks".into());
                 }

@@ -46,7 +46,11 @@ pub struct Place {
     pub text: String,
 }
 
-/// Every line of the source that names an ordering, tests and comments aside.
+/// The orderings of memory: others have orderings too.
+const ORDERINGS: [&str; 5] =
+    ["Ordering::Relaxed", "Ordering::Acquire", "Ordering::Release", "Ordering::AcqRel", "Ordering::SeqCst"];
+
+/// Every line of the source that names an ordering of memory, tests and comments aside.
 pub fn source() -> Vec<Place> {
     let mut files = Vec::new();
     find_files("impl/src", &mut files);
@@ -56,7 +60,7 @@ pub fn source() -> Vec<Place> {
         // A file's tests come last in it.
         let code = lines(&file).into_iter().zip(1..).take_while(|(line, _)| line != "#[cfg(test)]");
         let named = code.map(|(line, number)| (line.trim().to_owned(), number));
-        let named = named.filter(|(line, _)| line.contains("Ordering::") && !line.starts_with("//"));
+        let named = named.filter(|(line, _)| ORDERINGS.iter().any(|it| line.contains(it)) && !line.starts_with("//"));
         places.extend(named.map(|(text, line)| Place { file: file.clone(), line, text }));
     }
     places
