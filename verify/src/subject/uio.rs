@@ -556,7 +556,8 @@ pub fn system() -> System<UioSpec> {
     let transfers = Drivers::NONE.shuttle::<Transfers<Shuttle>>();
     let mut system = System::new("uio", litmus::corpus::UIO)
         .primitive("uio", transfers)
-        .primitive("plain", transfers.variant(PLAIN));
+        .primitive("plain", transfers.variant(PLAIN))
+        .canary("moves-all", "a move takes all that is left", transfers.variant(bug::CHUNK_BY_RESID));
     for mutant in bug::MUTANTS {
         system = system.mutant(mutant.name, mutant.planted, mutant.breaks, transfers.variant(mutant.bug));
     }
@@ -565,7 +566,7 @@ pub fn system() -> System<UioSpec> {
 
 /// The device's entry for the suite.
 pub fn device_system() -> System<DeviceSpec> {
-    let plain = Drivers::NONE.shuttle::<PlainDevice<Shuttle>>();
+    let plain = Drivers::everywhere::<PlainDevice<Loom>, PlainDevice<Shuttle>, PlainDevice<Std>>();
     let mut system = System::new("uio-device", litmus::corpus::UIO_DEVICE)
         .primitive("queue", Drivers::everywhere::<Device<Loom>, Device<Shuttle>, Device<Std>>())
         .canary("writes-nothing", "a write answers and writes nothing", plain.variant(bug::WRITES_NOTHING));
