@@ -54,6 +54,7 @@ fn only_the_platform_names_std_sync_loom_and_shuttle() {
         // looks for. What the harness costs is measured against programs written by hand on the engines' own types.
         let is_exempt = path.starts_with("impl/benches")
             || path == Path::new("verify/benches/overhead.rs")
+            || path == Path::new("verify/benches/exhaustive.rs")
             || path.ends_with("tests.rs")
             || path.ends_with("repository.rs");
         if is_platform || is_exempt {
