@@ -4,6 +4,8 @@ pub mod cond;
 pub mod getopt;
 pub mod lock;
 pub mod platform;
+#[cfg(feature = "proc")]
+pub mod proc;
 pub mod uio;
 mod waiter;
 

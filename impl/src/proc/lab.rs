@@ -1,0 +1,116 @@
+//! For the suite that verifies this scheduler, and for nobody else: a scheduler without a monitor of its own and in a
+//! state of the caller's choice, whose tasks are the caller's threads.
+
+use super::context::{Context, Unparker};
+use super::machine::Machine;
+use super::monitor::Monitor;
+#[cfg(feature = "planted-bugs")]
+use super::plant::Bug;
+use super::plant::Planted;
+use super::protocol::Status;
+use super::scheduler::{Scheduler, Work};
+use super::snapshot::Snapshot;
+use crate::platform::{Arc, Platform, PlatformMutex};
+
+/// A scheduler for experiments.
+pub struct Lab<P: Platform> {
+    scheduler: Arc<Scheduler<P>>,
+    monitor: P::Mutex<Monitor<P>>,
+}
+
+impl<P: Platform> Lab<P> {
+    /// A scheduler with so many processors, of `capacity` at most. Nothing runs yet.
+    pub fn new(processors: usize, capacity: usize) -> Self {
+        Self::with(processors, capacity, Planted::default())
+    }
+
+    /// The same with a planted bug.
+    #[cfg(feature = "planted-bugs")]
+    pub fn with_bug(processors: usize, capacity: usize, bug: Bug) -> Self {
+        Self::with(processors, capacity, Planted::new(Some(bug)))
+    }
+
+    fn with(processors: usize, capacity: usize, planted: Planted) -> Self {
+        let scheduler = Arc::new(Scheduler::new(processors, capacity, planted));
+        let monitor = P::Mutex::new(Monitor::new(scheduler.clone()));
+        Lab { scheduler, monitor }
+    }
+
+    /// A machine whose task runs on the first idle processor, with `tick`, and with tasks queued behind it.
+    pub fn running(&self, tick: u32, queued: Vec<Task<P>>) -> Context<P> {
+        let mut lists = self.scheduler.lock();
+        lists.machines += 1;
+        let held = self.scheduler.take_idle(&mut lists).expect("there is a processor for each that runs");
+        drop(lists);
+        self.scheduler.protocol.set(&held, Status::Running);
+        self.scheduler.protocol.set_tick(&held, tick);
+        for job in queued {
+            self.scheduler.push_local(&held, Work::Task(job));
+        }
+        Context::new(self.scheduler.clone(), Machine::new(), Some(held))
+    }
+
+    /// A machine whose task will be [asleep](Context::sleep_from_the_start).
+    pub fn sleeping(&self) -> Context<P> {
+        Context::new(self.scheduler.clone(), Machine::new(), None)
+    }
+
+    /// Sets the tick of an idle processor.
+    pub fn set_tick(&self, processor: usize, tick: u32) {
+        let lists = self.scheduler.lock();
+        if let Some(held) = lists.idle(processor) {
+            self.scheduler.protocol.set_tick(held, tick);
+        }
+    }
+
+    /// The monitor looks once; returns how many processors it took.
+    pub fn look(&self) -> usize {
+        self.monitor.lock().look()
+    }
+
+    /// What there is now.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.scheduler)
+    }
+}
+
+/// What is queued.
+pub type Task<P> = Box<dyn FnOnce(&mut Context<P>) + Send>;
+
+impl<P: Platform> Context<P> {
+    /// A machine that [`Lab::sleeping`] made sleeps until it is unparked.
+    pub fn sleep_from_the_start(&mut self) {
+        if self.machine.may_be_unparked() {
+            self.wait_for_processor();
+        } else {
+            self.get_processor();
+        }
+    }
+
+    /// See [`Context::stop_the_world`]; [`Context::start_world`] is the other end.
+    pub fn stop_world(&mut self) {
+        self.stop();
+    }
+
+    /// Starts the world again, with so many processors.
+    pub fn start_world(&mut self, count: usize) {
+        self.start(count);
+    }
+
+    /// The task is over: the processor goes to others.
+    pub fn end_task(&mut self) {
+        self.end();
+    }
+
+    /// The machine leaves, as what it was; a vacant one stays.
+    pub fn take(&mut self) -> Self {
+        let vacant = Context::new(self.scheduler.clone(), Machine::new(), None);
+        std::mem::replace(self, vacant)
+    }
+}
+
+impl<P: Platform> std::fmt::Debug for Unparker<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unparker").finish_non_exhaustive()
+    }
+}
