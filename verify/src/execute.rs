@@ -95,13 +95,16 @@ pub fn execute<S: Spec, X: Subject<S>>(
             ..Notes::default()
         }),
     });
-    let bodies = (0..program.threads.len())
-        .map(|index| {
-            let shared = shared.clone();
-            let program = program.clone();
-            Box::new(move || Actor::new(&shared, &program, index).run()) as Body
-        })
-        .collect();
+    let actors = (0..program.threads.len()).map(|index| {
+        let shared = shared.clone();
+        let program = program.clone();
+        Box::new(move || Actor::new(&shared, &program, index).run()) as Body
+    });
+    let companions = (0..shared.subject.companions(program)).map(|index| {
+        let shared = shared.clone();
+        Box::new(move || shared.subject.accompany(index)) as Body
+    });
+    let bodies = actors.chain(companions).collect();
     let ends = X::Platform::run_to_rest(bodies);
     Ok(shared.conclude(program, ends))
 }
@@ -239,7 +242,7 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
 
     fn ending(&self, program: &Program<S::Op>, notes: &Notes, aborted: Option<ThreadIndex>, ends: Vec<End>) -> Ending {
         if let Some((thread, race)) = raced(&ends) {
-            return match notes.accessing[thread] {
+            return match notes.accessing.get(thread).copied().flatten() {
                 Some(variable) => Ending::Outcome(Outcome::Race { variable }),
                 None => Ending::Raced(race),
             };
@@ -252,14 +255,17 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
         }
         let mut threads = Vec::with_capacity(ends.len());
         for (thread, end) in ends.into_iter().enumerate() {
+            // Companions come last; all that matters of them is that they did not fail.
+            let position = notes.position.get(thread).copied().unwrap_or_default();
             threads.push(match end {
                 End::Returned => ThreadEnd::Done,
-                End::Blocked => ThreadEnd::Blocked(notes.position[thread]),
+                End::Blocked => ThreadEnd::Blocked(position),
                 End::Panicked(message) => return Ending::Panicked { thread, message },
                 End::Raced(_) => unreachable!("looked for above"),
                 End::Abandoned => return Ending::Truncated("the engine gave the execution up".into()),
             });
         }
+        threads.truncate(program.threads.len());
         let variables = self
             .variables
             .iter()
@@ -317,6 +323,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
                 return;
             }
         }
+        self.shared.subject.leave(Thread(self.index as u8), self.local);
     }
 
     fn statement(&mut self, statement: &Statement<S::Op>) -> Result<(), Over> {

@@ -92,8 +92,9 @@ impl<P: Platform> Context<P> {
         self.stop();
     }
 
-    /// Starts the world again, with so many processors.
-    pub fn start_world(&mut self, count: usize) {
+    /// Starts the world again, with as many processors as before, or with so many.
+    pub fn start_world(&mut self, count: Option<usize>) {
+        let count = count.unwrap_or_else(|| self.scheduler.processor_count());
         self.start(count);
     }
 

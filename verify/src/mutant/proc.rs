@@ -3,7 +3,10 @@
 //! Those that concern code below the grain of the spec, such as taking an idle processor without the scheduler's lock, are
 //! planted in implementations only.
 
+use selvedge::proc::Bug as Planted;
 use selvedge_model::proc::Bug;
+
+use crate::subject::Variant;
 
 /// A mistake planted in the spec, and what notices it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -180,5 +183,140 @@ pub const MUTANTS: &[SpecMutant] = &[
         "the machine keeps its link to the processor during the call and trusts it afterwards",
         "S08-exit-and-retake",
         Notices::Clause("PROC-I01"),
+    ),
+];
+
+/// A mistake planted in the executor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ExecutorMutant {
+    /// The mistake.
+    pub bug: Planted,
+    /// Its name.
+    pub name: &'static str,
+    /// What is planted.
+    pub planted: &'static str,
+    /// The clause that it breaks.
+    pub breaks: &'static str,
+}
+
+/// The executor without a mistake.
+pub const NONE: Variant = 0;
+
+/// The variant of the executor with a mistake.
+pub fn variant(bug: Planted) -> Variant {
+    1 + bug as Variant
+}
+
+/// The mistake of a variant of the executor.
+pub fn planted(variant: Variant) -> Option<Planted> {
+    EXECUTOR_MUTANTS
+        .iter()
+        .map(|mutant| mutant.bug)
+        .chain([Planted::IdleWithWork])
+        .find(|bug| self::variant(*bug) == variant)
+}
+
+const fn executor(bug: Planted, name: &'static str, planted: &'static str, breaks: &'static str) -> ExecutorMutant {
+    ExecutorMutant { bug, name, planted, breaks }
+}
+
+/// Every mistake that the executor can carry.
+pub const EXECUTOR_MUTANTS: &[ExecutorMutant] = &[
+    executor(
+        Planted::StopReadFirst,
+        "stop-read-first",
+        "the attention word is read before the processor is published as in a call",
+        "PROC-L03",
+    ),
+    executor(
+        Planted::TakenWithoutTick,
+        "taken-without-tick",
+        "whoever takes a processor out of a call does not move its tick",
+        "PROC-I11",
+    ),
+    executor(
+        Planted::ReclaimByStore,
+        "reclaim-by-store",
+        "a machine that leaves a call stores the status instead of comparing and swapping it",
+        "PROC-I02",
+    ),
+    executor(
+        Planted::ReclaimWithoutTick,
+        "reclaim-without-tick",
+        "a processor got back out of another's call does not move the tick once more",
+        "PROC-P06",
+    ),
+    executor(
+        Planted::SparedForEver,
+        "spared-for-ever",
+        "the ten milliseconds are forgotten when a processor without work is spared",
+        "PROC-L07",
+    ),
+    executor(
+        Planted::SparedWithWork,
+        "spared-with-work",
+        "a processor is spared if it has no work or others could do some, instead of both",
+        "PROC-L01",
+    ),
+    executor(
+        Planted::HandOffIgnoresStop,
+        "hand-off-ignores-stop",
+        "handing a processor off does not look whether the world is to stop",
+        "PROC-L03",
+    ),
+    executor(
+        Planted::IdleWithWork,
+        "idle-with-work",
+        "a processor is put on the idle list although its queue has work",
+        "PROC-I04",
+    ),
+    executor(
+        Planted::IdleWithoutLock,
+        "idle-without-lock",
+        "a call that returns takes an idle processor that it looked up under an earlier holding of the lock",
+        "PROC-P04",
+    ),
+    executor(
+        Planted::SafePointMissesCalls,
+        "safe-point-misses-calls",
+        "a safe-point round does not look at processors in calls",
+        "PROC-P08",
+    ),
+    executor(
+        Planted::SafePointUnclaimed,
+        "safe-point-unclaimed",
+        "the function of an idle processor is run without clearing what it owes",
+        "PROC-I09",
+    ),
+    executor(Planted::QueueDies, "queue-dies", "a processor that is destroyed takes its queue with it", "PROC-P17"),
+    executor(
+        Planted::NextStays,
+        "next-stays",
+        "a machine that wakes does not consume the processor that it was given",
+        "PROC-I10",
+    ),
+    executor(
+        Planted::ShortCallsSpared,
+        "short-calls-spared",
+        "a task's long turn does not count against the calls it makes",
+        "PROC-L02",
+    ),
+    executor(
+        Planted::LinkStays,
+        "link-stays",
+        "the machine trusts its link to the processor after the call",
+        "PROC-I01",
+    ),
+    executor(
+        Planted::RetiresBlindly,
+        "retires-blindly",
+        "whoever retires a processor does not look at the queues once more",
+        "PROC-L05",
+    ),
+    executor(
+        Planted::QueuesSilently,
+        "queues-silently",
+        "whoever queues work does not see to it that somebody looks for it",
+        "PROC-L05",
     ),
 ];

@@ -56,6 +56,19 @@ pub trait Subject<S: Spec>: Send + Sync + Sized + 'static {
     /// Performs an operation and returns what it returned. Blocks as the operation blocks.
     fn perform<'a>(&'a self, thread: Thread, local: &mut Self::Local<'a>, op: &S::Op) -> Result<S::Ret, Stop>;
 
+    /// How many threads of its own the subject has for this program, beside the program's: what its users' code goes on to
+    /// do while the program does nothing, for instance. Asked once, before any thread starts. How they end is no part of the
+    /// outcome, unless they panic.
+    fn companions(&self, _program: &Program<S::Op>) -> usize {
+        0
+    }
+
+    /// What such a thread does.
+    fn accompany(&self, _companion: usize) {}
+
+    /// The thread has performed its last operation, and ends.
+    fn leave<'a>(&'a self, _thread: Thread, _local: Self::Local<'a>) {}
+
     /// The observables that the subject can show once nothing moves any more.
     fn observe(&self) -> Observed {
         Observed::new()
