@@ -225,6 +225,7 @@ fn loom_finds_what_depth_first_search_finds() {
             profile: Profile {
                 timeouts: if free { Timeouts::Free } else { Timeouts::Clocked },
                 spurious_budget: spurious,
+                ..Profile::default()
             },
             ..Bounds::default()
         };

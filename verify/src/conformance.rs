@@ -272,7 +272,7 @@ pub fn on_loom<S: Spec, X: Subject<S, Platform = Loom>>(job: &Arc<Job<S>>) -> Fi
         return observer.refuse(reason);
     }
     let mut bounds = job.bounds(1);
-    bounds.profile.spurious_budget = 0;
+    (bounds.profile.spurious_budget, bounds.profile.steal_retries) = (0, 0);
     if X::CHOOSES && job.target.program.threads.len() <= loom::MAX_ACTORS_WITH_CHOICES {
         bounds.choice_bits = CHOICE_BITS;
     }
@@ -392,7 +392,11 @@ impl<S: Spec> Job<S> {
             preemptions: self.budget.preemptions,
             max_executions: Some(self.budget.executions.div_ceil(share)),
             max_duration: Some(self.budget.duration),
-            profile: Profile { timeouts, spurious_budget: self.budget.spurious_wakeups },
+            profile: Profile {
+                timeouts,
+                spurious_budget: self.budget.spurious_wakeups,
+                steal_retries: self.budget.spurious_wakeups,
+            },
             ..Bounds::default()
         }
     }

@@ -15,6 +15,8 @@
 
 mod quiet;
 mod run;
+#[cfg(feature = "proc")]
+mod run_queue;
 mod std;
 
 #[cfg(any(feature = "loom", feature = "shuttle"))]
@@ -40,6 +42,8 @@ use ::std::time::Duration;
 #[cfg(feature = "loom")]
 pub use self::loom::Loom;
 pub use self::run::{Bounds, Failure, Profile, Race, RacingAccess, Run, Stop, Timeouts};
+#[cfg(feature = "proc")]
+pub use self::run_queue::{RunQueue, Steal};
 #[cfg(feature = "shuttle")]
 pub use self::shuttle::Shuttle;
 pub use self::std::Std;
@@ -105,6 +109,9 @@ pub trait Platform: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + 'sta
     type Condvar: PlatformCondvar<Self>;
     /// A conditional critical region.
     type Region<T: Send>: Region<T>;
+    /// A queue of runnable work that others steal from.
+    #[cfg(feature = "proc")]
+    type RunQueue<T: Send>: RunQueue<T>;
     /// A handle by which a thread is unparked.
     type Thread: Unpark;
     /// A handle by which a thread is joined.

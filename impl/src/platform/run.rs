@@ -44,6 +44,9 @@ pub struct Profile {
     /// How often each thread may wake spuriously, from a wait on the reference condition variable or from a park without an
     /// end in time.
     pub spurious_budget: u32,
+    /// How often each thread's `steal` from a `RunQueue` (feature `proc`) may answer `Steal::Retry`, which on the machine it does
+    /// when it meets with another operation.
+    pub steal_retries: u32,
 }
 
 /// When a timed wait may end without its event.

@@ -11,6 +11,9 @@
 //!   without being scheduled once, for [`QUIET`]. Elsewhere it has only the time since the last thread ended. Threads
 //!   in a timed wait or a sleep of this module are never taken for blocked.
 
+#[cfg(feature = "proc")]
+mod run_queue;
+
 use std::cell::{Cell as StdCell, RefCell, UnsafeCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{self, AtomicBool, AtomicU32, AtomicU64};
@@ -44,6 +47,8 @@ impl Platform for Std {
     type RwLock<T: Send + Sync> = RwLock<T>;
     type Condvar = Condvar;
     type Region<T: Send> = Region<T>;
+    #[cfg(feature = "proc")]
+    type RunQueue<T: Send> = run_queue::RunQueue<T>;
     type Thread = Thread;
     type JoinHandle<T: Send + 'static> = JoinHandle<T>;
 

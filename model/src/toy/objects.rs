@@ -1,10 +1,10 @@
 //! The objects that primitives are built of, as their platform promises them: two atomics, a mutex, a reader-writer
-//! lock, a condition variable that waits with the mutex, a park token for each thread, and a virtual clock.
+//! lock, a condition variable that waits with the mutex, a park token for each thread, a virtual clock, and a run queue.
 //!
 //! One step an operation, two for a wait. It is small enough to be obviously right, and there to hold an engine against
 //! that decides by itself which steps commute and which can be taken when. For the same reason everything is total: an
 //! unlock of what the caller does not hold answers `not-held` and touches nothing, so that any sequence of operations is
-//! a program; and a thread may wait for itself.
+//! a program; and a thread may wait for itself. The run queue belongs to the first thread: an owner that never changes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +16,8 @@ use crate::text;
 pub const ATOMICS: usize = 2;
 /// The most threads that a program may have.
 pub const THREADS_MAX: usize = 4;
+/// The thread that may push to the run queue and pop from it.
+pub const QUEUE_OWNER: Thread = Thread(0);
 
 /// When a wait that has a deadline may end without its event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -32,7 +34,7 @@ pub enum Timeouts {
 pub struct ObjectsSpec {
     /// What deadlines mean.
     pub timeouts: Timeouts,
-    /// Whether each thread may wake once without reason, from a park or a wait.
+    /// Whether each thread may wake once without reason, from a park or a wait, and once be told to try a steal again.
     pub spurious: bool,
 }
 
@@ -77,6 +79,16 @@ pub enum Op {
     Now,
     /// Moves the clock.
     Advance(u32),
+    /// Appends a value to the run queue, whose owner is the first thread.
+    Push(u32),
+    /// Takes the queue's first value, as its owner.
+    Pop,
+    /// Takes the queue's first value.
+    Steal,
+    /// Returns the number of values in the queue.
+    Len,
+    /// Returns 1 if the queue is empty, and 0 otherwise.
+    IsEmpty,
 }
 
 /// What an operation returns.
@@ -86,11 +98,15 @@ pub enum Ret {
     Ok,
     /// The mutex was not free.
     Busy,
-    /// The caller does not hold what it wants to give back; nothing was done.
+    /// The caller does not hold what it wants to give back, or does not own the queue; nothing was done.
     NotHeld,
     /// The time was over first.
     Timeout,
-    /// The value, or the time.
+    /// The queue was empty.
+    Empty,
+    /// The steal is to be tried again.
+    Retry,
+    /// The value, the number, or the time.
     Value(u32),
 }
 
@@ -132,6 +148,10 @@ pub struct State {
     pub now: u32,
     /// Who has woken without reason.
     pub has_been_lucky: [bool; THREADS_MAX],
+    /// What is in the run queue, the oldest first.
+    pub queue: Vec<u32>,
+    /// Who was told to try a steal again.
+    pub has_retried: [bool; THREADS_MAX],
 }
 
 crate::rules! {
@@ -161,6 +181,13 @@ crate::rules! {
     NOW = "now", "OBJ-06", Must, "Returns the time.";
     ADVANCE = "advance", "OBJ-06", Must, "Moves the clock.";
     NOT_HELD = "not-held", "OBJ-08", Must, "Answers `not-held`, and does nothing.";
+    PUSH = "push", "OBJ-09", Must, "Appends the value to the run queue.";
+    POP = "pop", "OBJ-09", Must, "Takes the oldest value of the run queue.";
+    STEAL = "steal", "OBJ-09", Must, "Takes the oldest value of the run queue.";
+    TAKE_NOTHING = "take-nothing", "OBJ-09", Must, "Answers `empty`: there is no value in the run queue.";
+    STEAL_RETRY = "steal.retry", "OBJ-07", May, "Answers `retry`, and takes nothing.";
+    LEN = "len", "OBJ-09", Must, "Returns how many values there are in the run queue.";
+    IS_EMPTY = "is-empty", "OBJ-09", Must, "Returns whether the run queue is empty.";
 }
 
 const SOURCE: &str = "Selvedge: the platform that primitives stand on";
@@ -176,8 +203,21 @@ static CLAUSES: &[Clause] = &[
         "A wait frees the mutex and enters the waiters in one step; a notification reaches one of those who wait then.",
     ),
     Clause::new("OBJ-06", SOURCE, "Time stands still unless a thread moves it."),
-    Clause::new("OBJ-07", SOURCE, "If spurious wakeups are allowed, each thread has one."),
-    Clause::new("OBJ-08", SOURCE, "Giving back what one does not hold does nothing."),
+    Clause::new(
+        "OBJ-07",
+        SOURCE,
+        "If spurious wakeups are allowed, each thread has one, and one steal that is to be tried again.",
+    ),
+    Clause::new(
+        "OBJ-08",
+        SOURCE,
+        "Giving back what one does not hold, and using as owner what one does not own, does nothing.",
+    ),
+    Clause::new(
+        "OBJ-09",
+        SOURCE,
+        "What is pushed to the run queue is taken once, by its owner or by a thief, first in, first out.",
+    ),
 ];
 
 static FORMS: &[Form] = &[
@@ -204,11 +244,20 @@ static FORMS: &[Form] = &[
     Form::new("notify-all", "", "Notifies all waiters."),
     Form::new("now", "", "Returns the time."),
     Form::new("advance", "SPAN", "Moves the clock."),
+    Form::new("push", "VALUE", "Appends to the run queue; returns `not-held` if the caller is not the first thread."),
+    Form::new("pop", "", "Takes the queue's first value, or returns `empty`; `not-held` as for `push`."),
+    Form::new("steal", "", "Takes the queue's first value, or returns `empty` or `retry`."),
+    Form::new("len", "", "Returns the number of values in the queue."),
+    Form::new("is-empty", "", "Returns 1 if the queue is empty, and 0 otherwise."),
 ];
 
 static PARAMETERS: &[Parameter] = &[
     Parameter { name: "timeouts", values: &["clocked", "free"], text: "When a wait with a deadline may give up." },
-    Parameter { name: "spurious", values: &["none", "once"], text: "How often each thread may wake without reason." },
+    Parameter {
+        name: "spurious",
+        values: &["none", "once"],
+        text: "How often each thread may wake without reason, and be told to try a steal again.",
+    },
 ];
 
 impl State {
@@ -353,6 +402,29 @@ impl ObjectsSpec {
         }
     }
 
+    fn queue(self, op: Op, thread: Thread, found: &mut Found<'_, '_>) {
+        let me = usize::from(thread.0);
+        let queue = &found.state.queue;
+        match op {
+            Op::Push(_) | Op::Pop if thread != QUEUE_OWNER => found.returns(NOT_HELD, Ret::NotHeld, |_| ()),
+            Op::Push(value) => found.returns(PUSH, Ret::Ok, |state| state.queue.push(value)),
+            Op::Len => found.returns(LEN, Ret::Value(queue.len() as u32), |_| ()),
+            Op::IsEmpty => found.returns(IS_EMPTY, Ret::Value(queue.is_empty().into()), |_| ()),
+            _ => {
+                let rule = if op == Op::Pop { POP } else { STEAL };
+                match queue.first().copied() {
+                    Some(oldest) => found.returns(rule, Ret::Value(oldest), |state| {
+                        state.queue.remove(0);
+                    }),
+                    None => found.returns(TAKE_NOTHING, Ret::Empty, |_| ()),
+                }
+                if op == Op::Steal && self.spurious && !found.state.has_retried[me] {
+                    found.returns(STEAL_RETRY, Ret::Retry, |state| state.has_retried[me] = true);
+                }
+            }
+        }
+    }
+
     fn notify(op: Op, found: &mut Found<'_, '_>) {
         let waiting: Vec<usize> =
             (0..found.state.waiters.len()).filter(|&at| !found.state.waiters[at].is_notified).collect();
@@ -421,7 +493,7 @@ impl Spec for ObjectsSpec {
     }
 
     fn observables() -> &'static [&'static str] {
-        &["a0", "a1", "held", "now"]
+        &["a0", "a1", "held", "now", "queued"]
     }
 
     fn threads_max() -> usize {
@@ -445,6 +517,7 @@ impl Spec for ObjectsSpec {
             "a1" => Some(i64::from(state.atomics[1])),
             "held" => Some(i64::from(state.holder.is_some())),
             "now" => Some(i64::from(state.now)),
+            "queued" => Some(state.queue.len() as i64),
             _ => None,
         }
     }
@@ -476,6 +549,7 @@ impl Spec for ObjectsSpec {
                 found.returns(ADVANCE, Ret::Ok, |state| state.now = state.now.saturating_add(span));
             }
             (Op::Load(_) | Op::Store(..) | Op::Add(..) | Op::CompareExchange(..), _) => Self::atomic(*op, found),
+            (Op::Push(_) | Op::Pop | Op::Steal | Op::Len | Op::IsEmpty, _) => self.queue(*op, thread, found),
             _ => Self::lock(*op, thread, found),
         }
     }
@@ -499,6 +573,11 @@ impl Spec for ObjectsSpec {
             Op::NotifyAll,
             Op::Now,
             Op::Advance(1),
+            Op::Push(done.iter().filter(|op| matches!(op, Op::Push(_))).count() as u32),
+            Op::Pop,
+            Op::Steal,
+            Op::Len,
+            Op::IsEmpty,
         ];
         match may_hold_mutex(done) {
             true => ops.extend([Op::Unlock, Op::Wait, Op::WaitTimeout(1)]),
@@ -553,6 +632,11 @@ impl fmt::Display for Op {
             Op::NotifyAll => f.write_str("notify-all"),
             Op::Now => f.write_str("now"),
             Op::Advance(span) => write!(f, "advance {span}"),
+            Op::Push(value) => write!(f, "push {value}"),
+            Op::Pop => f.write_str("pop"),
+            Op::Steal => f.write_str("steal"),
+            Op::Len => f.write_str("len"),
+            Op::IsEmpty => f.write_str("is-empty"),
         }
     }
 }
@@ -583,6 +667,11 @@ impl FromStr for Op {
             "notify-one" => Op::NotifyOne,
             "notify-all" => Op::NotifyAll,
             "now" => Op::Now,
+            "push" => Op::Push(number(0)?),
+            "pop" => Op::Pop,
+            "steal" => Op::Steal,
+            "len" => Op::Len,
+            "is-empty" => Op::IsEmpty,
             _ => Op::Advance(number(0)?),
         })
     }
@@ -595,6 +684,8 @@ impl fmt::Display for Ret {
             Ret::Busy => f.write_str("busy"),
             Ret::NotHeld => f.write_str("not-held"),
             Ret::Timeout => f.write_str("timeout"),
+            Ret::Empty => f.write_str("empty"),
+            Ret::Retry => f.write_str("retry"),
             Ret::Value(value) => write!(f, "{value}"),
         }
     }
@@ -607,7 +698,14 @@ impl FromStr for Ret {
         if let Ok(value) = text.trim().parse() {
             return Ok(Ret::Value(value));
         }
-        let words = [("ok", Ret::Ok), ("busy", Ret::Busy), ("not-held", Ret::NotHeld), ("timeout", Ret::Timeout)];
+        let words = [
+            ("ok", Ret::Ok),
+            ("busy", Ret::Busy),
+            ("not-held", Ret::NotHeld),
+            ("timeout", Ret::Timeout),
+            ("empty", Ret::Empty),
+            ("retry", Ret::Retry),
+        ];
         text::one_of(text, "answer", &words)
     }
 }
@@ -650,7 +748,7 @@ mod tests {
         {
             assert_eq!(op.to_string().parse(), Ok(op));
         }
-        for ret in [Ret::Ok, Ret::Busy, Ret::NotHeld, Ret::Timeout, Ret::Value(7)] {
+        for ret in [Ret::Ok, Ret::Busy, Ret::NotHeld, Ret::Timeout, Ret::Empty, Ret::Retry, Ret::Value(7)] {
             assert_eq!(ret.to_string().parse(), Ok(ret));
         }
         assert!("load 2".parse::<Op>().is_err(), "there are two atomics");
@@ -688,6 +786,28 @@ mod tests {
         let lucky = ObjectsSpec { spurious: true, ..ObjectsSpec::default() };
         let woken = step(lucky, &State::default(), T0, "park").unwrap();
         assert!(step(lucky, &woken.state, T0, "park").is_none(), "once");
+    }
+
+    #[test]
+    fn a_queue_gives_the_oldest_value_once_and_to_anybody() {
+        let (state, ret) = after(&[(T0, "push 5"), (T0, "push 6"), (T1, "push 7"), (T1, "steal")]);
+        assert_eq!((&state.queue[..], ret), (&[6][..], Some(Ret::Value(5))));
+        assert_eq!(step(ObjectsSpec::default(), &state, T0, "pop").unwrap().progress, Progress::Return(Ret::Value(6)));
+        assert_eq!(after(&[(T0, "push 5"), (T1, "pop")]).1, Some(Ret::NotHeld), "only the first thread is the owner");
+        assert_eq!(after(&[(T0, "push 5"), (T0, "pop"), (T1, "steal")]).1, Some(Ret::Empty));
+        assert_eq!(after(&[(T0, "push 5"), (T1, "len")]).1, Some(Ret::Value(1)));
+        assert_eq!(after(&[(T0, "push 5"), (T1, "is-empty")]).1, Some(Ret::Value(0)));
+    }
+
+    #[test]
+    fn a_steal_is_to_be_tried_again_once_if_there_is_luck() {
+        let lucky = ObjectsSpec { spurious: true, ..ObjectsSpec::default() };
+        let mut steps = Vec::new();
+        lucky.steps(&State::default(), T1, &Op::Steal, &Phase::Start, None, &mut steps);
+        let answers: Vec<_> = steps.iter().map(|step| step.progress.clone()).collect();
+        assert_eq!(answers, [Progress::Return(Ret::Empty), Progress::Return(Ret::Retry)]);
+        let again = step(lucky, &steps[1].state, T1, "steal").unwrap();
+        assert_eq!(again.progress, Progress::Return(Ret::Empty));
     }
 
     #[test]

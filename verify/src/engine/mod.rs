@@ -114,7 +114,8 @@ pub struct Budget {
     /// For the engines that draw.
     pub seed: u64,
     /// How often each thread may wake from a park, or from the platform's own condition variable, without a reason. Real
-    /// parks may. loom has no room for the choice and takes it for 0.
+    /// parks may. As often its steals from the platform's run queue may have to be tried again. loom has no room for the choice
+    /// and takes it for 0.
     pub spurious_wakeups: u32,
 }
 

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use selvedge::platform::host::{Mutex, PoisonError};
 use selvedge::platform::{
-    Atomic, AtomicInteger, MutexGuard, Ordering, Platform, PlatformCondvar, PlatformMutex, PlatformRwLock, Unpark,
+    Atomic, AtomicInteger, MutexGuard, Ordering, Platform, PlatformCondvar, PlatformMutex, PlatformRwLock, RunQueue,
+    Steal, Unpark,
 };
 use selvedge_model::Thread;
-use selvedge_model::toy::objects::{ATOMICS, ObjectsSpec, Op, Ret, THREADS_MAX};
+use selvedge_model::toy::objects::{ATOMICS, ObjectsSpec, Op, QUEUE_OWNER, Ret, THREADS_MAX};
 
 use super::{Stop, Subject};
 use crate::litmus::{Observed, Program};
@@ -24,6 +25,7 @@ pub struct Objects<P: Platform> {
     mutex: P::Mutex<()>,
     lock: P::RwLock<()>,
     condvar: P::Condvar,
+    queue: P::RunQueue<u32>,
     threads: Mutex<[Option<P::Thread>; THREADS_MAX]>,
 }
 
@@ -99,6 +101,7 @@ impl<P: Platform> Subject<ObjectsSpec> for Objects<P> {
             mutex: PlatformMutex::new(()),
             lock: PlatformRwLock::new(()),
             condvar: PlatformCondvar::new(),
+            queue: RunQueue::new(),
             threads: Mutex::new([const { None }; THREADS_MAX]),
         })
     }
@@ -181,6 +184,21 @@ impl<P: Platform> Subject<ObjectsSpec> for Objects<P> {
                 P::advance(milliseconds(span));
                 Ret::Ok
             }
+            Op::Push(_) | Op::Pop if thread != QUEUE_OWNER => Ret::NotHeld,
+            Op::Push(value) => {
+                // SAFETY: of the threads only this one is the owner, and the queue was made before it began.
+                unsafe { self.queue.push(value) };
+                Ret::Ok
+            }
+            // SAFETY: as above.
+            Op::Pop => unsafe { self.queue.pop() }.map_or(Ret::Empty, Ret::Value),
+            Op::Steal => match self.queue.steal() {
+                Steal::Success(value) => Ret::Value(value),
+                Steal::Empty => Ret::Empty,
+                Steal::Retry => Ret::Retry,
+            },
+            Op::Len => Ret::Value(self.queue.len() as u32),
+            Op::IsEmpty => Ret::Value(self.queue.is_empty().into()),
         })
     }
 
@@ -191,6 +209,7 @@ impl<P: Platform> Subject<ObjectsSpec> for Objects<P> {
             number("a1", self.atomics[1].load(ORDER)),
             number("held", u32::from(self.mutex.try_lock().is_none())),
             number("now", P::now().as_millis() as u32),
+            number("queued", self.queue.len() as u32),
         ])
     }
 }

@@ -78,7 +78,7 @@ fn generated(spec: ObjectsSpec, operations_max: usize, seed: u64, count: usize) 
 }
 
 /// What threads do with a few objects, so that they meet: an object's operations, with what must come before and after.
-const THEMES: [&[&str]; 5] = [
+const THEMES: [&[&str]; 6] = [
     &["load 0", "store 0 1", "add 0 1", "compare-exchange 0 0 2", "compare-exchange 0 1 3", "load 1", "store 1 1"],
     &["lock; unlock", "lock; add 0 1; unlock", "try-lock; unlock", "try-lock", "lock; load 0; unlock"],
     &["read; release", "write; release", "read; load 0; release", "write; add 0 1; release", "read; read; release"],
@@ -92,6 +92,8 @@ const THEMES: [&[&str]; 5] = [
         "advance 1",
         "try-lock; unlock",
     ],
+    // What only the owner may do does nothing elsewhere, so that much of it must be offered.
+    &["push 1", "push 2", "pop", "push 3; pop", "push 4; push 5", "steal", "steal; len", "is-empty", "add 0 1"],
 ];
 
 /// Programs whose threads, two or three, put together what one of the themes offers.
@@ -185,7 +187,7 @@ fn bounds(spec: ObjectsSpec, executions_max: u64) -> Bounds {
     };
     Bounds {
         max_executions: Some(executions_max),
-        profile: Profile { timeouts, spurious_budget: spec.spurious.into() },
+        profile: Profile { timeouts, spurious_budget: spec.spurious.into(), steal_retries: spec.spurious.into() },
         ..Bounds::default()
     }
 }

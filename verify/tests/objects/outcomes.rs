@@ -43,7 +43,7 @@ impl Compared {
 }
 
 /// What a thread of a small program does: each operation, with what must come before and after it.
-const FRAGMENTS: [&str; 24] = [
+const FRAGMENTS: [&str; 28] = [
     "load 0",
     "store 0 1",
     "add 0 2",
@@ -68,6 +68,10 @@ const FRAGMENTS: [&str; 24] = [
     "lock; notify-all; unlock",
     "now; now",
     "advance 2",
+    "push 5; push 6; pop",
+    "push 5; is-empty",
+    "steal; steal",
+    "steal; len",
 ];
 
 #[test]
@@ -81,7 +85,7 @@ fn every_pair_of_operations_reaches_what_the_model_allows() {
         }
     }
     assert_eq!(compared.too_large, Vec::<String>::new());
-    assert_eq!(compared.equal, 3 * 24 * 25 / 2);
+    assert_eq!(compared.equal, 3 * 28 * 29 / 2);
     assert!(compared.ends > compared.equal, "{} ends of {} programs", compared.ends, compared.equal);
 }
 
@@ -89,7 +93,7 @@ fn every_pair_of_operations_reaches_what_the_model_allows() {
 #[test]
 fn every_pair_of_operations_and_a_third_thread_reach_what_the_model_allows() {
     let mut compared = Compared::default();
-    let thirds = ["try-lock; notify-one; unpark 0", "add 0 1; advance 1; read; unpark 1"];
+    let thirds = ["try-lock; notify-one; steal; unpark 0", "add 0 1; advance 1; read; unpark 1"];
     for third in thirds {
         for (at, one) in FRAGMENTS.iter().enumerate() {
             for other in &FRAGMENTS[at..] {

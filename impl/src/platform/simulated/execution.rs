@@ -41,7 +41,8 @@ struct Entry<E: Engine> {
     doom: Option<Doom>,
     end: Option<End>,
     objects: u32,
-    spurious_left: u32,
+    /// How often it may still have each kind of [`Luck`].
+    luck_left: [u32; 2],
     engine: E::PerThread,
 }
 
@@ -55,6 +56,16 @@ enum State {
     Asleep,
     /// Its body is over.
     Ended,
+}
+
+/// What may happen to a thread for no reason, as often as the [`Profile`] says. The order is that of `Entry::luck_left`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Luck {
+    /// A wait ends.
+    Wakeup,
+    /// A steal must be tried again.
+    #[cfg(feature = "proc")]
+    Retry,
 }
 
 /// Where a thread stands, as far as a scheduler is concerned.
@@ -189,7 +200,7 @@ impl<E: Engine> Execution<E> {
             doom: None,
             end: None,
             objects: Shared::<E>::OBJECTS,
-            spurious_left: self.profile.spurious_budget,
+            luck_left: [self.profile.spurious_budget, self.profile.steal_retries],
             engine: E::PerThread::default(),
         };
         self.threads.borrow_mut().push(entry);
@@ -255,12 +266,14 @@ impl<E: Engine> Execution<E> {
         use_it(&mut self.threads.borrow_mut()[index].engine)
     }
 
-    pub(super) fn spend_spurious(&self, me: usize) {
-        self.threads.borrow_mut()[me].spurious_left -= 1;
-    }
-
-    pub(super) fn has_spurious(&self, me: usize) -> bool {
-        self.threads.borrow()[me].spurious_left > 0
+    /// Whether `me` has that luck now, as the engine chooses. It has it once less then.
+    pub(super) fn is_lucky(&self, me: usize, luck: Luck) -> bool {
+        let has_left = self.threads.borrow()[me].luck_left[luck as usize] > 0;
+        let is_lucky = has_left && <E as super::super::Platform>::choose(2) == 1;
+        if is_lucky {
+            self.threads.borrow_mut()[me].luck_left[luck as usize] -= 1;
+        }
+        is_lucky
     }
 
     // Steps.

@@ -25,10 +25,12 @@
 //! **Timeouts and spurious wakeups** need no choice of their own where the schedule decides already: a *free* timeout is
 //! a wait whose condition always holds, so that it ends before or after the event as the wait is scheduled. A spurious
 //! wakeup is the answer to "wake without the event?", asked through [`Platform::choose`] before each wait as long as the
-//! budget lasts.
+//! budget lasts; likewise a steal that must be tried again.
 
 mod execution;
 mod objects;
+#[cfg(feature = "proc")]
+mod run_queue;
 mod thread;
 
 use std::cell::RefCell;
@@ -39,8 +41,11 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
+use self::execution::Luck;
 pub(super) use self::execution::{Doom, Execution, Local, conclude};
 pub(super) use self::objects::{Condvar, Mutex, Region, RwLock};
+#[cfg(feature = "proc")]
+pub(super) use self::run_queue::RunQueue;
 pub(super) use self::thread::{Handle, JoinHandle, run_to_rest, settle, thread_body};
 use super::{Atomic, AtomicInteger, Body, End, Ordering, Platform, TrackedCell};
 
@@ -359,6 +364,8 @@ impl<E: Engine> Platform for E {
     type RwLock<T: Send + Sync> = RwLock<E, T>;
     type Condvar = Condvar<E>;
     type Region<T: Send> = Region<E, T>;
+    #[cfg(feature = "proc")]
+    type RunQueue<T: Send> = RunQueue<E, T>;
     type Thread = Handle<E>;
     type JoinHandle<T: Send + 'static> = JoinHandle<E, T>;
 

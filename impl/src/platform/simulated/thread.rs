@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::super::quiet;
 use super::super::{Body, End, Failure, Join, Race, Timeouts, Unpark};
 use super::{
-    Access, Confined, Doom, Engine, Execution, Mention, Object, ObjectId, Openness, Shape, Told, Touch, reads, step,
-    step_told, writes,
+    Access, Confined, Doom, Engine, Execution, Luck, Mention, Object, ObjectId, Openness, Shape, Told, Touch, reads,
+    step, step_told, writes,
 };
 
 /// The payload with which a doomed thread leaves.
@@ -100,7 +100,7 @@ pub(super) fn wait_for<E: Engine>(
     let clocked = execution.profile().timeouts == Timeouts::Clocked;
     let time_is_over = || deadline.is_some_and(|deadline| !clocked || execution.time() >= deadline);
     // Asked first, not once the attempt has been scheduled: a choice may be a scheduling point of its own.
-    let by_luck = wait.may_be_lucky && execution.has_spurious(me) && E::choose(&execution, 2) == 1;
+    let by_luck = wait.may_be_lucky && execution.is_lucky(me, Luck::Wakeup);
     // Without a deadline and without luck only the event lets the thread go on.
     let needs = if deadline.is_none() && !by_luck { Openness::OPEN } else { Openness::CLOSED };
     let mut touches: [Option<Touch<'_, E>>; 3] = [None, None, None];
@@ -115,7 +115,6 @@ pub(super) fn wait_for<E: Engine>(
     let also = wait.event.map(|object| Mention { object, access: Access::Write, needs });
     let told = Told { also, is_opaque: deadline.is_some() && clocked && !by_luck };
     if by_luck {
-        execution.spend_spurious(me);
         step_told(location, &touches, told, Some(may_act));
         return if happened() { Woken::Event } else { Woken::Luck };
     }
