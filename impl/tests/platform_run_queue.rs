@@ -1,18 +1,24 @@
 //! The run queue on every platform: nothing is lost or taken twice, first in is first out, the edges are those that are
 //! promised, and a second owner is found.
 
+use std::collections::VecDeque;
+
 use selvedge::platform::host::Mutex;
-use selvedge::platform::{Arc, Body, Platform, RunQueue, Std, Steal};
+use selvedge::platform::host::atomic::{AtomicBool, AtomicUsize};
+use selvedge::platform::{Arc, Body, End, Join, Ordering, Platform, RunQueue, Std, Steal};
+
+use Ordering::{Acquire, Relaxed, Release};
 
 /// What a thread took, in order.
 type Taken = Vec<u64>;
 
-/// Why a test that calls the owner's methods may; each program says who its owner is.
+/// A push by a thread that is the owner, or that a checking platform stops before it does any harm.
 fn push<Q: RunQueue<u64>>(queue: &Q, value: u64) {
-    // SAFETY: the caller is the owner, or the platform stops a second one before it does any harm.
+    // SAFETY: on the machine every program here has one owner at a time; on the checking platforms a second one is stopped.
     unsafe { queue.push(value) };
 }
 
+/// A pop, likewise.
 fn pop<Q: RunQueue<u64>>(queue: &Q) -> Option<u64> {
     // SAFETY: as for `push`.
     unsafe { queue.pop() }
@@ -38,9 +44,6 @@ fn complaint(values: u64, takers: &[Taken]) -> Option<String> {
 
 /// Real threads: an owner that pushes `1..=values` and pops now and then, two thieves, and a second owner who takes over.
 fn stress<Q: RunQueue<u64> + 'static>(values: u64) -> Vec<Taken> {
-    use selvedge::platform::Ordering::{Acquire, Relaxed, Release};
-    use selvedge::platform::host::atomic::{AtomicBool, AtomicUsize};
-
     struct Shared<Q> {
         queue: Q,
         running: AtomicUsize,
@@ -86,7 +89,7 @@ fn stress<Q: RunQueue<u64> + 'static>(values: u64) -> Vec<Taken> {
         let first = body(own);
         Box::new(move || {
             // The second owner's turn begins once the first one's thread has ended.
-            selvedge::platform::Join::join(Std::spawn(first));
+            Std::spawn(first).join();
             let mut taken = Taken::new();
             for value in values / 2 + 1..=values {
                 push(&shared.queue, value);
@@ -97,7 +100,7 @@ fn stress<Q: RunQueue<u64> + 'static>(values: u64) -> Vec<Taken> {
         }) as Body
     };
     let threads = Std::run_to_rest(vec![take_over, body(steal), body(steal)]);
-    assert!(threads.iter().all(|end| matches!(end, selvedge::platform::End::Returned)), "{threads:?}");
+    assert!(threads.iter().all(|end| matches!(end, End::Returned)), "{threads:?}");
     let taken = shared.taken.lock().unwrap();
     taken.clone()
 }
@@ -113,7 +116,7 @@ fn real_threads_lose_nothing_and_take_nothing_twice() {
 
 /// A queue that is wrong about once in a thousand values.
 struct Planted<const BUG: usize> {
-    values: Mutex<(u64, std::collections::VecDeque<u64>)>,
+    values: Mutex<(u64, VecDeque<u64>)>,
 }
 
 const NONE: usize = 0;
@@ -168,7 +171,7 @@ mod programs {
 
     use std::collections::BTreeSet;
 
-    use selvedge::platform::{End, PlatformMutex, TrackedCell};
+    use selvedge::platform::{PlatformMutex, TrackedCell};
 
     use super::*;
 
@@ -390,6 +393,22 @@ mod programs {
         }])
     }
 
+    /// A thief that spins until there is something.
+    pub fn a_spinning_thief<P: Platform>() -> String {
+        run::<P>(&[
+            |shared| push(&shared.queue, 1),
+            |shared| {
+                let stolen = loop {
+                    match shared.steal() {
+                        Some(value) => break value,
+                        None => P::spin_loop(),
+                    }
+                };
+                shared.note(1, Some(stolen));
+            },
+        ])
+    }
+
     /// How two steals of a value end, in a word each.
     pub fn two_steals<P: Platform>() -> String {
         let shared = Shared::<P>::new();
@@ -441,7 +460,7 @@ mod shuttle {
     use std::collections::BTreeSet;
 
     use selvedge::platform::shuttle::{self, SchedulerKind};
-    use selvedge::platform::{Bounds, End, Profile, Shuttle};
+    use selvedge::platform::{Bounds, Profile, Shuttle};
 
     use super::programs::{self, Queue};
     use super::*;
@@ -469,6 +488,11 @@ mod shuttle {
         assert_eq!(ends(0), texts(&["success empty"]));
         assert_eq!(ends(1), texts(&["success empty", "retry success", "success retry"]));
         assert_eq!(ends(2), texts(&["success empty", "retry success", "success retry", "retry retry"]));
+    }
+
+    #[test]
+    fn a_thief_that_spins_is_woken_by_a_push() {
+        assert_eq!(Vec::from_iter(all_within(0, programs::a_spinning_thief::<Shuttle>)), ["RR [[], [1], []]"]);
     }
 
     #[test]
