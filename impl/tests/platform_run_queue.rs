@@ -393,10 +393,17 @@ mod programs {
         }])
     }
 
-    /// A thief that spins until there is something.
+    /// A thief that spins until there is something, and may have looked in vain when nobody else could go on: then only the
+    /// push brings it back.
     pub fn a_spinning_thief<P: Platform>() -> String {
         run::<P>(&[
-            |shared| push(&shared.queue, 1),
+            |shared| {
+                shared.queue.len();
+                P::yield_now();
+                push(&shared.queue, 1);
+                // For ever: an end would be a change, too.
+                P::park();
+            },
             |shared| {
                 let stolen = loop {
                     match shared.steal() {
@@ -492,7 +499,7 @@ mod shuttle {
 
     #[test]
     fn a_thief_that_spins_is_woken_by_a_push() {
-        assert_eq!(Vec::from_iter(all_within(0, programs::a_spinning_thief::<Shuttle>)), ["RR [[], [1], []]"]);
+        assert_eq!(Vec::from_iter(all_within(0, programs::a_spinning_thief::<Shuttle>)), ["BR [[], [1], []]"]);
     }
 
     #[test]
