@@ -413,7 +413,9 @@ impl ObjectsSpec {
             _ => {
                 let rule = if op == Op::Pop { POP } else { STEAL };
                 match queue.first().copied() {
-                    Some(oldest) => found.returns(rule, Ret::Value(oldest), |state| drop(state.queue.remove(0))),
+                    Some(oldest) => found.returns(rule, Ret::Value(oldest), |state| {
+                        state.queue.remove(0);
+                    }),
                     None => found.returns(TAKE_NOTHING, Ret::Empty, |_| ()),
                 }
                 if op == Op::Steal && self.spurious && !found.state.has_retried[me] {

@@ -294,10 +294,12 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
     };
     let reason = match &run.luckless {
         Some(Luckless { executions, complete: true }) => format!(
-            "{reason}; it fails only if spurious wakeups exist: without them all {executions} inequivalent executions pass"
+            "{reason}; it fails only if spurious wakeups (or steals to be tried again) exist: without them all {executions} inequivalent executions pass"
         ),
         Some(Luckless { executions, complete: false }) => {
-            format!("{reason}; without spurious wakeups none of {executions} executions failed")
+            format!(
+                "{reason}; without spurious wakeups (and steals to be tried again) none of {executions} executions failed"
+            )
         }
         None => reason,
     };

@@ -32,7 +32,7 @@ fn all_executions_of_a_class_come_to_the_same() {
             assert_eq!(known(&one_each.classes), known(&all.classes), "{spec:?}\n{program}");
             // What such a step did with its object is known only once it has been taken: until then it is thought to have
             // written, and two of them to be in conflict.
-            let is_vague = |op: &Op| matches!(op, Op::TryLock | Op::CompareExchange(..));
+            let is_vague = |op: &Op| matches!(op, Op::TryLock | Op::CompareExchange(..) | Op::Pop | Op::Steal);
             // And a choice before a thread's first step, here whether to wake without reason, is not part of a class's name.
             if !program.ops().any(is_vague) && !spec.spurious {
                 assert_eq!(one_each.account.complete as usize, one_each.classes.len(), "{spec:?}\n{program}");
