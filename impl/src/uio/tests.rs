@@ -48,6 +48,49 @@ fn peeking_and_advancing_go_the_same_way_as_copying() {
 }
 
 #[test]
+fn pieces_of_every_length_are_copied_whole_and_nothing_beside_them() {
+    let data: Vec<u8> = (1..=200).collect();
+    for len in 0..80 {
+        for at in 0..4 {
+            let mut gather_from = [IoSlice::new(&data[at..][..len]), IoSlice::new(&data[100..])];
+            let mut found = [0; 100];
+            assert_eq!(Gather::new(&gather_from).copy_to(&mut found[..len]), len);
+            assert_eq!((&found[..len], &found[len..]), (&data[at..][..len], &[0; 100][len..]));
+            gather_from.rotate_left(1);
+            let mut found = [0; 200];
+            assert_eq!(Gather::new(&gather_from).copy_to(&mut found), 100 + len);
+            assert_eq!(&found[100..][..len], &data[at..][..len]);
+            let (mut one, mut other) = ([0; 100], [0; 100]);
+            let mut room = [IoSliceMut::new(&mut one[at..][..len]), IoSliceMut::new(&mut other)];
+            let mut scatter = Scatter::new(&mut room);
+            assert_eq!((scatter.copy_from(&data[..len]), scatter.resid()), (len, 100));
+            assert_eq!(scatter.copy_from(&data[..len]), len);
+            for (found, at) in [(one, at), (other, 0)] {
+                assert_eq!((&found[at..][..len], &found[at + len..]), (&data[..len], &[0; 100][at + len..]));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_vector_without_elements_has_none_left() {
+    let mut gather = Gather::new(&[]);
+    assert_eq!((gather.elements_left(), gather.copy_to(&mut [0; 4]), gather.peek().len()), (0, 0, 0));
+    let mut scatter = Scatter::new(&mut []);
+    assert_eq!((scatter.elements_left(), scatter.push(1), scatter.advance(1)), (0, false, 0));
+    assert_eq!(Uio::new(vec![], 3).left().len(), 0);
+}
+
+#[test]
+fn a_sum_that_was_cut_off_is_all_that_can_be_moved() {
+    let mut uio = Uio::new(vector(&[(0, usize::MAX - 1), (0, 5)]), 0);
+    assert_eq!((uio.resid(), uio.advance(usize::MAX - 1), uio.advance(2)), (usize::MAX, usize::MAX - 1, 1));
+    // Four bytes of the second element are left, and none of them may be moved.
+    assert_eq!(uio.left().collect::<Vec<_>>(), vector(&[(1, 4)]));
+    assert_eq!((uio.resid(), uio.advance(2), uio.push(&Paged::new(0, 8, 1), 0)), (0, 0, Err(Full)));
+}
+
+#[test]
 fn a_fault_leaves_what_is_before_it_accounted() {
     let mut space = Paged::new(0, 8, 4);
     space.unmap(16);
