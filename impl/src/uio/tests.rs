@@ -155,6 +155,54 @@ fn import_holds_to_the_limits() {
     assert_eq!((unreadable, unreadable.errno()), (ImportError::Unreadable(Fault { address: 5 * 4096 }), 14));
 }
 
+/// Where no copy succeeds, not even of nothing.
+struct Unmapped;
+
+impl AddressSpace for Unmapped {
+    fn copyin(&self, from: usize, _: &mut [u8]) -> Result<(), Fault> {
+        Err(Fault { address: from })
+    }
+
+    fn copyout(&self, _: &[u8], to: usize) -> Result<(), Fault> {
+        Err(Fault { address: to })
+    }
+}
+
+#[test]
+fn an_array_of_32_bits_is_spread_out_whole() {
+    let space = Paged::new(0, 64, 3);
+    let words: Vec<u32> = (1..=20).map(|number| number * 0x0101_0101).collect();
+    space.copyout(&words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<_>>(), 100).unwrap();
+    let all: Vec<_> = words.chunks(2).map(|pair| (pair[0] as usize, pair[1] as usize)).collect();
+    for count in 0..=10 {
+        let limits = Limits { sum: Sum::Any, ..Limits::FREEBSD_32 };
+        let uio = import(&space, 100, count, Layout::Compat32, limits).unwrap();
+        assert_eq!(uio.left().collect::<Vec<_>>(), vector(&all[..count]));
+        assert_eq!(uio.resid(), all[..count].iter().map(|element| element.1).sum());
+    }
+    let refusing = import(&Unmapped, 100, 1, Layout::Compat32, Limits::LINUX).unwrap_err();
+    assert_eq!(refusing, ImportError::Unreadable(Fault { address: 100 }));
+    assert_eq!(import(&Unmapped, 100, 0, Layout::Compat32, Limits::LINUX).unwrap().resid(), 0);
+    let unreadable = import(&space, 100, 12, Layout::Compat32, Limits::LINUX).unwrap_err();
+    assert_eq!(unreadable, ImportError::Unreadable(Fault { address: 192 }));
+}
+
+#[test]
+fn lengths_that_only_fit_one_by_one_are_taken_in() {
+    let space = Paged::new(0, 4096, 1);
+    // Together their bits are more than a third of all, and their sum is not.
+    let lens = [2, 3, 4].map(|bits| 1_usize.rotate_right(bits));
+    let raw: Vec<u8> = lens.iter().flat_map(|len| [0, *len]).flat_map(usize::to_ne_bytes).collect();
+    space.copyout(&raw, 0).unwrap();
+    let import = |sum| import(&space, 0, 3, Layout::Native, Limits { sum, ..Limits::FREEBSD });
+    let sum = lens.iter().sum();
+    assert_eq!(import(Sum::Reject { max: sum }).unwrap().resid(), sum);
+    assert_eq!(import(Sum::Reject { max: sum - 1 }).unwrap_err(), ImportError::Overflow { element: 2 });
+    assert_eq!(import(Sum::Clamp { max: sum }).unwrap().resid(), sum);
+    assert_eq!(import(Sum::Clamp { max: sum - 1 }).unwrap().resid(), sum - 1);
+    assert_eq!(import(Sum::Any).unwrap().resid(), sum);
+}
+
 #[test]
 fn a_queue_goes_round_and_keeps_what_a_fault_left() {
     let mut space = Paged::new(0, 8, 3);

@@ -6,8 +6,10 @@ use super::account::{Account, Nowhere};
 use super::address_space::{AddressSpace, Fault};
 use super::cursor::tell;
 
-/// One element of a vector: so many bytes from this address on, in an [`AddressSpace`].
+/// One element of a vector: so many bytes from this address on, in an [`AddressSpace`]. It lies in memory as `struct iovec`
+/// does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[repr(C)]
 pub struct Iovec {
     /// The first address.
     pub base: usize,
@@ -86,7 +88,15 @@ impl Uio {
     /// A transfer over all of a vector. A sum of lengths beyond `usize::MAX` counts as `usize::MAX`; an
     /// [imported](super::import()) vector never comes near.
     pub fn new(vector: Vec<Iovec>, offset: i64) -> Self {
-        let resid = vector.iter().fold(0_usize, |sum, element| sum.saturating_add(element.len));
+        let sum = Lengths::of(&vector).sum;
+        Uio::summed(vector, sum, offset)
+    }
+
+    /// The same, where the sum of the lengths may be known.
+    #[inline]
+    pub(super) fn summed(vector: Vec<Iovec>, sum: Option<usize>, offset: i64) -> Self {
+        let one_by_one = || vector.iter().fold(0_usize, |sum, element| sum.saturating_add(element.len));
+        let resid = sum.unwrap_or_else(one_by_one);
         Uio { account: Account::new(vector.into_iter(), resid, offset) }
     }
 
@@ -183,5 +193,29 @@ impl Uio {
             moved += self.account.transfer(Nowhere(len), |_, _| ());
         }
         Ok(total)
+    }
+}
+
+/// What all lengths of a vector show at one look. No addition needs the one before it to be checked, so that the compiler
+/// adds several at a time.
+pub(super) struct Lengths {
+    /// Each bit that some length has.
+    pub bits: usize,
+    /// What they add up to, if that is certain to be no more than `usize::MAX`.
+    pub sum: Option<usize>,
+}
+
+impl Lengths {
+    #[inline]
+    pub fn of(elements: &[Iovec]) -> Self {
+        let add = |(sum, bits): (usize, usize), element: &Iovec| (sum.wrapping_add(element.len), bits | element.len);
+        let (sum, bits) = elements.iter().fold((0, 0), add);
+        // No length is more than all bits together: if those fit that many times, so does the sum.
+        Lengths { bits, sum: bits.checked_mul(elements.len()).map(|_| sum) }
+    }
+
+    /// Whether they are certain to add up to at most `max`.
+    pub fn are_within(&self, max: usize) -> bool {
+        self.sum.is_some_and(|sum| sum <= max)
     }
 }
