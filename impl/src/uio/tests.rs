@@ -134,8 +134,11 @@ fn import_holds_to_the_limits() {
         let raw: Vec<u8> =
             elements.iter().flat_map(|(base, len)| [base.to_ne_bytes(), len.to_ne_bytes()]).flatten().collect();
         space.copyout(&raw, 0).unwrap();
-        import(&space, 0, elements.len(), Layout::Native, limits)
-            .map(|uio| uio.left().map(|element| element.len).collect())
+        import(&space, 0, elements.len(), Layout::Native, limits).map(|uio| {
+            let lens: Vec<usize> = uio.left().map(|element| element.len).collect();
+            assert_eq!(uio.resid(), lens.iter().sum());
+            lens
+        })
     };
     let max = isize::MAX as usize;
     let lens = |lens: &[usize]| Ok(lens.to_vec());
@@ -172,18 +175,19 @@ impl AddressSpace for Unmapped {
 fn an_array_of_32_bits_is_spread_out_whole() {
     let space = Paged::new(0, 64, 3);
     let words: Vec<u32> = (1..=20).map(|number| number * 0x0101_0101).collect();
-    space.copyout(&words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<_>>(), 100).unwrap();
+    space.copyout(&words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<_>>(), 112).unwrap();
     let all: Vec<_> = words.chunks(2).map(|pair| (pair[0] as usize, pair[1] as usize)).collect();
     for count in 0..=10 {
         let limits = Limits { sum: Sum::Any, ..Limits::FREEBSD_32 };
-        let uio = import(&space, 100, count, Layout::Compat32, limits).unwrap();
+        // The last of ten ends where the memory does.
+        let uio = import(&space, 112, count, Layout::Compat32, limits).unwrap();
         assert_eq!(uio.left().collect::<Vec<_>>(), vector(&all[..count]));
         assert_eq!(uio.resid(), all[..count].iter().map(|element| element.1).sum());
     }
     let refusing = import(&Unmapped, 100, 1, Layout::Compat32, Limits::LINUX).unwrap_err();
     assert_eq!(refusing, ImportError::Unreadable(Fault { address: 100 }));
     assert_eq!(import(&Unmapped, 100, 0, Layout::Compat32, Limits::LINUX).unwrap().resid(), 0);
-    let unreadable = import(&space, 100, 12, Layout::Compat32, Limits::LINUX).unwrap_err();
+    let unreadable = import(&space, 112, 11, Layout::Compat32, Limits::LINUX).unwrap_err();
     assert_eq!(unreadable, ImportError::Unreadable(Fault { address: 192 }));
 }
 
