@@ -79,11 +79,13 @@ pub struct Local<P: Platform> {
     context: Option<Context<P>>,
     /// The number of processors as of the next start of the world.
     processors: Option<usize>,
+    /// It has stopped the world, or frozen it: what it does then is no task's.
+    holds_world: bool,
 }
 
 impl<P: Platform> Default for Local<P> {
     fn default() -> Self {
-        Local { context: None, processors: None }
+        Local { context: None, processors: None, holds_world: false }
     }
 }
 
@@ -117,6 +119,8 @@ impl<P: Platform> Shared<P> {
             *context = lent;
         } else {
             self.goes_on(g, lent);
+            // It is in a call that does not return.
+            seat.when(|_| false, |_| ());
         }
     }
 }
@@ -253,7 +257,7 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
     }
 
     fn leave<'a>(&'a self, Thread(thread): Thread, mut local: Local<P>) {
-        let must_answer = *self.0.must_answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let must_answer = *self.0.must_answer.lock().unwrap_or_else(PoisonError::into_inner) && !local.holds_world;
         if let Some(context) = local.context.take().filter(|_| must_answer) {
             self.0.goroutines[usize::from(thread)].seat.with(|seat| *seat = Seat::Left(context));
         }
@@ -328,6 +332,7 @@ impl<P: Platform> Shared<P> {
         match op {
             // A task's thread is its own in any case.
             Op::LockThread => {}
+            Op::Run if local.holds_world => {}
             Op::Run => {
                 self.stands(g, GStatus::Runnable);
                 context.checkpoint();
@@ -369,11 +374,18 @@ impl<P: Platform> Shared<P> {
             Op::Stop => {
                 self.stands(g, GStatus::Runnable);
                 context.stop_world();
+                local.holds_world = true;
                 self.stands(g, GStatus::Running);
             }
             Op::Resize(processors) => local.processors = Some(usize::from(processors).min(capacity)),
-            Op::Start => context.start_world(local.processors.take()),
-            Op::Freeze => context.freeze(),
+            Op::Start => {
+                context.start_world(local.processors.take());
+                local.holds_world = false;
+            }
+            Op::Freeze => {
+                context.freeze();
+                local.holds_world = true;
+            }
             Op::SafePoint => self.safe_point(&mut context)?,
             Op::Look | Op::Advance { .. } => unreachable!("performed by whoever it is"),
         }
