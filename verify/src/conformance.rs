@@ -554,7 +554,8 @@ impl<S: Spec> Observer<S> {
             }
             Ending::Raced(race) => return Some(violation(format!("inside the subject: {race}"), race.clone())),
             Ending::Panicked { thread, message } => {
-                let thread = &job.target.program.threads[*thread].name;
+                // Beyond the program's threads are those that accompany it.
+                let thread = job.target.program.threads.get(*thread).map_or("a companion", |thread| &thread.name);
                 return Some(violation(format!("{thread} panicked: {message}"), message.clone()));
             }
         };

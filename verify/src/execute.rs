@@ -58,7 +58,7 @@ pub enum Ending {
     Raced(String),
     /// The subject panicked: never allowed.
     Panicked {
-        /// The thread.
+        /// The thread; one beyond the program's is a companion of the subject's.
         thread: ThreadIndex,
         /// The panic message.
         message: String,

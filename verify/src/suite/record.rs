@@ -451,7 +451,9 @@ fn counterexample<S: Spec>(target: &Target<S>, searched: &Searched, violation: &
             }
         }
     }
-    if let Ending::Panicked { thread, message } = &execution.ending {
+    if let Ending::Panicked { thread, message } = &execution.ending
+        && *thread < program.threads.len()
+    {
         rows.push(Row { thread: *thread, text: format!("✗ panicked: {message}"), here: violation.at == At::End });
     }
     let schedule = violation.schedule.as_deref().unwrap_or("");
