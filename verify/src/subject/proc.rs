@@ -238,7 +238,7 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
         Ok(())
     }
 
-    /// The goroutines that run at the beginning: a queued one's machine goes on for it itself.
+    /// One for each goroutine that runs or is asleep at the beginning: a queued one's machine goes on for it itself.
     fn companions(&self, program: &Program<Op>) -> usize {
         let must_answer = operations(program).any(|(_, op)| matches!(op, Op::Stop | Op::SafePoint | Op::Freeze));
         let is_preempted = operations(program).any(|(_, op)| matches!(op, Op::Advance { .. }));
@@ -248,10 +248,13 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
             // Nobody will ever take it.
             self.0.goroutines[g].seat.with(|seat| *seat = Seat::Left(seat.take()));
         }
-        if must_answer { self.0.running } else { 0 }
+        let queued = self.0.first_waiting - self.0.running;
+        if must_answer { self.0.goroutines.len() - queued } else { 0 }
     }
 
-    fn accompany(&self, g: usize) {
+    fn accompany(&self, companion: usize) {
+        let queued = self.0.first_waiting - self.0.running;
+        let g = if companion < self.0.running { companion } else { companion + queued };
         let context = self.0.goroutines[g].seat.when(|seat| matches!(seat, Seat::Left(_)), Seat::take);
         self.0.goes_on(g, context);
     }
