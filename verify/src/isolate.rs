@@ -3,14 +3,19 @@
 //! The child is the current executable, run again with a job in its environment. Whoever owns `main` calls
 //! [`intercept`] first, so that the job is done before anything else happens. An ordinary `#[test]` cannot do that; it
 //! calls [`in_child`], which runs the same test again, alone, in a child.
+//!
+//! A child leads a process group of its own. What it has started itself ends with it; and Ctrl-C, which a terminal sends to
+//! the whole group in front, reaches the parent alone: a child that it killed would look like one that died of its check.
 
 use std::env;
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::panic::UnwindSafe;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, setrlimit};
 use selvedge::platform::host::atomic::{AtomicU64, Ordering};
 
 const JOB: &str = "SELVEDGE_CHILD_JOB";
@@ -62,7 +67,7 @@ pub fn intercept(work: impl FnOnce(&str) -> String) {
     let (Some(job), Some(answer)) = (job, env::var_os(ANSWER)) else {
         return;
     };
-    limit_memory();
+    submit_to_parent();
     finish(&PathBuf::from(answer), &work(&job));
 }
 
@@ -91,6 +96,7 @@ pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<Chi
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
+        .process_group(0)
         .spawn()?;
     let mut stderr = child.stderr.take().expect("it was piped");
     let reader = std::thread::spawn(move || {
@@ -116,6 +122,11 @@ pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<Chi
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
     };
+    // What it has left running would hold its standard error open, for as long as it likes.
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        // Mostly nobody is left to be told.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
     // The file is there only if the child answered.
     let _ = std::fs::remove_file(&answer);
     // And this one only if the job was long.
@@ -148,19 +159,21 @@ pub fn in_child(name: &str, limits: Limits, body: impl FnOnce() + UnwindSafe) {
 /// If no child can be started.
 pub fn in_child_or_end(name: &str, limits: Limits, body: impl FnOnce() + UnwindSafe) -> Option<ChildEnd> {
     if env::var(JOB).is_ok_and(|job| job == name) {
-        limit_memory();
+        submit_to_parent();
         body();
         finish(&PathBuf::from(env::var_os(ANSWER).expect("set together with the job")), "done");
     }
     Some(run(name, &["--exact", name, "--nocapture", "--test-threads=1"], limits).expect("a child can be started"))
 }
 
-/// Keeps the process within the address space that its parent granted.
-fn limit_memory() {
+/// Ends the process with its parent, and keeps it within the address space that its parent granted.
+fn submit_to_parent() {
+    // Ctrl-C ends the parent alone. Elsewhere than on Linux a check that is left behind runs to its end.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let Some(bytes) = env::var("SELVEDGE_CHILD_MEMORY").ok().and_then(|text| text.parse().ok()) else {
         return;
     };
-    use rustix::process::{Resource, Rlimit, setrlimit};
     // Without the limit the check still runs; it is a guard, not a requirement.
     let _ = setrlimit(Resource::As, Rlimit { current: Some(bytes), maximum: Some(bytes) });
 }

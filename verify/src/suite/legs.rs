@@ -81,7 +81,7 @@ impl Suite {
         search: &SearchOptions,
         options: &Options,
     ) -> Result<Evidence, Refusal> {
-        let limits = isolate::Limits { duration: CHILD_DURATION, ..options.child_limits() };
+        let limits = self.limits.unwrap_or(isolate::Limits { duration: CHILD_DURATION, ..options.child_limits() });
         self.search_by(file, text, subject, search, |leg| {
             let planned = run::planned_for_file(file, subject, Engine::Exhaustive);
             let job = Job::Leg {
