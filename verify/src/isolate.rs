@@ -9,7 +9,7 @@
 
 use std::env;
 use std::io::Read;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::panic::UnwindSafe;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
@@ -46,7 +46,7 @@ impl Default for Limits {
 pub enum ChildEnd {
     /// It did its job and answered.
     Answered(String),
-    /// It died: of a signal, of memory, or by exiting on its own. With what it last wrote to its standard error.
+    /// It died by itself: of a signal, of memory, or by exiting. With what it last wrote to its standard error.
     Died {
         /// How, in words.
         how: String,
@@ -55,6 +55,8 @@ pub enum ChildEnd {
     },
     /// It was killed when its time was over.
     TimedOut(Duration),
+    /// Somebody else ended it, by this signal: the user, or a system that is short of memory. That says nothing of its job.
+    Killed(i32),
 }
 
 /// The first line of a `main` that runs checks: does the job that the environment holds, and exits; returns at once if
@@ -109,8 +111,10 @@ pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<Chi
     let mut pause = Duration::from_micros(500);
     let end = loop {
         if let Some(status) = child.try_wait()? {
-            break match std::fs::read_to_string(&answer) {
-                Ok(text) if status.success() => ChildEnd::Answered(text),
+            let killed = status.signal().filter(|signal| FROM_OUTSIDE.contains(signal));
+            break match (std::fs::read_to_string(&answer), killed) {
+                (Ok(text), _) if status.success() => ChildEnd::Answered(text),
+                (_, Some(signal)) => ChildEnd::Killed(signal),
                 _ => ChildEnd::Died { how: how_it_died(status), stderr: String::new() },
             };
         }
@@ -148,6 +152,7 @@ pub fn in_child(name: &str, limits: Limits, body: impl FnOnce() + UnwindSafe) {
     match in_child_or_end(name, limits, body) {
         None | Some(ChildEnd::Answered(_)) => {}
         Some(ChildEnd::Died { how, stderr }) => panic!("the child process {how}\n{stderr}"),
+        Some(ChildEnd::Killed(signal)) => panic!("somebody killed the child process by signal {signal}"),
         Some(ChildEnd::TimedOut(limit)) => panic!("the child process did not end within {limit:?}"),
     }
 }
@@ -190,8 +195,11 @@ fn answer_path() -> PathBuf {
     env::temp_dir().join(format!("selvedge-{}-{number}.json", std::process::id()))
 }
 
+/// The signals that a process is ended by, and does not die of.
+const FROM_OUTSIDE: [i32; 4] =
+    [Signal::HUP.as_raw(), Signal::INT.as_raw(), Signal::KILL.as_raw(), Signal::TERM.as_raw()];
+
 fn how_it_died(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (_, Some(6)) => "aborted (signal 6)".into(),
         (_, Some(11)) => "accessed memory that is not its own (signal 11)".into(),

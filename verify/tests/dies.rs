@@ -1,4 +1,4 @@
-//! An oracle that dies, hangs or takes all memory ends its own child process: the record says so, and the others are asked.
+//! What dies, hangs or takes all memory ends its own child process, be it an oracle or a subject: the record says so.
 //!
 //! These checks run as the command runs them ([`Suite::run`]), each in a child: that is why this file has a `main` of its own.
 
@@ -6,11 +6,17 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use selvedge::platform::{Platform, Shuttle};
+use selvedge_model::Thread;
+use selvedge_model::toy::register::{Op, RegisterSpec, Ret};
 use selvedge_verify::engine::Profile;
 use selvedge_verify::evidence::{Evidence, Verdict};
 use selvedge_verify::isolate::Limits;
+use selvedge_verify::litmus::corpus;
 use selvedge_verify::oracle::{Inquiry, Oracle};
-use selvedge_verify::suite::{Options, Suite};
+use selvedge_verify::subject::register::AtomicRegister;
+use selvedge_verify::subject::{Stop, Subject};
+use selvedge_verify::suite::{Drivers, Options, Suite, System};
 
 /// What the toy does after its seventh question.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -21,6 +27,8 @@ enum Habit {
     Exits,
     Hangs,
     TakesAllMemory,
+    /// Is ended by somebody else.
+    IsKilled,
     /// Dies, and what it has started lives on with its standard error.
     LeavesAProcess,
     /// Answers all, and what it has started lives on.
@@ -29,13 +37,14 @@ enum Habit {
     HangsAtOnce,
 }
 
-const ALL: [Habit; 9] = [
+const ALL: [Habit; 10] = [
     Habit::Honest,
     Habit::Panics,
     Habit::Aborts,
     Habit::Exits,
     Habit::Hangs,
     Habit::TakesAllMemory,
+    Habit::IsKilled,
     Habit::LeavesAProcess,
     Habit::AnswersAndLeavesAProcess,
     Habit::HangsAtOnce,
@@ -61,6 +70,10 @@ impl Toy {
                 let kept: Vec<Vec<u8>> = (0..1 << 10).map(|_| Vec::with_capacity(1 << 24)).collect();
                 std::hint::black_box(&kept);
             }
+            Habit::IsKilled => {
+                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM)
+                    .expect("it may");
+            }
             Habit::LeavesAProcess => {
                 leave_a_process();
                 std::process::abort()
@@ -84,6 +97,7 @@ impl Oracle for Toy {
             Habit::Exits => "words/exits",
             Habit::Hangs => "words/hangs",
             Habit::TakesAllMemory => "words/takes-all-memory",
+            Habit::IsKilled => "words/is-killed",
             Habit::LeavesAProcess => "words/leaves-a-process",
             Habit::AnswersAndLeavesAProcess => "words/answers-and-leaves-a-process",
             Habit::HangsAtOnce => "words/hangs-at-once",
@@ -119,33 +133,72 @@ impl Oracle for Toy {
     }
 }
 
+/// A register of which each write hangs, where no engine can see it, or ends the process.
+struct Misbehaving<const HANGS: bool, P: Platform>(AtomicRegister<P>);
+
+impl<const HANGS: bool, P: Platform> Subject<RegisterSpec> for Misbehaving<HANGS, P> {
+    type Platform = P;
+    type Local<'a> = Option<u32>;
+
+    fn create(spec: &RegisterSpec, initial: &[(String, i64)]) -> Result<Self, String> {
+        AtomicRegister::create(spec, initial).map(Misbehaving)
+    }
+
+    fn perform(&self, thread: Thread, local: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
+        match op {
+            Op::Write(_) if HANGS => loop {
+                std::thread::park();
+            },
+            Op::Write(_) => std::process::abort(),
+            Op::Read => self.0.perform(thread, local, op),
+        }
+    }
+}
+
+fn register() -> System<RegisterSpec> {
+    let aborting = Drivers::NONE.shuttle::<Misbehaving<false, Shuttle>>();
+    let hanging = Drivers::NONE.shuttle::<Misbehaving<true, Shuttle>>();
+    System::new("register", corpus::REGISTER)
+        .primitive("hangs", hanging)
+        .primitive("aborts", aborting)
+        .mutant("aborts-as-planted", "a write ends the process", "REG-01", aborting)
+        .mutant("hangs-as-planted", "a write never returns", "REG-01", hanging)
+}
+
 /// A limit that no machine is too slow for, and one that is reached.
 const LIMITS: Limits = Limits { duration: Duration::from_secs(60), memory_bytes: 1 << 30 };
 const SHORT: Limits = Limits { duration: Duration::from_secs(2), ..LIMITS };
 
 fn suite(limits: Limits) -> Suite {
-    ALL.into_iter().fold(Suite::empty().within(limits), |suite, habit| suite.oracle(Toy(habit)))
+    ALL.into_iter().fold(Suite::empty().with(register()).within(limits), |suite, habit| suite.oracle(Toy(habit)))
 }
 
-/// What the check of that toy comes to.
-fn ask(habit: Habit, limits: Limits) -> Evidence {
+/// What the check of that id comes to.
+fn run(id: &str, limits: Limits) -> Evidence {
     let (suite, options) = (suite(limits), Options::quick());
-    let name = Toy(habit).name().replace('/', "/oracle/");
     let plan = suite.plan(&options);
-    let planned = plan.iter().find(|planned| planned.id == format!("{name}/differential")).expect("it is planned");
+    let planned = plan.iter().find(|planned| planned.id == id).expect("it is planned");
     let began = Instant::now();
     let evidence = suite.run(planned, &options);
     // The processes that are left sleep for ten minutes; nobody may wait for them.
-    assert!(began.elapsed() < LIMITS.duration, "{habit:?}: {:?}", began.elapsed());
+    assert!(began.elapsed() < LIMITS.duration, "{id}: {:?}", began.elapsed());
     assert_eq!(evidence.check, planned.id);
     assert!(evidence.reproduce.ends_with(&planned.id), "{}", evidence.reproduce);
     evidence
 }
 
-/// Nobody knows what it would have answered: an error, of which the reason begins and ends like this.
-fn is_an_error(habit: Habit, limits: Limits, begins: &str, says: &str) {
+/// What the check of that toy comes to.
+fn ask(habit: Habit, limits: Limits) -> Evidence {
+    run(&format!("{}/differential", Toy(habit).name().replace('/', "/oracle/")), limits)
+}
+
+/// What the reason of a hang is, within the short limits.
+const HUNG: &str = "it did not end within 2s: it hangs, or this machine is too slow for it";
+
+/// Nobody knows what it would have answered; the reason begins like this, and contains that.
+fn says_nothing(habit: Habit, limits: Limits, verdict: Verdict, begins: &str, says: &str) {
     let evidence = ask(habit, limits);
-    assert_eq!((evidence.verdict, evidence.executions), (Verdict::Error, 0), "{habit:?}: {}", evidence.reason);
+    assert_eq!((evidence.verdict, evidence.executions), (verdict, 0), "{habit:?}: {}", evidence.reason);
     assert!(evidence.reason.starts_with(begins) && evidence.reason.contains(says), "{habit:?}: {}", evidence.reason);
     assert!(!evidence.complete && evidence.comparison.is_none() && evidence.clauses.is_empty(), "{evidence:?}");
 }
@@ -155,22 +208,38 @@ fn passes(habit: Habit) {
     assert_eq!((evidence.verdict, evidence.executions), (Verdict::Pass, 20), "{habit:?}: {}", evidence.reason);
 }
 
+/// A subject's abort is its own, and a bug that was planted has then been noticed. Whether it hangs a clock cannot tell.
+fn subjects_are_judged() -> Result<(), Failed> {
+    for hangs in ["register/conformance/two-writers/hangs/exhaustive", "register/mutant/hangs-as-planted/hunters"] {
+        let hung = run(hangs, SHORT);
+        assert_eq!((hung.verdict, hung.reason.as_str()), (Verdict::Inconclusive, HUNG), "{hangs}");
+        assert_eq!((hung.duration_ms, hung.killed_after), (2_000, None), "{hangs}");
+    }
+    let aborted = run("register/conformance/two-writers/aborts/exhaustive", LIMITS);
+    assert_eq!(aborted.verdict, Verdict::Fail);
+    assert!(aborted.reason.starts_with("the process aborted (signal 6)"), "{}", aborted.reason);
+    let planted = run("register/mutant/aborts-as-planted/hunters", LIMITS);
+    assert_eq!(planted.verdict, Verdict::Pass);
+    assert!(planted.reason.starts_with("killed: the process aborted (signal 6)"), "{}", planted.reason);
+    Ok(())
+}
+
 fn main() -> ExitCode {
     // In a child process this is where the toy is asked.
     suite(LIMITS).intercept();
     let died = |habit, begins: &'static str, says: &'static str| {
         let test = move || -> Result<(), Failed> {
-            is_an_error(habit, LIMITS, begins, says);
+            says_nothing(habit, LIMITS, Verdict::Error, begins, says);
             Ok(())
         };
         Trial::test(format!("one_that_dies_is_an_error::{habit:?}"), test)
     };
     let hangs = |habit| {
         let test = move || -> Result<(), Failed> {
-            is_an_error(habit, SHORT, "it did not end within 2s", "");
+            says_nothing(habit, SHORT, Verdict::Inconclusive, HUNG, "");
             Ok(())
         };
-        Trial::test(format!("one_that_hangs_is_an_error::{habit:?}"), test)
+        Trial::test(format!("one_that_hangs_is_inconclusive::{habit:?}"), test)
     };
     let answers = |habit| {
         let test = move || -> Result<(), Failed> {
@@ -185,10 +254,12 @@ fn main() -> ExitCode {
         died(Habit::Aborts, "the process aborted (signal 6): ", "the toy is about to abort"),
         died(Habit::Exits, "the process exited without an answer", ""),
         died(Habit::TakesAllMemory, "the process aborted (signal 6): ", "memory allocation"),
+        died(Habit::IsKilled, "somebody killed the process, by signal 15", ""),
         died(Habit::LeavesAProcess, "the process aborted (signal 6)", ""),
         answers(Habit::AnswersAndLeavesAProcess),
         hangs(Habit::Hangs),
         hangs(Habit::HangsAtOnce),
+        Trial::test("a_subject_that_hangs_or_aborts_fails", subjects_are_judged),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
