@@ -124,7 +124,7 @@ fn everything_at_once() {
         resizer.join().expect("it does not panic");
         assert_eq!(of(&done.begun), of(&done.ended) + of(&done.panicked));
         assert_eq!(returned + panics, of(&done.begun), "each task is counted by who joined it");
-        assert_eq!(of(&done.stopped), ROUNDS * TASKS / 100);
+        assert!(of(&done.stopped) >= ROUNDS * TASKS / 100);
         assert!(of(&done.safe_points) >= ROUNDS * TASKS / 100);
         let left = executor.snapshot();
         assert_eq!((left.global, left.stop_wait), (0, 0));

@@ -164,26 +164,29 @@ fn more_processors_let_more_tasks_work() {
         let executor = builder().processors(1).processors_max(4).build();
         let over = Arc::new(Flag::default());
         let at_work = Arc::new(AtomicUsize::new(0));
-        let tasks: Vec<JoinHandle<()>> = (0..4)
+        let (stop, arrive) = (over.clone(), at_work.clone());
+        let first = executor.spawn(move |context| {
+            arrive.fetch_add(1, Ordering::SeqCst);
+            while !stop.is_raised() {
+                context.checkpoint();
+            }
+        });
+        until(|| at_work.load(Ordering::SeqCst) == 1);
+        executor.set_processors(4);
+        assert_eq!(executor.processors(), 4);
+        let more: Vec<JoinHandle<()>> = (0..3)
             .map(|_| {
                 let (over, at_work) = (over.clone(), at_work.clone());
-                executor.spawn(move |context| {
+                // It gives no processor away.
+                executor.spawn(move |_| {
                     at_work.fetch_add(1, Ordering::SeqCst);
-                    while !over.is_raised() {
-                        std::thread::yield_now();
-                        // No way for others but through more processors.
-                        if at_work.load(Ordering::SeqCst) == 1 {
-                            context.checkpoint();
-                        }
-                    }
+                    over.spin();
                 })
             })
             .collect();
-        executor.set_processors(4);
-        assert_eq!(executor.processors(), 4);
         until(|| at_work.load(Ordering::SeqCst) == 4);
         over.raise();
-        tasks.into_iter().for_each(|task| task.join().expect("it does not panic"));
+        more.into_iter().chain([first]).for_each(|task| task.join().expect("it does not panic"));
     });
 }
 
