@@ -38,7 +38,7 @@ fn builder() -> Builder {
 /// Runs a test's body, and fails if it takes for ever.
 fn watched(body: impl FnOnce() + Send + 'static) {
     #[cfg(feature = "planted-bugs")]
-    let limit_s = if std::env::var_os(PLANTED).is_some() { 10 } else { 120 };
+    let limit_s = if std::env::var_os(PLANTED).is_some() { 5 } else { 120 };
     #[cfg(not(feature = "planted-bugs"))]
     let limit_s = 120;
     let (say, end) = mpsc::channel();

@@ -117,6 +117,26 @@ fn work_behind_a_call_starts_elsewhere() {
     });
 }
 
+/// Also if nobody has a use for it: the monitor spares it for a while only.
+#[test]
+fn a_call_that_lasts_loses_its_processor() {
+    watched(|| {
+        let executor = builder().processors(2).build();
+        let over = Arc::new(Flag::default());
+        let wait = over.clone();
+        let call = executor.spawn(move |context| {
+            let index = context.processor().expect("it is in no call");
+            context.enter_call();
+            wait.wait();
+            (index, context.exit_call())
+        });
+        until(|| executor.snapshot().machines == 1 && executor.snapshot().idle == 2);
+        over.raise();
+        let (index, was_away) = call.join().expect("it does not panic");
+        assert!(was_away, "processor {index} was taken");
+    });
+}
+
 /// Each of its calls is too short for the monitor to see it twice, and it never gives way otherwise.
 #[test]
 fn a_task_of_short_calls_does_not_starve_others() {

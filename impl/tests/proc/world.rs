@@ -3,15 +3,15 @@
 use selvedge::platform::Arc;
 use selvedge::platform::host::Mutex;
 use selvedge::platform::host::atomic::{AtomicUsize, Ordering};
-use selvedge::proc::{JoinHandle, Status};
+use selvedge::proc::{Context, JoinHandle, Status};
 
 use crate::{Flag, builder, until, watched};
 
-/// Beside tasks that run and come by safe points.
+/// Beside tasks that run and come by safe points. No monitor helps.
 #[test]
 fn a_stop_does_not_wait_for_a_call_that_does_not_return() {
     watched(|| {
-        let executor = builder().processors(4).build();
+        let executor = builder().processors(5).monitor(false).build();
         let over = Arc::new(Flag::default());
         let inside = Arc::new(AtomicUsize::new(0));
         let turns = Arc::new(AtomicUsize::new(0));
@@ -42,7 +42,7 @@ fn a_stop_does_not_wait_for_a_call_that_does_not_return() {
             executor.run(|context| {
                 let stopped = context.stop_the_world();
                 let statuses = executor.snapshot().processors;
-                assert!(statuses[..4].iter().all(|processor| processor.status == Status::Halted), "{statuses:?}");
+                assert!(statuses[..5].iter().all(|processor| processor.status == Status::Halted), "{statuses:?}");
                 let before = turns.load(Ordering::Relaxed);
                 (0..100).for_each(|_| std::thread::yield_now());
                 assert_eq!(turns.load(Ordering::Relaxed), before, "a task runs although the world has stopped");
@@ -51,6 +51,61 @@ fn a_stop_does_not_wait_for_a_call_that_does_not_return() {
         }
         over.raise();
         calls.into_iter().chain(busy).for_each(|task| task.join().expect("it does not panic"));
+    });
+}
+
+/// It reaches no safe point, but gives its processor away.
+#[test]
+fn a_processor_handed_off_during_a_stop_halts() {
+    watched(|| {
+        let executor = Arc::new(builder().processors(2).build());
+        let (begun, over) = (Arc::new(Flag::default()), Arc::new(Flag::default()));
+        let (raise, wait, watch) = (begun.clone(), over.clone(), executor.clone());
+        let task = executor.spawn(move |context| {
+            raise.raise();
+            until(|| watch.snapshot().stop_wait == 1);
+            context.blocking_long(|| wait.wait());
+        });
+        begun.wait();
+        executor.run(|context| drop(context.stop_the_world()));
+        over.raise();
+        task.join().expect("it does not panic");
+    });
+}
+
+/// A task gets its processor back out of another task's call, and knows from the tick.
+#[test]
+fn a_task_is_told_that_others_had_its_processor() {
+    watched(|| {
+        // No monitor: only the stop takes the processor.
+        let executor = builder().processors(2).monitor(false).build();
+        let [first_in, second_in, first_over, second_over] = std::array::from_fn(|_| Arc::new(Flag::default()));
+        let in_call = |is_in: &Arc<Flag>, is_over: &Arc<Flag>| {
+            let (raise, wait) = (is_in.clone(), is_over.clone());
+            move |context: &mut Context| {
+                let index = context.processor();
+                context.enter_call();
+                raise.raise();
+                wait.wait();
+                let was_away = context.exit_call();
+                (index, was_away, context.processor())
+            }
+        };
+        let first = executor.spawn(in_call(&first_in, &first_over));
+        first_in.wait();
+        let second = executor.run(|context| {
+            drop(context.stop_the_world());
+            let second = context.spawn(in_call(&second_in, &second_over));
+            second_in.spin();
+            second
+        });
+        first_over.raise();
+        let (before, was_away, after) = first.join().expect("it does not panic");
+        assert_eq!(before, after, "it got its own processor back");
+        assert!(was_away, "another task had it meanwhile");
+        second_over.raise();
+        let (before, was_away, _) = second.join().expect("it does not panic");
+        assert_eq!((before, was_away), (after, true), "it had the same processor and lost it");
     });
 }
 
@@ -153,7 +208,7 @@ fn a_smaller_executor_keeps_what_was_queued() {
     });
 
     /// The second processor is the task's as long as there are two.
-    fn executor_is_wide(context: &selvedge::proc::Context) -> bool {
+    fn executor_is_wide(context: &Context) -> bool {
         context.processor() == Some(1)
     }
 }
@@ -190,11 +245,11 @@ fn more_processors_let_more_tasks_work() {
     });
 }
 
-/// Idle processors, one in a call that does not return, and one that is at work.
+/// Idle processors, one in a call that does not return, and one that is at work. No monitor helps.
 #[test]
 fn a_safe_point_function_runs_once_on_each_processor() {
     watched(|| {
-        let executor = builder().processors(4).build();
+        let executor = builder().processors(4).monitor(false).build();
         let over = Arc::new(Flag::default());
         let (inside, begun) = (Arc::new(Flag::default()), Arc::new(Flag::default()));
         let (wait, raise) = (over.clone(), inside.clone());
