@@ -34,9 +34,11 @@ pub mod loom;
 #[cfg(feature = "shuttle")]
 pub mod shuttle;
 
+use ::std::any::Any;
 use ::std::fmt;
 use ::std::hash::Hash;
 use ::std::ops::{Deref, DerefMut};
+use ::std::panic::{AssertUnwindSafe, catch_unwind};
 use ::std::time::Duration;
 
 #[cfg(feature = "loom")]
@@ -120,6 +122,16 @@ pub trait Platform: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + 'sta
     /// Starts a thread.
     #[track_caller]
     fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Self::JoinHandle<T>;
+    /// Starts a thread with a name, where threads have names.
+    #[track_caller]
+    fn spawn_named<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> Self::JoinHandle<T> {
+        _ = name;
+        Self::spawn(body)
+    }
+    /// Runs `body` and answers with the payload if it panics. An unwind by which the platform itself ends a thread goes on.
+    fn contain<R>(body: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
+        catch_unwind(AssertUnwindSafe(body))
+    }
     /// The calling thread.
     fn current() -> Self::Thread;
     /// Waits for a token and takes it. Like `std::thread::park` it may return without one: on the checking platforms as often as
@@ -320,4 +332,6 @@ pub trait Join<T>: Send {
     /// If the thread panicked.
     #[track_caller]
     fn join(self) -> T;
+    /// Whether it is the calling thread that this joins.
+    fn is_current(&self) -> bool;
 }

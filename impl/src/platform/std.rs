@@ -57,6 +57,11 @@ impl Platform for Std {
         JoinHandle(thread::spawn(body))
     }
 
+    fn spawn_named<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(body);
+        JoinHandle(thread.expect("the system can start one more thread"))
+    }
+
     #[inline]
     fn current() -> Thread {
         PARKER.with(|parker| Thread(Arc::clone(parker)))
@@ -322,6 +327,10 @@ pub struct JoinHandle<T>(thread::JoinHandle<T>);
 impl<T: Send> Join<T> for JoinHandle<T> {
     fn join(self) -> T {
         self.0.join().unwrap_or_else(|payload| resume_unwind(payload))
+    }
+
+    fn is_current(&self) -> bool {
+        self.0.thread().id() == thread::current().id()
     }
 }
 

@@ -285,8 +285,17 @@ impl<P: Platform> Context<P> {
     /// Unparks another task; it comes next on this task's processor if none is idle.
     pub fn unpark(&mut self, other: &Unparker<P>) {
         if let Some(sleeper) = other.machine.unpark() {
-            self.scheduler.ready(sleeper, Some(self.held()));
+            self.ready(sleeper);
         }
+    }
+
+    /// Another machine's task goes on, next on this processor if none is idle.
+    pub(super) fn ready(&mut self, sleeper: Sleeper<P>) {
+        let own = match &self.place {
+            Place::On(held) => Some(held),
+            Place::InCall(_) | Place::Off => None,
+        };
+        self.scheduler.ready(sleeper, own);
     }
 
     /// Starts a task, which comes last on this task's processor, where others may steal it.
@@ -410,7 +419,7 @@ pub(super) fn worker<P: Platform>(scheduler: Arc<Scheduler<P>>, machine: Arc<Mac
 
 impl<P: Platform> Context<P> {
     /// After a task: it may have left a call open.
-    fn tidy_up(&mut self) {
+    pub(super) fn tidy_up(&mut self) {
         if !matches!(self.place, Place::On(_)) {
             self.exit_call();
         }

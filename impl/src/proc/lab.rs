@@ -2,6 +2,7 @@
 //! state of the caller's choice, whose tasks are the caller's threads.
 
 use super::context::{Context, Unparker, worker};
+use super::lifetime::Lifetime;
 use super::machine::Machine;
 use super::monitor::Monitor;
 #[cfg(feature = "planted-bugs")]
@@ -32,7 +33,7 @@ impl<P: Platform> Lab<P> {
     }
 
     fn with(processors: usize, capacity: usize, planted: Planted) -> Self {
-        let scheduler = Arc::new(Scheduler::new(processors, capacity, planted));
+        let scheduler = Arc::new(Scheduler::new(processors, capacity, Lifetime::new(String::new()), planted));
         let monitor = P::Mutex::new(Monitor::new(scheduler.clone()));
         Lab { scheduler, monitor }
     }

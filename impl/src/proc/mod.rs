@@ -81,8 +81,11 @@
 //! turn can starve its own queue; others steal from it.)
 
 mod context;
+mod executor;
+mod join;
 #[doc(hidden)]
 pub mod lab;
+mod lifetime;
 mod machine;
 mod monitor;
 mod plant;
@@ -92,6 +95,8 @@ mod snapshot;
 mod world;
 
 pub use self::context::{Context, Unparker};
+pub use self::executor::{Builder, Executor};
+pub use self::join::{JoinError, JoinHandle};
 #[doc(hidden)]
 #[cfg(feature = "planted-bugs")]
 pub use self::plant::Bug;

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 
 use super::context::{Context, worker};
+use super::lifetime::Lifetime;
 use super::machine::{Machine, Sleeper};
 use super::plant::{Bug, Planted};
 use super::protocol::{FREEZE, Held, MONITOR_SLEEPS, Protocol, Status};
@@ -105,6 +106,7 @@ pub(super) struct Scheduler<P: Platform> {
     global_count: P::AtomicUsize,
     /// Go's GOMAXPROCS: written while the world has stopped.
     processor_count: P::AtomicUsize,
+    pub lifetime: Lifetime<P>,
     pub planted: Planted,
 }
 
@@ -122,6 +124,8 @@ pub(super) struct Lists<P: Platform> {
     pub machines: usize,
     /// The monitor's thread while it is in its deep sleep.
     pub monitor: Option<P::Thread>,
+    /// Threads that are unparked when the executor closes.
+    pub told_of_closing: Vec<P::Thread>,
     /// Nothing is accepted any more; machines without a task end.
     pub closing: bool,
 }
@@ -135,7 +139,7 @@ impl<P: Platform> Lists<P> {
 
 impl<P: Platform> Scheduler<P> {
     /// `processors` of `capacity` at most, all idle.
-    pub(super) fn new(processors: usize, capacity: usize, planted: Planted) -> Self {
+    pub(super) fn new(processors: usize, capacity: usize, lifetime: Lifetime<P>, planted: Planted) -> Self {
         let (protocol, mut held) = Protocol::new(capacity, planted);
         let dead = held.split_off(processors);
         held.iter().for_each(|held| protocol.set(held, Status::Idle));
@@ -155,8 +159,10 @@ impl<P: Platform> Scheduler<P> {
                 world: World::new(dead),
                 machines: 0,
                 monitor: None,
+                told_of_closing: Vec::new(),
                 closing: false,
             }),
+            lifetime,
             planted,
         }
     }
@@ -378,7 +384,7 @@ impl<P: Platform> Scheduler<P> {
         lists.machines += 1;
         drop(lists);
         let scheduler = self.clone();
-        P::spawn(move || {
+        self.lifetime.start_thread("", move || {
             let machine = Machine::new();
             machine.sleeper().give(held, spinning);
             worker(scheduler, machine);

@@ -4,7 +4,9 @@
 //! the stopper's own at once, those in calls by his compare-and-swap or by their machines as they enter, idle ones by him,
 //! running ones by their machines at a safe point. A call need not return for that.
 
+use std::any::Any;
 use std::fmt;
+use std::panic::resume_unwind;
 
 use super::context::Context;
 use super::machine::Sleeper;
@@ -42,6 +44,8 @@ struct Round<P: Platform> {
     left: usize,
     /// Who waits for them.
     asker: Option<Sleeper<P>>,
+    /// What the function panicked with, the first time.
+    panic: Option<Box<dyn Any + Send>>,
 }
 
 impl<P: Platform> World<P> {
@@ -96,9 +100,11 @@ impl<P: Platform> Scheduler<P> {
         self.processors[held.index()].owes_safe_point.store(false, Ordering::Relaxed);
         let function = self.lock().world.round.as_ref().map(|round| round.function.clone());
         let Some(function) = function else { return };
-        function(held.index());
+        // Whose machine this is has nothing to do with the function: its panic is the asker's.
+        let panic = P::contain(|| function(held.index())).err();
         let mut lists = self.lock();
         let Some(round) = &mut lists.world.round else { return };
+        round.panic = round.panic.take().or(panic);
         round.left -= 1;
         if round.left == 0
             && let Some(asker) = round.asker.take()
@@ -250,16 +256,17 @@ impl<P: Platform> Context<P> {
     ///
     /// # Panics
     ///
-    /// If the task is in a call.
+    /// If the task is in a call. A panic of the function goes on here, once it has run on all processors.
     pub fn on_each_processor(&mut self, function: impl Fn(usize) + Send + Sync + 'static) {
         self.take_world();
         let machine = self.machine.clone();
         let function: SafePointFunction = Arc::new(function);
         let mut must_wait = false;
+        let mut own_panic = None;
         self.with_held(|scheduler, held| {
             let mut lists = scheduler.lock();
             let count = scheduler.processor_count();
-            lists.world.round = Some(Round { function: function.clone(), left: count - 1, asker: None });
+            lists.world.round = Some(Round { function: function.clone(), left: count - 1, asker: None, panic: None });
             for index in (0..count).filter(|index| *index != held.index()) {
                 scheduler.processors[index].owes_safe_point.store(true, Ordering::Relaxed);
             }
@@ -273,7 +280,7 @@ impl<P: Platform> Context<P> {
                 // Whoever gets it runs the function, or handing it off does.
                 scheduler.hand_off(held);
             }
-            function(held.index());
+            own_panic = P::contain(|| function(held.index())).err();
             for index in (0..count).filter(|index| *index != held.index()) {
                 if scheduler.owes_safe_point(index)
                     && !scheduler.planted.has(Bug::SafePointMissesCalls)
@@ -294,12 +301,15 @@ impl<P: Platform> Context<P> {
         if must_wait {
             machine.wait_until_told();
         }
-        {
+        let others_panic = {
             let mut lists = self.scheduler.lock();
-            lists.world.round = None;
             self.scheduler.protocol.withdraw(SAFE_POINT);
-        }
+            lists.world.round.take().and_then(|round| round.panic)
+        };
         self.give_world();
+        if let Some(payload) = own_panic.or(others_panic) {
+            resume_unwind(payload);
+        }
     }
 }
 

@@ -33,6 +33,7 @@ mod objects;
 mod run_queue;
 mod thread;
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::hash::Hash;
@@ -372,6 +373,10 @@ impl<E: Engine> Platform for E {
     #[track_caller]
     fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<E, T> {
         thread::spawn(body)
+    }
+
+    fn contain<R>(body: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
+        thread::contain::<E, R>(body)
     }
 
     fn current() -> Handle<E> {

@@ -1,7 +1,8 @@
 //! Threads: spawn, join, park, and running to rest.
 
+use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -180,6 +181,10 @@ impl<E: Engine, T: Send> Join<T> for JoinHandle<E, T> {
             },
         }
     }
+
+    fn is_current(&self) -> bool {
+        Execution::<E>::current().running() == self.thread.index
+    }
 }
 
 pub(super) fn spawn<E: Engine, T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<E, T> {
@@ -207,6 +212,17 @@ fn enter<E: Engine>(execution: &Execution<E>, scope: Option<usize>) -> usize {
     E::opens(thread.token.id(), Openness::CLOSED);
     E::opens(thread.end.id(), Openness::CLOSED);
     index
+}
+
+/// Contains a panic of the program's. One of ours or of the engine's goes on: it is how the thread ends.
+pub(super) fn contain<E: Engine, R>(body: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
+    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
+        let is_ours = payload.is::<Abandoned>() || payload.is::<Race>();
+        if is_ours || E::is_internal(&quiet::message(&*payload)) {
+            resume_unwind(payload);
+        }
+        payload
+    })
 }
 
 /// What a coroutine does: the body of thread `index`, then its end.
