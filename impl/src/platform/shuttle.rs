@@ -31,6 +31,7 @@
 //! touches beyond that, or does not change after all, is known once it has been taken: [`take_notes`].
 
 mod clock;
+mod crew;
 mod ledger;
 #[doc(hidden)]
 pub mod native;
@@ -42,7 +43,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use shuttle::scheduler::{Schedule as ShuttleSchedule, Scheduler, Task, TaskId};
 
@@ -58,8 +59,7 @@ use super::quiet::{self, Quiet};
 #[doc(hidden)]
 pub use super::simulated::{Access, Mention, ObjectId, Openness};
 use super::simulated::{
-    Confined, Engine, Execution, Local, Object as EngineObject, Shape, Touch, conclude, reads, settle, step,
-    thread_body, writes,
+    Confined, Engine, Execution, Local, Object as EngineObject, Shape, Touch, conclude, reads, settle, step, writes,
 };
 use super::{Atomic, AtomicInteger, Bounds, Failure, Ordering, Race, RacingAccess, Run, Stop, TrackedCell};
 
@@ -163,13 +163,17 @@ pub fn explore_with(
         run: Arc::clone(&run),
         enabled: Vec::new(),
         last: None,
+        switches: 0,
+        is_over: false,
     };
     let record = Arc::clone(&run);
     let searched = catch_unwind(AssertUnwindSafe(|| {
         shuttle::Runner::new(driver, config()).run(move || {
-            let execution = Execution::<Shuttle>::current();
-            settle(&execution, &body);
-            conclude(&mut record.lock().unwrap_or_else(PoisonError::into_inner), execution.incident());
+            crew::host(|| {
+                let execution = Execution::<Shuttle>::current();
+                settle(&execution, &body);
+                conclude(&mut record.lock().unwrap_or_else(PoisonError::into_inner), execution.incident());
+            });
         });
     }));
     EXECUTION.with(|slot| slot.replace(None));
@@ -345,9 +349,71 @@ struct Driver {
     enabled: Vec<usize>,
     /// The thread that took the last step of this execution.
     last: Option<usize>,
+    /// How often shuttle has asked since its execution began, which hosts many of ours.
+    switches: u32,
+    /// There is no further execution.
+    is_over: bool,
 }
 
+/// After so many switches shuttle's execution ends with the one of ours that it hosts, for shuttle keeps a record of them all.
+const SWITCHES_MAX: u32 = 1 << 13;
+
 impl Driver {
+    /// Begins the next execution. Returns whether there is one.
+    fn begin(&mut self) -> bool {
+        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        let went_through = run.executions > 0 && run.failure.is_none() && run.truncated == 0;
+        if went_through && let Err(divergence) = self.strategy.end() {
+            run.failure = Some(Failure::Diverged(divergence));
+        }
+        if run.failure.is_some() {
+            return false;
+        }
+        // First asked whether there is more, so that a limit that coincides with the end does not hide the end.
+        let has_more = self.strategy.begin();
+        EXECUTION.with(|slot| slot.replace(None));
+        if !has_more {
+            run.complete = self.strategy.is_exhaustive();
+            return false;
+        }
+        if self.bounds.max_executions.is_some_and(|max| run.executions >= max) {
+            run.stopped = Some(Stop::Executions);
+            return false;
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            run.stopped = Some(Stop::Duration);
+            return false;
+        }
+        run.executions += 1;
+        self.last = None;
+        RECORDED.with_borrow_mut(Schedule::clear);
+        FENCES.set(VectorClock::default());
+        LEDGER.with_borrow_mut(Ledger::clear);
+        RESCUE.set(false);
+        STARTS.set(false);
+        native::begin_execution();
+        let execution = Execution::new(&self.bounds, self.deadline);
+        EXECUTION.with(|slot| slot.replace(Some(execution)));
+        true
+    }
+
+    /// Answers task 0, which has ended its execution, and says who goes on.
+    fn serve(&mut self, runnable: &[&Task]) -> Option<TaskId> {
+        match crew::request() {
+            Some(crew::Request::Begin) => {
+                let begun = self.switches < SWITCHES_MAX && {
+                    self.is_over = !self.begin();
+                    !self.is_over
+                };
+                crew::answer(begun);
+            }
+            // The hands first: what shuttle's execution leaves behind unfinished costs memory. Task 0 is the last.
+            Some(crew::Request::Dismiss) => return runnable.last().map(|task| task.id()),
+            None => {}
+        }
+        runnable.first().map(|task| task.id())
+    }
+
     /// What is wrong, if the thread that is running has come here from a switch that is not ours.
     ///
     /// Shuttle asks who goes on at every switch. Ours are steps, which are published; the start of a thread, which finds
@@ -460,48 +526,19 @@ impl Driver {
 
 impl Scheduler for Driver {
     fn new_execution(&mut self) -> Option<ShuttleSchedule> {
-        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
-        let went_through = run.executions > 0 && run.failure.is_none() && run.truncated == 0;
-        if went_through && let Err(divergence) = self.strategy.end() {
-            run.failure = Some(Failure::Diverged(divergence));
-        }
-        if run.failure.is_some() {
-            return None;
-        }
-        // First asked whether there is more, so that a limit that coincides with the end does not hide the end.
-        let has_more = self.strategy.begin();
-        EXECUTION.with(|slot| slot.replace(None));
-        if !has_more {
-            run.complete = self.strategy.is_exhaustive();
-            return None;
-        }
-        if self.bounds.max_executions.is_some_and(|max| run.executions >= max) {
-            run.stopped = Some(Stop::Executions);
-            return None;
-        }
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            run.stopped = Some(Stop::Duration);
-            return None;
-        }
-        run.executions += 1;
-        self.last = None;
-        RECORDED.with_borrow_mut(Schedule::clear);
-        FENCES.set(VectorClock::default());
-        LEDGER.with_borrow_mut(Ledger::clear);
-        RESCUE.set(false);
-        STARTS.set(false);
-        native::begin_execution();
-        let execution = Execution::new(&self.bounds, self.deadline);
-        EXECUTION.with(|slot| slot.replace(Some(execution)));
-        Some(ShuttleSchedule::new(0))
+        crew::clear();
+        self.switches = 0;
+        self.is_over = self.is_over || !self.begin();
+        (!self.is_over).then(|| ShuttleSchedule::new(0))
     }
 
     fn next_task(&mut self, runnable: &[&Task], _current: Option<TaskId>, _is_yielding: bool) -> Option<TaskId> {
-        let execution = Execution::<Shuttle>::current();
+        self.switches = self.switches.saturating_add(1);
         // Before the body has begun, and after it has ended, there is nothing to decide.
-        if execution.thread_count() == 0 || execution.has_ended(0) {
-            return runnable.first().map(|task| task.id());
-        }
+        let execution = match Execution::<Shuttle>::try_current() {
+            Some(execution) if execution.thread_count() > 0 && !execution.has_ended(0) => execution,
+            _ => return self.serve(runnable),
+        };
         RUNNABLE.with_borrow_mut(|known| {
             known.clear();
             if native::is_used() {
@@ -608,8 +645,7 @@ impl Engine for Shuttle {
     }
 
     fn pass(execution: &Execution<Self>, me: usize, touches: &[Touch<'_, Self>], _ready: Option<&dyn Fn() -> bool>) {
-        // Shuttle's sleep is a switch and nothing else.
-        shuttle::thread::sleep(Duration::ZERO);
+        crew::switch();
         let mut rescues = 0;
         while me == 0 && RESCUE.replace(false) {
             // Each brings out one thread at least.
@@ -619,7 +655,7 @@ impl Engine for Shuttle {
             );
             rescues += 1;
             native::rescue(execution);
-            shuttle::thread::sleep(Duration::ZERO);
+            crew::switch();
         }
         execution.with_engine(me, |thread| {
             thread.cells.clear();
@@ -682,9 +718,11 @@ impl Engine for Shuttle {
             thread.knowledge.now = known;
             thread.knowledge.now.tick(index);
         });
-        STARTS.set(true);
-        drop(shuttle::thread::spawn(move || thread_body::<Self>(index, body)));
-        STARTS.set(false);
+        if let Err(body) = crew::call(index, body) {
+            STARTS.set(true);
+            crew::engage(index, body);
+            STARTS.set(false);
+        }
     }
 
     fn ended(_execution: &Execution<Self>, _me: usize) {}
