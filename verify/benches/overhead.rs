@@ -132,6 +132,17 @@ fn shuttle_by_hand(executions: u64) -> Duration {
     started.elapsed()
 }
 
+/// What shuttle itself takes for an execution with as many threads.
+fn shuttle_without_a_program(executions: u64) -> Duration {
+    let started = Instant::now();
+    let body = || {
+        let threads = [(); 3].map(|()| shuttle::thread::spawn(|| ()));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    };
+    shuttle::check_random(body, executions as usize);
+    started.elapsed()
+}
+
 fn compare(c: &mut Criterion, name: &str, ours: impl Fn(u64) -> Duration, by_hand: impl Fn(u64) -> Duration) {
     let mut group = c.benchmark_group(name);
     // A search has a beginning of its own, which must weigh the same in every sample.
@@ -161,6 +172,7 @@ fn run_once(words: &str) {
         "selvedge" => machine(ON_SHUTTLE, Engine::Random, Mode::Outcomes, executions),
         "selvedge-histories" => machine(ON_SHUTTLE, Engine::Random, Mode::Histories, executions),
         "by-hand" => shuttle_by_hand(executions),
+        "nothing-by-hand" => shuttle_without_a_program(executions),
         _ => panic!("there is no `{who}`"),
     };
 }

@@ -176,7 +176,8 @@ pub fn explore_with(
             });
         });
     }));
-    EXECUTION.with(|slot| slot.replace(None));
+    EXECUTION.with(RefCell::take);
+    NUMBER.set(None);
     let mut run = run.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Err(payload) = searched {
         run.failure.get_or_insert(Failure::Panic(quiet::message(&*payload)));
@@ -227,38 +228,54 @@ pub fn pending_step(thread: usize) -> Option<PendingStep> {
 }
 
 fn pending_of(execution: &Execution<Shuttle>, thread: usize) -> Option<PendingStep> {
+    let mut touches = Vec::new();
+    let Published { is_opaque, location } = touches_of(execution, thread, &mut touches)?;
+    // Whether a thread inside shuttle's own primitives can go on is shuttle's to say.
+    let is_native = native::inside(thread).is_some();
+    Some(PendingStep {
+        thread,
+        touches,
+        cells: execution.with_engine(thread, |thread| thread.cells.clone()),
+        enabled: if is_native { is_runnable(thread) } else { can_go_on(execution, thread) },
+        yields: execution.yields(thread),
+        is_opaque,
+        location,
+    })
+}
+
+/// The part of a [`PendingStep`] that does not change until it is taken.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Published {
+    /// See [`PendingStep::is_opaque`].
+    pub is_opaque: bool,
+    /// See [`PendingStep::location`].
+    pub location: &'static Location<'static>,
+}
+
+/// Like [`pending_step`] for who asks at every step: tells less, and appends [`PendingStep::touches`] to `touches`.
+#[doc(hidden)]
+pub fn published_step(thread: usize, touches: &mut Vec<Mention>) -> Option<Published> {
+    let execution = Execution::<Shuttle>::try_current()?;
+    if thread < execution.thread_count() { touches_of(&execution, thread, touches) } else { None }
+}
+
+fn touches_of(execution: &Execution<Shuttle>, thread: usize, touches: &mut Vec<Mention>) -> Option<Published> {
     if let Some((object, location)) = native::inside(thread) {
-        // Whether it can go on is shuttle's to say. All that it can touch there is one object.
-        return Some(PendingStep {
-            thread,
-            touches: vec![Mention { object, access: Access::Write, needs: Openness::CLOSED }],
-            cells: execution.with_engine(thread, |thread| thread.cells.clone()),
-            enabled: is_runnable(thread),
-            yields: false,
-            is_opaque: true,
-            location,
-        });
+        // All that it can touch there is one object.
+        touches.push(Mention { object, access: Access::Write, needs: Openness::CLOSED });
+        return Some(Published { is_opaque: true, location });
     }
-    let mut step = execution.with_pending(thread, |pending| {
+    let (published, yields) = execution.with_pending(thread, |pending| {
         let pending = pending?;
-        Some(PendingStep {
-            thread,
-            touches: pending.touches.iter().flatten().copied().collect(),
-            cells: Vec::new(),
-            enabled: false,
-            yields: pending.yields,
-            is_opaque: pending.is_opaque,
-            location: pending.location,
-        })
+        touches.extend(pending.touches.iter().flatten());
+        Some((Published { is_opaque: pending.is_opaque, location: pending.location }, pending.yields))
     })?;
-    if step.yields {
+    if yields {
         let looks = |object| Mention { object, access: Access::Read, needs: Openness::CLOSED };
-        execution
-            .with_engine(thread, |thread| step.touches.extend(thread.seen.iter().map(|(object, _)| looks(*object))));
+        execution.with_engine(thread, |thread| touches.extend(thread.seen.iter().map(|(object, _)| looks(*object))));
     }
-    step.cells = execution.with_engine(thread, |thread| thread.cells.clone());
-    step.enabled = can_go_on(execution, thread);
-    Some(step)
+    Some(published)
 }
 
 /// Whether the execution that ran last on this thread was cut short: by a data race, or by a limit.
@@ -287,12 +304,17 @@ pub fn take_notes(into: &mut Vec<Noted>) {
 
 /// Whether a thread that is about to take a step can take it.
 fn can_go_on(execution: &Execution<Shuttle>, thread: usize) -> bool {
-    let yields = execution.with_pending(thread, |pending| pending.is_some_and(|pending| pending.yields));
-    if yields { execution.with_engine(thread, |thread| !thread.sees_nothing_new()) } else { execution.is_ready(thread) }
+    if execution.yields(thread) {
+        execution.with_engine(thread, |thread| !thread.sees_nothing_new())
+    } else {
+        execution.is_ready(thread)
+    }
 }
 
 thread_local! {
     static EXECUTION: RefCell<Option<Rc<Execution<Shuttle>>>> = const { RefCell::new(None) };
+    /// Its number, which every access to an object asks for.
+    static NUMBER: StdCell<Option<u64>> = const { StdCell::new(None) };
     static RECORDED: RefCell<Schedule> = RefCell::new(Schedule::default());
     /// Out of how many is being chosen.
     static DOMAIN: StdCell<usize> = const { StdCell::new(0) };
@@ -371,7 +393,8 @@ impl Driver {
         }
         // First asked whether there is more, so that a limit that coincides with the end does not hide the end.
         let has_more = self.strategy.begin();
-        EXECUTION.with(|slot| slot.replace(None));
+        let old = EXECUTION.with(RefCell::take);
+        NUMBER.set(None);
         if !has_more {
             run.complete = self.strategy.is_exhaustive();
             return false;
@@ -387,12 +410,16 @@ impl Driver {
         run.executions += 1;
         self.last = None;
         RECORDED.with_borrow_mut(Schedule::clear);
-        FENCES.set(VectorClock::default());
+        FENCES.with_borrow_mut(VectorClock::clear);
         LEDGER.with_borrow_mut(Ledger::clear);
         RESCUE.set(false);
         STARTS.set(false);
         native::begin_execution();
-        let execution = Execution::new(&self.bounds, self.deadline);
+        let execution = match old {
+            Some(old) => Execution::again(old, &self.bounds, self.deadline),
+            None => Execution::new(&self.bounds, self.deadline),
+        };
+        NUMBER.set(Some(execution.number()));
         EXECUTION.with(|slot| slot.replace(Some(execution)));
         true
     }
@@ -437,27 +464,32 @@ impl Driver {
         if execution.local(current) == Local::Running && native::inside(current).is_none() {
             return Some(current);
         }
-        let threads = 0..execution.thread_count();
-        let live = threads.filter(|&thread| execution.local(thread) != Local::Ended);
-        let mut doomed = live.clone().filter(|&thread| execution.doom_of(thread).is_some()).peekable();
-        if doomed.peek().is_some() {
-            let doomed = doomed.find(|&thread| native::inside(thread).is_none() || is_runnable(thread));
+        let (newcomer, is_any_doomed) = execution.newcomer();
+        if is_any_doomed {
+            let is_doomed =
+                |thread: usize| execution.local(thread) != Local::Ended && execution.doom_of(thread).is_some();
+            let can_leave = |thread: usize| native::inside(thread).is_none() || is_runnable(thread);
+            let doomed = (0..execution.thread_count()).find(|&thread| is_doomed(thread) && can_leave(thread));
             // The body is the one that lets the others come out.
             RESCUE.set(doomed.is_none());
             return Some(doomed.unwrap_or(0));
         }
-        live.clone().find(|&thread| execution.local(thread) == Local::New)
+        newcomer
     }
 
     fn find_enabled(&mut self, execution: &Execution<Shuttle>) {
         self.enabled.clear();
-        let threads = 0..execution.thread_count();
-        let enabled = threads.filter(|&thread| match execution.local(thread) {
-            Local::Pending => can_go_on(execution, thread),
-            Local::Running => native::inside(thread).is_some() && is_runnable(thread),
-            Local::New | Local::Ended => false,
-        });
-        self.enabled.extend(enabled);
+        let is_native_used = native::is_used();
+        for thread in 0..execution.thread_count() {
+            let is_enabled = match execution.local(thread) {
+                Local::Pending => can_go_on(execution, thread),
+                Local::Running => is_native_used && native::inside(thread).is_some() && is_runnable(thread),
+                Local::New | Local::Ended => false,
+            };
+            if is_enabled {
+                self.enabled.push(thread);
+            }
+        }
     }
 
     /// Nothing can move: lets those look again who only wait for others to change something. Returns whether there
@@ -465,7 +497,7 @@ impl Driver {
     fn let_yielders_go(&mut self, execution: &Execution<Shuttle>) -> bool {
         let changes = LEDGER.with_borrow(Ledger::changes);
         for thread in 0..execution.thread_count() {
-            let yields = execution.with_pending(thread, |pending| pending.is_some_and(|pending| pending.yields));
+            let yields = execution.yields(thread);
             let is_live = execution.local(thread) == Local::Pending && execution.doom_of(thread).is_none();
             if yields && is_live && execution.with_engine(thread, |thread| thread.look_again(changes)) {
                 self.enabled.push(thread);
@@ -495,9 +527,7 @@ impl Driver {
             self.find_enabled(execution);
         }
         let current = self.last;
-        let yields = current.is_some_and(|current| {
-            execution.with_pending(current, |pending| pending.is_some_and(|pending| pending.yields))
-        });
+        let yields = current.is_some_and(|current| execution.yields(current));
         let moment = Moment { enabled: &self.enabled, current, yields };
         if execution.is_settling() {
             // The body has told what it saw: nothing that is left is worth a decision.
@@ -535,16 +565,14 @@ impl Scheduler for Driver {
     fn next_task(&mut self, runnable: &[&Task], _current: Option<TaskId>, _is_yielding: bool) -> Option<TaskId> {
         self.switches = self.switches.saturating_add(1);
         // Before the body has begun, and after it has ended, there is nothing to decide.
-        let execution = match Execution::<Shuttle>::try_current() {
-            Some(execution) if execution.thread_count() > 0 && !execution.has_ended(0) => execution,
-            _ => return self.serve(runnable),
-        };
-        RUNNABLE.with_borrow_mut(|known| {
-            known.clear();
-            if native::is_used() {
+        let execution = Execution::<Shuttle>::try_current().filter(|execution| execution.is_under_way());
+        let Some(execution) = execution else { return self.serve(runnable) };
+        if native::is_used() {
+            RUNNABLE.with_borrow_mut(|known| {
+                known.clear();
                 known.extend(runnable.iter().map(|task| usize::from(task.id())));
-            }
-        });
+            });
+        }
         if let Some(text) = Self::unpublished(&execution) {
             // Nobody knows whether the thread can go on, and when it would be done. The execution ends here and now.
             self.run.lock().unwrap_or_else(PoisonError::into_inner).failure = Some(Failure::Unpublished(text));
@@ -599,6 +627,15 @@ pub struct PerThread {
 }
 
 impl PerThread {
+    /// For the next thread. Keeps its memory.
+    fn clear(&mut self) {
+        self.knowledge.clear();
+        self.cells.clear();
+        self.seen.clear();
+        self.looked_again = None;
+        self.may_look = false;
+    }
+
     /// Whether all that it has looked at is as it was.
     fn sees_nothing_new(&self) -> bool {
         let is_old =
@@ -622,9 +659,10 @@ impl PerThread {
 
 /// What the running thread knows.
 fn with_knowledge<R>(use_it: impl FnOnce(usize, &mut Knowledge) -> R) -> R {
-    let execution = Execution::<Shuttle>::current();
-    let me = execution.running();
-    execution.with_engine(me, |thread| use_it(me, &mut thread.knowledge))
+    Execution::<Shuttle>::with_current(|execution| {
+        let me = execution.running();
+        execution.with_engine(me, |thread| use_it(me, &mut thread.knowledge))
+    })
 }
 
 impl Engine for Shuttle {
@@ -640,8 +678,16 @@ impl Engine for Shuttle {
     type AtomicI64 = SteppedAtomic<i64>;
     type Cell<T: Send> = Cell<T>;
 
+    fn forget(thread: &mut PerThread) {
+        thread.clear();
+    }
+
     fn slot<R>(use_it: impl FnOnce(&RefCell<Option<Rc<Execution<Self>>>>) -> R) -> R {
         EXECUTION.with(use_it)
+    }
+
+    fn running_number() -> Option<u64> {
+        NUMBER.get()
     }
 
     fn pass(execution: &Execution<Self>, me: usize, touches: &[Touch<'_, Self>], _ready: Option<&dyn Fn() -> bool>) {
@@ -675,12 +721,13 @@ impl Engine for Shuttle {
 
     fn altered(object: ObjectId) {
         let change = LEDGER.with_borrow_mut(|ledger| ledger.alter(object));
-        let execution = Execution::<Self>::current();
         // Its own changes are nothing new to a thread.
-        execution.with_engine(execution.running(), |thread| {
-            if let Some((_, newest)) = thread.seen.iter_mut().find(|(seen, _)| *seen == object) {
-                *newest = change;
-            }
+        Execution::<Self>::with_current(|execution| {
+            execution.with_engine(execution.running(), |thread| {
+                if let Some((_, newest)) = thread.seen.iter_mut().find(|(seen, _)| *seen == object) {
+                    *newest = change;
+                }
+            });
         });
     }
 
@@ -710,7 +757,8 @@ impl Engine for Shuttle {
     fn start(execution: &Execution<Self>, index: usize, body: Box<dyn FnOnce() + Send>) {
         let spawner = execution.running();
         let known = execution.with_engine(spawner, |spawner_state| {
-            let known = spawner_state.knowledge.now.clone();
+            let mut known = VectorClock::default();
+            known.assign(&spawner_state.knowledge.now);
             spawner_state.knowledge.now.tick(spawner);
             known
         });
@@ -863,9 +911,8 @@ impl<T: Copy + PartialEq + Send + 'static> SteppedAtomic<T> {
 impl<T: Copy + PartialEq + Send + 'static> Atomic<T> for SteppedAtomic<T> {
     fn new(value: T) -> Self {
         let object = super::simulated::object::<Shuttle>(Shape::Silent);
-        let mut released = VectorClock::default();
         // Whoever can reach the atomic was told of it by its maker; reading the first value tells nothing more.
-        released.assign(&VectorClock::default());
+        let released = VectorClock::default();
         Self { object, state: Confined::new(Stored { value, released }) }
     }
 
