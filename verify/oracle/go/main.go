@@ -29,7 +29,8 @@ var (
 	pipes    = flag.Int("pipes", 2, "pairs of goroutines that hand bytes through a pipe that the network poller does not watch")
 	bytes    = flag.Int("bytes", 30, "bytes through each pipe")
 	locked   = flag.Int("locked", 2, "goroutines locked to their threads")
-	stops    = flag.Int("stops", 6, "rounds of stopping the world: statistics, a collection, a change of GOMAXPROCS")
+	stops    = flag.Int("stops", 6, "rounds of stopping the world: statistics, a change of GOMAXPROCS")
+	collects = flag.Int("collections", 2, "of these rounds, how many also collect garbage or return memory, by turns")
 	procs    = flag.String("procs", "2,4,1,3", "values of GOMAXPROCS, in turn; the first is the one to begin with")
 	measure  = flag.Int("measure", 0, "make so many calls each way, print their costs in nanoseconds, and do nothing else")
 )
@@ -151,10 +152,11 @@ func stopOften(numbers []int) {
 		time.Sleep(time.Duration(*sleepUs) * time.Microsecond)
 		runtime.GOMAXPROCS(numbers[(i+1)%len(numbers)])
 		sleepOften(2)
-		if i%3 == 0 {
+		switch {
+		case i >= *collects:
+		case i%2 == 0:
 			runtime.GC()
-		}
-		if i%3 == 1 {
+		default:
 			debug.FreeOSMemory()
 		}
 	}
@@ -163,19 +165,23 @@ func stopOften(numbers []int) {
 // printCosts prints what a call costs that the scheduler knows of, and one that it does not.
 func printCosts(count int) {
 	cost := func(call func(trap, a1, a2, a3 uintptr) (uintptr, uintptr, syscall.Errno)) float64 {
-		best := 0.0
-		for round := 0; round < 5; round++ {
-			start := time.Now()
-			for i := 0; i < count; i++ {
-				call(syscall.SYS_GETPID, 0, 0, 0)
-			}
-			each := float64(time.Since(start).Nanoseconds()) / float64(count)
-			if round == 0 || each < best {
-				best = each
-			}
+		start := time.Now()
+		for i := 0; i < count; i++ {
+			call(syscall.SYS_GETPID, 0, 0, 0)
 		}
-		return best
+		return float64(time.Since(start).Nanoseconds()) / float64(count)
 	}
+	// By turns, and the least of each: what disturbs one round disturbs the next as well.
 	with, raw := cost(syscall.Syscall), cost(syscall.RawSyscall)
+	for round := 0; round < 20; round++ {
+		with, raw = min(with, cost(syscall.Syscall)), min(raw, cost(syscall.RawSyscall))
+	}
 	fmt.Printf("version %s\nsyscall_ns %.2f\nraw_syscall_ns %.2f\ndifference_ns %.2f\n", runtime.Version(), with, raw, with-raw)
+}
+
+func min(a, b float64) float64 {
+	if b < a {
+		return b
+	}
+	return a
 }

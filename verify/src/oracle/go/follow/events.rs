@@ -310,7 +310,7 @@ impl Follower<'_> {
     }
 
     /// The stop has looked at every processor, and waits.
-    fn stop_waits(&mut self) -> Outcome {
+    pub(super) fn stop_waits(&mut self) -> Outcome {
         match self.now.stopper {
             Some(stopper) if stopper.stage == Stage::Begun => self.stop_scans_to(stopper.g, None),
             _ => stuck("PROC-W01", "a processor halts, and nobody stops the world"),
@@ -519,10 +519,12 @@ impl Follower<'_> {
         }
         self.loses(g)?;
         self.before_any_is_idle(|it| it.thread(g, &["exit.no-idle"]))?;
-        let [next, after] = self.next_after(index).map(|event| event.map(|event| (event.what, event.p, event.g)));
-        if let (Some((What::ProcStart, Some(p), _)), Some((What::GoStart, _, Some(started)))) = (next, after)
-            && started == g
-            && self.status(p) == PStatus::Idle
+        // It may yet find a processor under the lock: then it goes on at once, on this machine.
+        let [next, after] = self.next_after(index);
+        let starts = self.next_start(g, index).map(|start| &self.events[start]);
+        if let (Some(Event { what: What::ProcStart, p: Some(p), .. }), Some(after)) = (next, after)
+            && starts.is_some_and(|start| std::ptr::eq(start, after))
+            && self.status(*p) == PStatus::Idle
         {
             return Ok(());
         }

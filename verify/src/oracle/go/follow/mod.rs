@@ -134,6 +134,8 @@ struct Follower<'a> {
     first_of_machine: BTreeMap<Mid, usize>,
     /// The next event of the same machine, for each event.
     next_of_machine: Vec<Option<usize>>,
+    /// Where each goroutine is said to start.
+    starts: BTreeMap<Gid, Vec<usize>>,
     /// The goroutine that the network poller readies where the trace does not say why a machine was woken.
     phantom: Gid,
     now: Now,
@@ -149,7 +151,11 @@ impl<'a> Follower<'a> {
     fn new(trace: &Trace, spec: ProcSpec, events: &'a [Event]) -> Self {
         let mut next_of_machine = vec![None; events.len()];
         let (mut first_of_machine, mut last) = (BTreeMap::new(), BTreeMap::new());
+        let mut starts: BTreeMap<Gid, Vec<usize>> = BTreeMap::new();
         for (index, event) in events.iter().enumerate() {
+            if let (What::GoStart, Some(g)) = (event.what, event.g) {
+                starts.entry(g).or_default().push(index);
+            }
             let Some(m) = event.m else { continue };
             first_of_machine.entry(m).or_insert(index);
             if let Some(before) = last.insert(m, index) {
@@ -168,7 +174,7 @@ impl<'a> Follower<'a> {
             queued_beside_idle: 0,
             last: vec![None; trace.names.machines()],
         };
-        Self { spec, events, first_of_machine, next_of_machine, phantom, now }
+        Self { spec, events, first_of_machine, next_of_machine, starts, phantom, now }
     }
 
     fn run(mut self, trace: &Trace) -> Followed {
@@ -207,11 +213,33 @@ impl<'a> Follower<'a> {
     ///
     /// Whoever stops the world begins as late as can be: what others do until he goes on may have come before.
     fn step_over(&mut self, window: &[usize]) -> Result<usize, Stuck> {
-        let barrier = window.iter().position(|index| self.is_after_stop(&self.events[*index]));
-        let early = (0..barrier.unwrap_or(0)).filter(|place| !self.is_stoppers(&self.events[window[*place]]));
+        let is_over = |index: &usize| {
+            let event = &self.events[*index];
+            self.is_stoppers(event) && event.what != What::ProcSteal
+        };
+        let stops = self.now.stopper.is_some_and(|stopper| stopper.stage == Stage::Begun);
+        let others = if stops { window.iter().position(is_over).unwrap_or(window.len()) } else { 0 };
+        let early = (0..others).filter(|place| !self.needs_the_stop(&self.events[window[*place]]));
         let order: Vec<usize> = early.chain(0..window.len()).collect();
+        let why = match self.first_of(window, &order) {
+            Ok(index) => return Ok(index),
+            Err(why) => why,
+        };
+        // Somebody may wait for the lock: then the stopper has looked at everything, and takes nothing more.
+        let before = self.now.clone();
+        if stops && self.now.state.lock.is_some() && self.stop_waits().is_ok() {
+            if let Ok(index) = self.first_of(window, &order) {
+                return Ok(index);
+            }
+            self.now = before;
+        }
+        Err(why)
+    }
+
+    /// The first of these places of the window whose event may come now; or why that at its very beginning may not.
+    fn first_of(&mut self, window: &[usize], places: &[usize]) -> Result<usize, Stuck> {
         let mut first = None;
-        for place in order {
+        for place in places.iter().copied() {
             let event = &self.events[window[place]];
             if window[..place].iter().any(|earlier| depends(&self.events[*earlier], event)) {
                 continue;
@@ -235,9 +263,14 @@ impl<'a> Follower<'a> {
         self.now.stopper.is_some_and(|stopper| stopper.stage == Stage::Begun && event.m == Some(stopper.m))
     }
 
-    /// Whether it shows that the world has stopped: while he stops it, all that the stopper shows is what he takes.
-    fn is_after_stop(&self, event: &Event) -> bool {
-        self.is_stoppers(event) && event.what != What::ProcSteal
+    /// Whether the stop must have begun for it: it is the stopper's, or a machine halts its processor on the way into a call.
+    fn needs_the_stop(&self, event: &Event) -> bool {
+        let enters = |m: Mid| {
+            let g = self.now.state.ms[usize::from(m)].g;
+            matches!(g.and_then(|g| self.now.running[usize::from(g)]), Some((Op::EnterCall, _)))
+        };
+        let halts = matches!(event.what, What::ProcSteal | What::ProcStop) && event.m.is_some_and(enters);
+        halts || self.is_stoppers(event)
     }
 
     /// Takes the thread's step by one of these rules, if that is the one that it can take.
@@ -321,7 +354,13 @@ impl<'a> Follower<'a> {
         next.map(|index| &self.events[index])
     }
 
-    /// The machine's next but one, after this one.
+    /// Where the goroutine is said to start next.
+    fn next_start(&self, g: Gid, index: usize) -> Option<usize> {
+        let starts = self.starts.get(&g)?;
+        starts.get(starts.partition_point(|start| *start <= index)).copied()
+    }
+
+    /// The machine's next event after this one, and the next but one.
     fn next_after(&self, index: usize) -> [Option<&'a Event>; 2] {
         let next = self.next_of_machine[index];
         [next, next.and_then(|next| self.next_of_machine[next])].map(|index| index.map(|index| &self.events[index]))

@@ -102,6 +102,7 @@ fn machine() -> M {
         lost: false,
         unnoticed: false,
         uncounted: false,
+        past_stop_check: false,
     }
 }
 
