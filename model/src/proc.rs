@@ -473,6 +473,15 @@ impl Spec for ProcSpec {
         invariants::broken_at_rest(self, state, running)
     }
 
+    /// Every thread a goroutine, the last one queued: with a processor less than there are goroutines.
+    fn initial_for(&self, threads: usize) -> Vec<(String, i64)> {
+        let running = threads.saturating_sub(1).clamp(1, PROCESSORS_MAX) as i64;
+        let queued = i64::from(threads > 1);
+        [("procs", running), ("running", running), ("queued0", queued)]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into()
+    }
+
     /// A goroutine is inside a call or outside; the world is its to start only if it has stopped it.
     fn next_ops(&self, done: &[Op]) -> Vec<Op> {
         match Discipline::after(done) {

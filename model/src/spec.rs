@@ -407,6 +407,12 @@ pub trait Spec: Clone + Debug + Send + Sync + 'static {
     /// lock, for instance. Arguments are drawn from a small domain.
     fn next_ops(&self, done: &[Self::Op]) -> Vec<Self::Op>;
 
+    /// The initial values of a generated program with so many threads, where those of an empty list would give them nothing to
+    /// do.
+    fn initial_for(&self, _threads: usize) -> Vec<(String, i64)> {
+        Vec::new()
+    }
+
     /// Tells a failure of a subject in one sentence, for a reader who knows the primitive and not this spec: lower case
     /// unless it begins with a name, no full stop. The default says nothing; the checker's own words then stand.
     fn tell(&self, _story: &Story<'_, Self>) -> Option<String> {

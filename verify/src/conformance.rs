@@ -19,7 +19,7 @@ use crate::evidence::{Mode, Relation};
 use crate::execute::{Ending, Execution, execute, execute_in};
 use crate::explore::{self, Exploration, explore};
 use crate::history::EventOf;
-use crate::litmus::{Access, Outcome, Program};
+use crate::litmus::{Access, Observed, Outcome, Program};
 use crate::shrink::Simplicity;
 use crate::shrink::trace::{Interruption, Trace, Tracing};
 use crate::subject::{Subject, Variant};
@@ -617,7 +617,14 @@ impl<S: Spec> Observer<S> {
             return None;
         }
         match seen.judge.judge(&execution.history) {
-            Judgement::Allowed(_) => None,
+            Judgement::Allowed(_) if anything_goes => None,
+            Judgement::Allowed(_) => {
+                let wrong = self.wrong_state(outcome, &execution.observed)?;
+                Some(violation(
+                    format!("the outcome is allowed, but not in the state that the subject shows: {wrong}"),
+                    wrong,
+                ))
+            }
             Judgement::Inconclusive { reason } => {
                 seen.findings.unjudged = Some(reason.clone());
                 None
@@ -639,6 +646,19 @@ impl<S: Spec> Observer<S> {
                 Some(violation)
             }
         }
+    }
+
+    /// What of the state that the subject shows in the end no state of the spec with this outcome has.
+    fn wrong_state(&self, outcome: &Outcome, observed: &Observed) -> Option<String> {
+        let differing = |allowed: &Observed| -> Vec<String> {
+            let differs = |(name, value): (&String, &i64)| {
+                let expected = allowed.get(name).filter(|expected| *expected != value)?;
+                Some(format!("{name} is {value} and not {expected}"))
+            };
+            observed.iter().filter_map(differs).collect()
+        };
+        let nearest = self.job.target.allowed.outcomes.get(outcome)?.iter().map(differing).min_by_key(Vec::len)?;
+        (!nearest.is_empty()).then(|| nearest.join(", "))
     }
 
     /// A subject that dies says why in its own words; the clause is the spec's.

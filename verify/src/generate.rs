@@ -459,7 +459,7 @@ fn program_of<S: Spec>(spec: &S, variables: Vec<Access>, bodies: Vec<Vec<Stateme
             .filter(|((_, value), default)| value != default)
             .map(|((name, value), _)| (name.to_owned(), value.to_owned()))
             .collect(),
-        initial: Vec::new(),
+        initial: spec.initial_for(bodies.len()),
         clauses: Vec::new(),
         variables: variables
             .into_iter()

@@ -3,6 +3,8 @@
 //! The whole table of `Cond` is committed as `docs/orderings.md` and takes half a minute. Where the source of the primitives
 //! changes, so does the table; it is written anew by `SELVEDGE_BLESS=1 cargo test -p selvedge-verify --test orderings`.
 
+#[path = "../../impl/tests/proc_protocol/programs.rs"]
+mod proc_programs;
 #[path = "orderings/programs.rs"]
 mod programs;
 #[path = "orderings/table.rs"]
@@ -139,6 +141,7 @@ const NECESSARY: &[(&str, &str, Purpose)] = &[
     ("(program) token-of-a-stranger", "== WOKEN", Purpose::Load),
     ("(program) end-of-a-mutex", "errand.load", Purpose::Load),
     ("(program) end-of-a-mutex", "errand.store(!line.rest.is_empty()", Purpose::Store),
+    ("(proc) another-ones-call", "Status::Syscall as u32, Ordering::Release", Purpose::Store),
 ];
 
 #[test]

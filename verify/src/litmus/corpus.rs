@@ -145,6 +145,7 @@ pub static PROC: &[CorpusFile] = corpus! { "proc":
     "more-processors"
     "polled"
     "readied-by-another"
+    "ready-while-ending"
     "retake-and-return"
     "retake-and-stop"
     "safe-point-and-looks"
@@ -157,6 +158,7 @@ pub static PROC: &[CorpusFile] = corpus! { "proc":
     "stale-read-1.26"
     "stop-with-idle"
     "stopper-moves"
+    "two-return"
     "work-during-hand-off"
     "yield"
 };

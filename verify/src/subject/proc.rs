@@ -20,6 +20,7 @@ use selvedge_model::proc::{GOROUTINES_MAX, GStatus, Op, PROCESSORS_MAX, ProcSpec
 
 use super::{Stop, Subject, Variant};
 use crate::engine::Engine;
+use crate::generate::Shape;
 use crate::litmus::{self, Observed, Program, Statement};
 use crate::mutant::proc as bug;
 use crate::suite::{Drivers, System};
@@ -39,6 +40,8 @@ struct Shared<P: Platform> {
     running: usize,
     /// Those from here on are asleep.
     first_waiting: usize,
+    /// What nobody will ever see happen.
+    never: P::Region<()>,
     /// Where each goroutine stands, for whoever looks once nothing moves any more. Written beside the steps that it tells of.
     standing: host::Mutex<Vec<GStatus>>,
     /// How often each processor has run the safe-point function in this round.
@@ -215,6 +218,7 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
             };
             Shared {
                 lab,
+                never: Region::new(()),
                 standing: host::Mutex::new((0..goroutines.len()).map(standing).collect()),
                 goroutines,
                 running: initial.running,
@@ -234,6 +238,30 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
         let is_task = |g: usize| (initial.running..goroutines - initial.waiting).contains(&g);
         if operations(program).any(|(_, op)| matches!(op, Op::Ready(g) if is_task(usize::from(g)))) {
             return Err("a task that has not begun cannot be asleep".into());
+        }
+        let awaits = program.threads.iter().take(goroutines).filter(|thread| {
+            let mut in_call = false;
+            thread.statements.iter().any(|statement| match statement {
+                Statement::Operation { op: Op::EnterCall | Op::EnterBlock | Op::Stop | Op::Freeze, .. } => {
+                    in_call = true;
+                    false
+                }
+                Statement::Operation { op: Op::ExitCall | Op::Start, .. } => {
+                    in_call = false;
+                    false
+                }
+                Statement::Await { .. } => !in_call,
+                _ => false,
+            })
+        });
+        let wants_world = |thread: &litmus::ThreadBody<Op>| {
+            let mut ops = thread.statements.iter().filter_map(Statement::op);
+            ops.any(|op| matches!(op, Op::Stop | Op::SafePoint | Op::Freeze))
+        };
+        // Two that want the world may wait for each other, one in an `await` of the program.
+        let others = |name: &str| program.threads.iter().any(|thread| thread.name != name && wants_world(thread));
+        if let Some(thread) = awaits.into_iter().find(|thread| others(&thread.name)) {
+            return Err(format!("{} awaits on a processor, where a task comes by no safe point", thread.name));
         }
         Ok(())
     }
@@ -277,6 +305,7 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
         Ok(Ret::Ok)
     }
 
+    /// Not how many machines there are: where Go starts one that only looks for work, the executor looks by itself.
     fn observe(&self) -> Observed {
         let snapshot = self.0.lab.snapshot();
         let standing = self.0.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -285,8 +314,6 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
             [
                 ("global", snapshot.global as i64),
                 ("idle", snapshot.idle as i64),
-                ("spinning", snapshot.spinning as i64),
-                ("machines", snapshot.machines as i64),
                 ("stopwait", snapshot.stop_wait as i64),
                 ("running", with(GStatus::Running)),
                 ("waiting", with(GStatus::Waiting)),
@@ -327,6 +354,10 @@ impl<P: Platform> Shared<P> {
     }
 
     fn act(&self, g: usize, local: &mut Local<P>, op: Op) -> Result<(), Stop> {
+        if g >= self.goroutines.len() {
+            // Only a goroutine can do that.
+            self.never.when(|()| false, |()| ());
+        }
         let mut context = match local.context.take() {
             Some(context) => context,
             None => self.begin(g),
@@ -419,6 +450,7 @@ pub fn system() -> System<ProcSpec> {
     let mut system = System::new("proc", litmus::corpus::PROC)
         .reference(&[Engine::Exhaustive, Engine::Portfolio], REFERENCE_EXECUTIONS_QUICK)
         .primitive("executor", executor)
+        .programs_of(Shape { operations_max: 2, ..Shape::default() })
         .canary(
             "queues-silently",
             "whoever queues work tells nobody",

@@ -581,7 +581,7 @@ impl<S: Spec> System<S> {
         for (setting, parameters) in (0u64..).zip(settings::<S>()) {
             let spec = S::configure(&parameters).map_err(|unknown| unknown.message)?;
             let seed = options.seed.wrapping_add(setting);
-            let (programs, report) = generate::generate(&spec, &generate::Shape::default(), seed, effort.programs);
+            let (programs, report) = generate::generate(&spec, &self.shape, seed, effort.programs);
             tally.begin(&parameters, report);
             for program in programs {
                 let attempt = |program: &Program<S::Op>, executions: u64| -> Result<Attempt<S>, String> {

@@ -8,6 +8,7 @@ use selvedge_model::Spec;
 use crate::conformance::{Driver, on_loom, on_shuttle, on_threads};
 use crate::engine::Engine;
 use crate::gaps::Gap;
+use crate::generate::Shape;
 use crate::litmus::Program;
 use crate::litmus::corpus::CorpusFile;
 use crate::subject::{Subject, Variant};
@@ -19,6 +20,7 @@ pub struct System<S: Spec> {
     pub(super) corpus: &'static [CorpusFile],
     pub(super) reference_engines: &'static [Engine],
     pub(super) reference_executions_quick: u64,
+    pub(super) shape: Shape,
     pub(super) subjects: Vec<Entry<S>>,
     pub(super) program_mutants: Vec<ProgramMutant<S>>,
     pub(super) regressions: Option<PathBuf>,
@@ -157,6 +159,7 @@ impl<S: Spec> System<S> {
             corpus,
             reference_engines: &[Engine::Exhaustive, Engine::Loom],
             reference_executions_quick: u64::MAX,
+            shape: Shape::default(),
             subjects: Vec::new(),
             program_mutants: Vec::new(),
             regressions: None,
@@ -168,6 +171,11 @@ impl<S: Spec> System<S> {
     /// executions each in the quick profile.
     pub fn reference(self, engines: &'static [Engine], executions_quick: u64) -> Self {
         System { reference_engines: engines, reference_executions_quick: executions_quick, ..self }
+    }
+
+    /// With generated programs of that shape instead of the usual one.
+    pub fn programs_of(self, shape: Shape) -> Self {
+        System { shape, ..self }
     }
 
     /// With a subject that must conform.
