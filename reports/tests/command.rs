@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use selvedge_reports::differences::Class;
 use selvedge_reports::report::Report;
@@ -464,21 +465,24 @@ fn parts_of_a_run_merge_to_the_whole_with_every_check_once() {
     selvedge([&"report", &folder.path().join("nowhere"), &"--out", &merged]).exits(2).explains(&["cannot read"]);
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_keeps_what_was_found_and_lists_what_was_not_run() {
+    use std::os::unix::process::CommandExt;
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let arguments = ["verify", "cond/conformance", "--jobs", "1", "--out"].map(OsStr::new);
     let mut child = command(&[&arguments[..], &[out.as_os_str()]].concat())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let first = lines.next().expect("a line a check").unwrap();
     let id = first.split_whitespace().nth(1).unwrap().to_owned();
-    let signalled = Command::new("sh").arg("-c").arg(format!("kill -INT {}", child.id())).status().unwrap();
+    // As a terminal does: to the whole group.
+    let signalled = Command::new("sh").arg("-c").arg(format!("kill -s INT -- -{}", child.id())).status().unwrap();
     assert!(signalled.success());
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(3), "{rest:?}");
@@ -488,8 +492,28 @@ fn ctrl_c_keeps_what_was_found_and_lists_what_was_not_run() {
     assert!(report.evidence.iter().any(|record| record.check == id), "{id} had ended");
     assert!(!report.not_run.is_empty(), "the run was over before it could be stopped");
     assert!(report.runs[0].plan.as_ref().unwrap().interrupted);
+    // A child that Ctrl-C killed would look like one that died of its check.
+    assert_eq!(report.failures.len(), 0, "{:?}", report.failures);
+    let began = Instant::now();
+    while !children_of(child.id()).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?} still run", children_of(child.id()));
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
     for missing in &report.not_run {
         assert!(page.contains(&missing.check.id), "{}", missing.check.id);
     }
+}
+
+/// The processes that run checks for a command: the file for their answer is named after it.
+#[cfg(target_os = "linux")]
+fn children_of(command: u32) -> Vec<String> {
+    let answer = format!("selvedge-{command}-");
+    let processes = std::fs::read_dir("/proc").expect("Linux has it").flatten();
+    let environments = processes.filter_map(|process| {
+        let environment = std::fs::read(process.path().join("environ")).ok()?;
+        let is_child = String::from_utf8_lossy(&environment).contains(&answer);
+        is_child.then(|| process.file_name().to_string_lossy().into_owned())
+    });
+    environments.collect()
 }
