@@ -29,6 +29,7 @@
 
 mod execution;
 mod objects;
+mod table;
 mod thread;
 
 use std::cell::RefCell;
