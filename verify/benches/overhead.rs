@@ -1,8 +1,13 @@
-//! What the harness costs: executions of one condition-variable program through the whole machine (platform, interpreter,
-//! recording, judging), and of the same program written by hand on the engine's own types, without any of it.
+//! What the harness costs: executions of one condition-variable program through the whole machine (platform,
+//! interpreter, recording, judging), and of the same program written by hand on the engine's own types, without any of
+//! it.
 //!
 //! Both use the engine's own condition variable and mutex, so that only the harness differs. The time is that of one
 //! execution: "twice the time" is half the executions per second. `scripts/bench-ratios` prints the ratio.
+//!
+//! Under shuttle the platform begins an execution of shuttle's for many of ours (`impl/src/platform/shuttle/crew.rs`),
+//! which by hand nobody would: two thirds of what an execution takes by hand go there, and that pays for recording and
+//! judging. The census looks at the first 1,000 executions of a run, and a sample is a run of some thousands.
 //!
 //! - `overhead-loom`: loom, outcomes.
 //! - `overhead-shuttle`: shuttle's random scheduler, outcomes: the program takes as many steps as by hand.
@@ -11,8 +16,9 @@
 //!
 //! Run with `cargo bench -p selvedge-verify --bench overhead && scripts/bench-ratios`.
 //!
-//! On a noisy machine instructions say more than time: `scripts/overhead-instructions` counts them. It runs this program under
-//! valgrind with the environment variable `OVERHEAD` set to who is to run how often: `selvedge 1000`, say.
+//! On a noisy machine instructions say more than time: `scripts/overhead-instructions` counts them. It runs this
+//! program under valgrind with the environment variable `OVERHEAD` set to who is to run how often: `selvedge 1000`,
+//! say.
 
 use std::time::{Duration, Instant};
 

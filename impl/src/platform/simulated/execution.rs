@@ -1,7 +1,6 @@
 //! One execution: which threads there are, what each is about to do, and what happens when none can go on.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::ops::{Deref, DerefMut};
 use std::panic::{Location, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::super::{Bounds, End, Failure, Profile, Stop};
-use super::thread::{Abandoned, Shared};
+use super::table::{State, Threads};
+use super::thread::Abandoned;
 use super::{Engine, Handle, Mention, Object, ObjectId, Told, Touch};
 
 /// The state of one execution that the engine must not see.
@@ -30,92 +30,6 @@ pub struct Execution<E: Engine> {
     stop: Cell<Option<Stop>>,
     failure: RefCell<Option<Failure>>,
     raced: Cell<bool>,
-}
-
-/// The threads of an execution, and behind them entries of the one before, kept for their memory.
-struct Threads<E: Engine> {
-    entries: Vec<Entry<E>>,
-    count: usize,
-}
-
-impl<E: Engine> Deref for Threads<E> {
-    type Target = [Entry<E>];
-
-    fn deref(&self) -> &[Entry<E>] {
-        &self.entries[..self.count]
-    }
-}
-
-impl<E: Engine> DerefMut for Threads<E> {
-    fn deref_mut(&mut self) -> &mut [Entry<E>] {
-        &mut self.entries[..self.count]
-    }
-}
-
-impl<E: Engine> Threads<E> {
-    /// Adds a thread that has done nothing yet.
-    fn enter(&mut self, execution: u64, scope: usize, luck_left: [u32; 2]) {
-        let index = self.count;
-        self.count += 1;
-        // The body makes its own objects: there is nobody before it who could.
-        let first = ObjectId { maker: index as u32, number: 0 };
-        let shared = Shared::new(index, execution, first);
-        let Some(old) = self.entries.get_mut(index) else {
-            self.entries.push(Entry {
-                shared: Arc::new(shared),
-                scope,
-                state: State::New,
-                pending: None,
-                place: None,
-                doom: None,
-                end: None,
-                objects: Shared::<E>::OBJECTS,
-                luck_left,
-                engine: E::PerThread::default(),
-            });
-            return;
-        };
-        match Arc::get_mut(&mut old.shared) {
-            Some(unshared) => *unshared = shared,
-            None => old.shared = Arc::new(shared),
-        }
-        old.scope = scope;
-        old.state = State::New;
-        old.pending = None;
-        old.place = None;
-        old.doom = None;
-        old.end = None;
-        old.objects = Shared::<E>::OBJECTS;
-        old.luck_left = luck_left;
-        E::forget(&mut old.engine);
-    }
-}
-
-struct Entry<E: Engine> {
-    shared: Arc<Shared<E>>,
-    scope: usize,
-    state: State,
-    pending: Option<Pending>,
-    /// Where its last step is, or the one that it is about to take.
-    place: Option<&'static Location<'static>>,
-    doom: Option<Doom>,
-    end: Option<End>,
-    objects: u32,
-    /// How often it may still have each kind of [`Luck`].
-    luck_left: [u32; 2],
-    engine: E::PerThread,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    /// It has not run yet.
-    New,
-    /// It is somewhere in its body.
-    Started,
-    /// The engine has put it to sleep until its condition holds.
-    Asleep,
-    /// Its body is over.
-    Ended,
 }
 
 /// What may happen to a thread for no reason, as often as the [`Profile`] says. The order is that of `Entry::luck_left`.
@@ -178,17 +92,16 @@ pub struct Incident {
 
 impl<E: Engine> Execution<E> {
     pub(in crate::platform) fn new(bounds: &Bounds, deadline: Option<Instant>) -> Rc<Self> {
-        // Growing would copy each thread several times.
-        let threads = Threads { entries: Vec::with_capacity(8), count: 0 };
-        Rc::new(Self::with(threads, Vec::new(), bounds, deadline))
+        Rc::new(Self::with(Threads::new(), Vec::new(), bounds, deadline))
     }
 
     /// Like [`Execution::new`], in the memory of one that is over.
     pub(in crate::platform) fn again(mut old: Rc<Self>, bounds: &Bounds, deadline: Option<Instant>) -> Rc<Self> {
         let Some(unshared) = Rc::get_mut(&mut old) else { return Self::new(bounds, deadline) };
-        let entries = std::mem::take(&mut unshared.threads.get_mut().entries);
+        let mut threads = std::mem::take(unshared.threads.get_mut());
+        threads.clear();
         let owners = std::mem::take(unshared.owners.get_mut());
-        *unshared = Self::with(Threads { entries, count: 0 }, owners, bounds, deadline);
+        *unshared = Self::with(threads, owners, bounds, deadline);
         old
     }
 
@@ -343,9 +256,13 @@ impl<E: Engine> Execution<E> {
 
     /// The first thread that has not run yet, and whether any must leave.
     pub(in crate::platform) fn newcomer(&self) -> (Option<usize>, bool) {
-        let threads = self.threads.borrow();
-        let newcomer = threads.iter().position(|thread| thread.state == State::New);
-        let is_any_doomed = threads.iter().any(|thread| thread.doom.is_some() && thread.state != State::Ended);
+        let (mut newcomer, mut is_any_doomed) = (None, false);
+        for (index, thread) in self.threads.borrow().iter().enumerate() {
+            if newcomer.is_none() && thread.state == State::New {
+                newcomer = Some(index);
+            }
+            is_any_doomed |= thread.doom.is_some() && thread.state != State::Ended;
+        }
         (newcomer, is_any_doomed)
     }
 

@@ -31,6 +31,7 @@ mod execution;
 mod objects;
 #[cfg(feature = "proc")]
 mod run_queue;
+mod table;
 mod thread;
 
 use std::any::Any;

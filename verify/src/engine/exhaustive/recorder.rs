@@ -109,17 +109,18 @@ impl Recorder {
     /// If there are too many threads.
     pub fn look_around(&mut self) -> Result<(), Divergence> {
         self.close_step();
-        if shuttle::thread_count() > THREADS_MAX {
+        let threads = shuttle::thread_count();
+        if threads > THREADS_MAX {
             return Err(format!("more than {THREADS_MAX} threads"));
         }
-        self.look_at_threads();
+        self.look_at_threads(threads);
         Ok(())
     }
 
     /// Nothing can move.
     pub fn rest(&mut self) {
         self.close_step();
-        self.look_at_threads();
+        self.look_at_threads(shuttle::thread_count());
         self.is_at_rest = true;
         self.rested = self.steps;
         self.note_blocked();
@@ -209,11 +210,11 @@ impl Recorder {
     }
 
     /// Learns what the thread that ran last and new threads are about to do.
-    fn look_at_threads(&mut self) {
+    fn look_at_threads(&mut self, threads: usize) {
         if let Some(last) = self.last {
             self.look_at(last);
         }
-        for thread in self.trace.thread_count()..shuttle::thread_count() {
+        for thread in self.trace.thread_count()..threads {
             self.trace.born(self.steps.checked_sub(1));
             self.pending.push(None);
             self.look_at(thread);

@@ -27,7 +27,7 @@ pub struct Touch {
 }
 
 /// All that a step touches: one object or two, as a rule, for which no memory is asked.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(from = "Vec<Touch>", into = "Vec<Touch>")]
 pub struct Touches(SmallVec<[Touch; TOUCHES_INLINE]>);
 
@@ -42,6 +42,13 @@ impl From<Vec<Touch>> for Touches {
 impl From<Touches> for Vec<Touch> {
     fn from(touches: Touches) -> Self {
         touches.0.into_vec()
+    }
+}
+
+impl Clone for Touches {
+    fn clone(&self) -> Self {
+        // A copy as a whole; what would be derived goes touch by touch.
+        Self(SmallVec::from_slice(&self.0))
     }
 }
 
