@@ -312,7 +312,7 @@ impl<P: Platform> Scheduler<P> {
 
     /// Work from some other processor, which a machine without any looks for.
     pub(super) fn steal(&self, held: &Held) -> Option<Work<P>> {
-        let (before, after) = self.processors.split_at(held.index());
+        let (before, after) = self.living().split_at(held.index());
         after[1..].iter().chain(before).find_map(Processor::steal)
     }
 
@@ -324,7 +324,13 @@ impl<P: Platform> Scheduler<P> {
 
     /// Whether any processor has work, or there is any for all.
     fn is_queued_anywhere(&self) -> bool {
-        self.global_count.load(Ordering::Relaxed) != 0 || self.processors.iter().any(Processor::has_work)
+        self.global_count.load(Ordering::Relaxed) != 0 || self.living().iter().any(Processor::has_work)
+    }
+
+    /// The processors that are not dead, the only ones that can have work: the number changes while the world has stopped, and
+    /// who queues on a new one knows it. Who looks with an older number looked before that, fences included.
+    fn living(&self) -> &[Processor<P>] {
+        &self.processors[..self.processor_count()]
     }
 
     /// Go's `handoffp`: the processor goes to whoever has something to do with it.
