@@ -354,7 +354,7 @@ impl<P: Platform> Context<P> {
                     scheduler.start_spinning();
                 }
                 if self.spinning {
-                    work = scheduler.steal(self.held());
+                    work = scheduler.spin(self.held());
                 }
             }
             if work.is_some() && std::mem::take(&mut self.spinning) {
