@@ -6,13 +6,11 @@
 use std::cell::LazyCell;
 
 use libfuzzer_sys::fuzz_target;
+use selvedge_verify::fuzz::by_environment;
 use selvedge_verify::fuzz::cond::Oracle;
 
 thread_local! {
-    static ORACLE: LazyCell<Oracle> = LazyCell::new(|| {
-        let mutant = std::env::var("SELVEDGE_FUZZ_MUTANT").ok();
-        Oracle::new(mutant.as_deref()).unwrap_or_else(|wrong| panic!("SELVEDGE_FUZZ_MUTANT: {wrong}"))
-    });
+    static ORACLE: LazyCell<Oracle> = LazyCell::new(|| by_environment(Oracle::new));
 }
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,5 +1,5 @@
 //! Scatter/gather side by side: ours, std's vectored calls, `bytes::Buf`, vm-memory's volatile slices, and `memcpy` of the
-//! same bytes, which nothing can beat.
+//! same bytes.
 //!
 //! `cargo bench -p selvedge --bench uio`; `cargo bench -p selvedge --bench uio -- --quick` for a first look.
 //!
@@ -8,9 +8,15 @@
 //! - `gather-N-LEN`, `scatter-N-LEN`: all bytes of N elements of LEN bytes, to or from one buffer, the making of the cursor
 //!   included, beside the peers. Elements are apart from one another. Combinations of more than 4 MiB are left out: beyond
 //!   the caches everything is as fast as memory.
-//! - `gather-limit-N-LEN`, `scatter-limit-N-LEN`: the same beside `memcpy` of as many bytes that lie together.
+//! - `gather-limit-N-LEN`, `scatter-limit-N-LEN`: the same beside `memcpy` of as many bytes that lie together. That is less
+//!   work: other addresses, and one call.
+//! - `gather-pieces-N-LEN`, `scatter-pieces-N-LEN`: the same beside a loop written by hand, which copies the same pieces
+//!   between the same addresses, one `memcpy` each, and keeps no account. What is slow there too is the memory's doing;
+//!   what is faster there is the cursor's.
 //! - `advance-N`: through N elements of 64 bytes by counts that were drawn once, without copying.
 //! - `import-N`: N untrusted elements taken in and checked, against reading the same words without a check.
+//! - `import-linux-N`, `import-freebsd-N`: the same against one loop written by hand that reads each word once, makes the
+//!   checks of that kernel and adds the lengths up, but cannot say what is wrong: what the checks cost anybody.
 //!
 //! `scripts/bench-ratios` prints ours ÷ the better peer of each group.
 
@@ -61,15 +67,16 @@ impl Buf for Pieces<'_> {
     }
 }
 
-/// The groups of each shape: one beside the peers, one beside the limit.
+/// The groups of each shape: beside the peers, beside one `memcpy`, beside a `memcpy` for each piece.
 fn each_shape(
     criterion: &mut Criterion,
     name: &str,
-    mut measure: impl FnMut(&mut Criterion, [String; 2], usize, usize),
+    mut measure: impl FnMut(&mut Criterion, [String; 3], usize, usize),
 ) {
     for count in COUNTS {
         for len in LENS.into_iter().filter(|len| count * len <= BYTES_MAX) {
-            measure(criterion, [format!("{name}-{count}-{len}"), format!("{name}-limit-{count}-{len}")], count, len);
+            let names = [name.to_string(), format!("{name}-limit"), format!("{name}-pieces")];
+            measure(criterion, names.map(|name| format!("{name}-{count}-{len}")), count, len);
         }
     }
 }
@@ -84,7 +91,7 @@ fn sized<'a>(criterion: &'a mut Criterion, name: &str, bytes: usize) -> Benchmar
 }
 
 fn gather(criterion: &mut Criterion) {
-    each_shape(criterion, "gather", |criterion, [peers, limit], count, len| {
+    each_shape(criterion, "gather", |criterion, [peers, limit, by_piece], count, len| {
         let mut pieces = vec![vec![1_u8; len]; count];
         let whole = vec![1_u8; count * len];
         let mut buffer = vec![0_u8; count * len];
@@ -93,6 +100,21 @@ fn gather(criterion: &mut Criterion) {
             let mut group = sized(criterion, &limit, count * len);
             group.bench_function(BenchmarkId::new("memcpy", PASS), |bencher| {
                 bencher.iter(|| black_box(&mut buffer[..]).copy_from_slice(black_box(&whole)));
+            });
+            group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+                bencher.iter(|| Gather::new(black_box(&slices)).copy_to(black_box(&mut buffer)));
+            });
+            group.finish();
+            let mut group = sized(criterion, &by_piece, count * len);
+            group.bench_function(BenchmarkId::new("memcpy-pieces", PASS), |bencher| {
+                bencher.iter(|| {
+                    let mut rest = &mut black_box(&mut buffer[..])[..];
+                    for slice in black_box(&slices) {
+                        let (now, later) = rest.split_at_mut(slice.len());
+                        now.copy_from_slice(slice);
+                        rest = later;
+                    }
+                });
             });
             group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
                 bencher.iter(|| Gather::new(black_box(&slices)).copy_to(black_box(&mut buffer)));
@@ -125,7 +147,7 @@ fn gather(criterion: &mut Criterion) {
 }
 
 fn scatter(criterion: &mut Criterion) {
-    each_shape(criterion, "scatter", |criterion, [peers, limit], count, len| {
+    each_shape(criterion, "scatter", |criterion, [peers, limit, by_piece], count, len| {
         let mut pieces = vec![vec![0_u8; len]; count];
         let data = vec![1_u8; count * len];
         let mut buffer = vec![0_u8; count * len];
@@ -134,6 +156,21 @@ fn scatter(criterion: &mut Criterion) {
             let mut group = sized(criterion, &limit, count * len);
             group.bench_function(BenchmarkId::new("memcpy", PASS), |bencher| {
                 bencher.iter(|| black_box(&mut buffer[..]).copy_from_slice(black_box(&data)));
+            });
+            group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+                bencher.iter(|| Scatter::new(black_box(&mut slices)).copy_from(black_box(&data)));
+            });
+            group.finish();
+            let mut group = sized(criterion, &by_piece, count * len);
+            group.bench_function(BenchmarkId::new("memcpy-pieces", PASS), |bencher| {
+                bencher.iter(|| {
+                    let mut rest = black_box(&data[..]);
+                    for slice in black_box(&mut slices) {
+                        let (now, later) = rest.split_at(slice.len());
+                        slice.copy_from_slice(now);
+                        rest = later;
+                    }
+                });
             });
             group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
                 bencher.iter(|| Scatter::new(black_box(&mut slices)).copy_from(black_box(&data)));
@@ -191,7 +228,10 @@ fn advance(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
             bencher.iter(|| {
                 let mut gather = Gather::new(black_box(&slices));
-                steps.iter().map(|step| gather.advance(*step)).sum::<usize>()
+                steps.iter().for_each(|step| {
+                    gather.advance(*step);
+                });
+                gather.resid()
             });
         });
         group.bench_function(BenchmarkId::new("bytes", PASS), |bencher| {
@@ -232,11 +272,32 @@ impl AddressSpace for Bytes {
     }
 }
 
+fn word(bytes: &[u8]) -> usize {
+    usize::from_ne_bytes(bytes.try_into().expect("as many bytes as a word has"))
+}
+
+/// The elements and the sum of their lengths, if that is at most `max` and the elements pass.
+fn by_hand(
+    space: &Bytes,
+    count: usize,
+    max: usize,
+    passes: impl Fn(usize, usize) -> bool,
+) -> Option<(Vec<(usize, usize)>, usize)> {
+    let (mut elements, mut sum) = (Vec::with_capacity(count), 0_usize);
+    for element in space.0.get(..count * 2 * size_of::<usize>())?.chunks_exact(2 * size_of::<usize>()) {
+        let (base, len) = element.split_at(size_of::<usize>());
+        let (base, len) = (word(base), word(len));
+        sum = sum.checked_add(len).filter(|sum| *sum <= max && passes(base, len))?;
+        elements.push((base, len));
+    }
+    Some((elements, sum))
+}
+
 fn imports(criterion: &mut Criterion) {
     for count in COUNTS {
-        let mut group = criterion.benchmark_group(format!("import-{count}"));
         let words = (0..count).flat_map(|number| [number * 64, 64]);
         let space = Bytes(words.flat_map(usize::to_ne_bytes).collect());
+        let mut group = criterion.benchmark_group(format!("import-{count}"));
         group.throughput(Throughput::Elements(count as u64));
         for (name, limits) in [("selvedge-linux", Limits::LINUX), ("selvedge-freebsd", Limits::FREEBSD)] {
             group.bench_function(BenchmarkId::new(name, PASS), |bencher| {
@@ -245,10 +306,28 @@ fn imports(criterion: &mut Criterion) {
         }
         group.bench_function(BenchmarkId::new("unchecked", PASS), |bencher| {
             bencher.iter(|| {
-                let word = |bytes: &[u8]| usize::from_ne_bytes(bytes.try_into().expect("eight bytes"));
-                let elements = black_box(&space).0.chunks_exact(16);
-                elements.map(|element| (word(&element[..8]), word(&element[8..]))).collect::<Vec<_>>()
+                let elements = black_box(&space).0.chunks_exact(2 * size_of::<usize>());
+                let halves = elements.map(|element| element.split_at(size_of::<usize>()));
+                halves.map(|(base, len)| (word(base), word(len))).collect::<Vec<_>>()
             });
+        });
+        group.finish();
+        let mut group = criterion.benchmark_group(format!("import-linux-{count}"));
+        group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+            bencher.iter(|| import(black_box(&space), 0, black_box(count), Layout::Native, Limits::LINUX));
+        });
+        group.bench_function(BenchmarkId::new("by-hand", PASS), |bencher| {
+            // The most that Linux moves is positive, so that a negative length is too long as well.
+            let is_range = |base: usize, len: usize| base.checked_add(len).is_some();
+            bencher.iter(|| by_hand(black_box(&space), black_box(count), 0x7fff_f000, is_range));
+        });
+        group.finish();
+        let mut group = criterion.benchmark_group(format!("import-freebsd-{count}"));
+        group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+            bencher.iter(|| import(black_box(&space), 0, black_box(count), Layout::Native, Limits::FREEBSD));
+        });
+        group.bench_function(BenchmarkId::new("by-hand", PASS), |bencher| {
+            bencher.iter(|| by_hand(black_box(&space), black_box(count), isize::MAX as usize, |_, _| true));
         });
         group.finish();
     }

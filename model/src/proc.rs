@@ -460,10 +460,8 @@ impl Spec for ProcSpec {
     }
 
     fn internal(&self, state: &State, out: &mut Vec<(RuleId, State)>) {
-        if state.thrown.is_none() {
-            for m in 0..state.ms.len() {
-                machine::moves(self, state, m as Mid, out);
-            }
+        for m in 0..state.ms.len() {
+            self.machine_steps(state, m as Mid, out);
         }
     }
 
@@ -494,6 +492,19 @@ impl Spec for ProcSpec {
 
     fn may_end(&self, done: &[Op]) -> bool {
         Discipline::after(done) == Discipline::Free
+    }
+}
+
+impl ProcSpec {
+    /// What one machine can do by itself: its part of [`Spec::internal`], for those who know which machine moved.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such machine.
+    pub fn machine_steps(&self, state: &State, m: Mid, out: &mut Vec<(RuleId, State)>) {
+        if state.thrown.is_none() {
+            machine::moves(self, state, m, out);
+        }
     }
 }
 

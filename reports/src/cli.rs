@@ -19,11 +19,12 @@ use selvedge::platform::host::atomic::{AtomicBool, Ordering};
 use selvedge::platform::host::{Mutex, PoisonError, mpsc};
 use selvedge_model::spec::nearest;
 use selvedge_verify::engine::Engine;
-use selvedge_verify::evidence::{Evidence, FORMAT, Maker, Mode, Verdict};
+use selvedge_verify::evidence::{Evidence, FORMAT, Kind, Maker, Mode, Verdict};
+use selvedge_verify::mutant::Planted;
 use selvedge_verify::suite::SearchOptions;
 
 use crate::exit::Exit;
-use crate::fuzz::{self, Targets, Toolchain};
+use crate::fuzz::{self, Hunt, Target, Targets, Toolchain};
 use crate::report::Report;
 use crate::store::{self, RunRecord};
 use crate::suite::{Answer, Options, Partition, Planned, Profile, SearchPart, Suite};
@@ -181,11 +182,17 @@ impl Search {
 
 #[derive(Debug, Args)]
 struct Fuzz {
-    /// Only these targets, and the canary.
+    /// Only these targets, and the canary; with `--mutants` also TARGET/BUG.
     target: Vec<String>,
     /// Minutes altogether, shared among the targets; 0.5 is half a minute.
     #[arg(long, default_value_t = 1.0, value_parser = minutes)]
     minutes: f64,
+    /// Look for the bugs that are planted for each target, from an empty corpus, instead of fuzzing ours.
+    #[arg(long, conflicts_with = "minutes")]
+    mutants: bool,
+    /// With `--mutants`: seconds that each planted bug may take to be found.
+    #[arg(long, default_value_t = 60, requires = "mutants", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
     /// Targets at a time.
     #[arg(long, default_value_t = 1)]
     jobs: usize,
@@ -423,23 +430,24 @@ fn verify<S: Suite>(
 
 fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json: bool) -> miette::Result<Exit> {
     let targets = Targets::find(&std::env::current_dir().into_diagnostic()?)?;
-    let wanted = targets.select(&arguments.target)?;
+    let work = if arguments.mutants { hunting(&targets, arguments)? } else { fuzzing(&targets, arguments)? };
+    if work.is_empty() {
+        eprintln!("no bug is planted for any fuzz target");
+        return Ok(Exit::NothingRan);
+    }
     if !fuzz::is_installed() {
         eprintln!("cargo-fuzz is not installed, and builds the targets; get it with: {}", fuzz::INSTALL);
         return Ok(Exit::NothingRan);
     }
     let toolchain = Toolchain::find()?;
     let jobs = arguments.jobs.max(1);
-    let mut selected: Vec<Planned> = wanted.iter().map(|target| fuzz::planned(&target.name)).collect();
-    // Also where nobody wrote one: its record then says so.
-    if wanted.iter().all(|target| target.name != fuzz::CANARY) {
-        selected.insert(0, fuzz::planned(fuzz::CANARY));
-    }
+    let selected: Vec<Planned> = work.iter().map(|work| work.planned.clone()).collect();
     let record = RunRecord {
         filters: arguments.target.clone(),
-        known: targets.all.len(),
-        targets: targets.all.iter().map(|target| target.name.clone()).collect(),
-        ..record_of(command, jobs, selected.clone(), suite.maker())
+        known: if arguments.mutants { targets.hunts(&[])?.len() } else { targets.all.len() },
+        // Where planted bugs are looked for, ours is not fuzzed, and nobody may miss it.
+        targets: targets.all.iter().filter(|_| !arguments.mutants).map(|target| target.name.clone()).collect(),
+        ..record_of(command, jobs, selected, suite.maker())
     };
     let stop = Arc::new(AtomicBool::new(false));
     begin(&arguments.out, &record, &stop)?;
@@ -448,37 +456,88 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
         std::fs::create_dir_all(out.join(folder)).into_diagnostic()?;
     }
     // The canary ends as soon as it is found, and takes nobody's time.
-    let sharing = wanted.iter().filter(|target| target.name != fuzz::CANARY).count().max(1);
-    let granted = Duration::from_secs_f64(arguments.minutes * 60.0 * jobs.min(sharing) as f64 / sharing as f64);
+    let sharing = work.iter().filter(|work| work.planned.kind != Kind::Canary).count().max(1);
+    let granted = if arguments.mutants {
+        Duration::from_secs(arguments.seconds)
+    } else {
+        Duration::from_secs_f64(arguments.minutes * 60.0 * jobs.min(sharing) as f64 / sharing as f64)
+    };
     let session = fuzz::Session { targets, toolchain, out, granted, maker: suite.maker() };
 
     let mut built = VecDeque::new();
-    for planned in selected {
+    let mut last: Option<(String, Result<(), String>)> = None;
+    for work in work {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let name = planned.subject.as_deref().unwrap_or_default();
-        eprintln!("building {name}");
-        let target = wanted.iter().find(|target| target.name == name);
-        let building = target.ok_or_else(|| "the manifest defines no such target".to_owned());
-        match building.and_then(|target| session.build(target, &stop)) {
-            Ok(()) => built.push_back(planned),
+        let building = match (&work.target, &last) {
+            (None, _) => Err("the manifest defines no such target".to_owned()),
+            // The bugs of one target stand together.
+            (Some(target), Some((name, building))) if *name == target.name => building.clone(),
+            (Some(target), _) => {
+                eprintln!("building {}", target.name);
+                let building = session.build(target, &stop);
+                last = Some((target.name.clone(), building.clone()));
+                building
+            }
+        };
+        match building {
+            Ok(()) => built.push_back(work),
             // Ctrl-C stops the compiler too: that is no failure of the target.
             Err(_) if stop.load(Ordering::Relaxed) => {}
-            Err(reason) => write_evidence(&arguments.out, &session.unbuilt(name, reason))?,
+            Err(reason) => write_evidence(&arguments.out, &session.unbuilt(&work.planned, reason))?,
         }
     }
     if !built.is_empty() {
-        eprintln!("fuzzing: {} s a target, {jobs} at a time", granted.as_secs().max(1));
+        let what = if arguments.mutants { "planted bug" } else { "target" };
+        eprintln!("fuzzing: {} s a {what}, {jobs} at a time", granted.as_secs().max(1));
     }
     let stopped = stop.clone();
+    let checks = built.iter().map(|work| work.planned.clone()).collect();
     let run = move |planned: &Planned| {
-        let target = wanted.iter().find(|target| Some(&target.name) == planned.subject.as_ref());
-        session.fuzz(target.expect("it was built"), &stopped)
+        let work = built.iter().find(|work| work.planned.id == planned.id).expect("it was built");
+        let target = work.target.as_ref().expect("it was built");
+        match &work.bug {
+            None => session.fuzz(target, &stopped),
+            Some(bug) => session.hunt(target, bug, &stopped),
+        }
     };
     // A fuzzer that is stopped tells what it found.
-    Work { jobs, stop: stop.clone(), leaves: false, out: &arguments.out }.run(built, run)?;
+    Work { jobs, stop: stop.clone(), leaves: false, out: &arguments.out }.run(checks, run)?;
     finish(&**suite, &arguments.out, record, &stop, Shown::Summary, json)
+}
+
+/// One check of a fuzzer.
+struct FuzzWork {
+    planned: Planned,
+    /// Absent for a canary that nobody wrote.
+    target: Option<Target>,
+    /// What is to be found instead of nothing.
+    bug: Option<Planted<()>>,
+}
+
+/// The targets that are asked for, the canary first.
+fn fuzzing(targets: &Targets, arguments: &Fuzz) -> miette::Result<Vec<FuzzWork>> {
+    let wanted = targets.select(&arguments.target)?;
+    let has_canary = wanted.iter().any(|target| target.name == fuzz::CANARY);
+    // Also where nobody wrote one: its record then says so.
+    let missing = (!has_canary).then(|| FuzzWork { planned: fuzz::planned(fuzz::CANARY), target: None, bug: None });
+    let works = wanted.into_iter().map(|target| FuzzWork {
+        planned: fuzz::planned(&target.name),
+        target: Some(target),
+        bug: None,
+    });
+    Ok(missing.into_iter().chain(works).collect())
+}
+
+/// The planted bugs that are asked for. Each of them is a canary; there is no other.
+fn hunting(targets: &Targets, arguments: &Fuzz) -> miette::Result<Vec<FuzzWork>> {
+    let hunts = targets.hunts(&arguments.target)?.into_iter().map(|Hunt { target, bug }| FuzzWork {
+        planned: fuzz::planned_mutant(&target.name, &bug),
+        target: Some(target),
+        bug: Some(bug),
+    });
+    Ok(hunts.collect())
 }
 
 /// The record of a run that begins now.

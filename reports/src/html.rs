@@ -600,6 +600,7 @@ impl Page<'_> {
                                 th scope="col" { "Breaks" }
                                 th scope="col" { "Found by" }
                                 th.number scope="col" { "After executions" }
+                                th.number scope="col" { "Time" }
                             }
                         }
                         tbody {
@@ -661,6 +662,11 @@ impl Page<'_> {
                         (Number { at: &format!("{at}/kills/0/executions"), value })
                     } @else if mutant.kills.first().is_some_and(|kill| kill.engine == "explorer") {
                         "explored"
+                    } @else { "–" }
+                }
+                td.number {
+                    @if let Some(kill) = mutant.kills.first() {
+                        (Milliseconds { at: &format!("{at}/kills/0/duration_ms"), value: kill.duration_ms })
                     } @else { "–" }
                 }
             }

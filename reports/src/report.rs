@@ -502,6 +502,8 @@ pub struct Kill {
     pub engine: String,
     /// The executions until then, where they were counted.
     pub executions: Option<u64>,
+    /// Wall time of the check.
+    pub duration_ms: u64,
 }
 
 /// A check that must fail.
@@ -553,6 +555,10 @@ pub struct FuzzRow {
     pub target: String,
     /// Index into [`Report::evidence`]; absent if it did not run.
     pub evidence: Option<usize>,
+    /// Bugs that were planted for it and looked for.
+    pub planted: u64,
+    /// How many of them it found.
+    pub found: u64,
 }
 
 /// One question to all peers.
@@ -1440,6 +1446,7 @@ fn mutants(records: &[(usize, &Evidence)]) -> Vec<Mutant> {
                     program: record.program.clone(),
                     engine: record.engine.clone(),
                     executions: record.killed_after,
+                    duration_ms: record.duration_ms,
                 })
                 .collect();
             kills.sort_by_key(|kill| (kill.executions.unwrap_or(u64::MAX), kill.evidence));
@@ -1508,12 +1515,22 @@ fn oracles(records: &[(usize, &Evidence)]) -> Vec<OracleRow> {
 }
 
 fn fuzzing(records: &[(usize, &Evidence)], targets: &BTreeSet<&str>) -> Vec<FuzzRow> {
-    let record_of = |target: &str| records.iter().find(|(_, record)| record.subject.as_deref() == Some(target));
-    let recorded = records.iter().filter_map(|(_, record)| record.subject.as_deref());
+    let (hunts, own): (Vec<_>, Vec<_>) = records.iter().partition(|(_, record)| record.kind == Kind::Mutant);
+    let record_of = |target: &str| own.iter().find(|(_, record)| record.subject.as_deref() == Some(target));
+    let recorded = own.iter().filter_map(|(_, record)| record.subject.as_deref());
+    let count = |target: &str, is_wanted: fn(&Evidence) -> bool| {
+        let is_its = |record: &Evidence| record.program.as_deref() == Some(target) && is_wanted(record);
+        hunts.iter().filter(|(_, record)| is_its(record)).count() as u64
+    };
     let names: BTreeSet<&str> = targets.iter().copied().chain(recorded).collect();
     let mut rows: Vec<FuzzRow> = names
         .into_iter()
-        .map(|name| FuzzRow { target: name.to_owned(), evidence: record_of(name).map(|(index, _)| *index) })
+        .map(|name| FuzzRow {
+            target: name.to_owned(),
+            evidence: record_of(name).map(|(index, _)| *index),
+            planted: count(name, |_| true),
+            found: count(name, |record| record.verdict == Verdict::Pass),
+        })
         .collect();
     // A stable sort: by name within a group.
     let verdict_of = |row: &FuzzRow| record_of(&row.target).map(|(_, record)| std::cmp::Reverse(record.verdict));

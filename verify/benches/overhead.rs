@@ -10,10 +10,13 @@
 //!   ratio is then not overhead but the price of seeing more.
 //!
 //! Run with `cargo bench -p selvedge-verify --bench overhead && scripts/bench-ratios`.
+//!
+//! On a noisy machine instructions say more than time: `scripts/overhead-instructions` counts them. It runs this program under
+//! valgrind with the environment variable `OVERHEAD` set to who is to run how often: `selvedge 1000`, say.
 
 use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group};
 use selvedge::platform::{self, Arc};
 use selvedge_model::cond::CondSpec;
 use selvedge_verify::conformance::{Driver, Goal, Job, Target, on_loom, on_shuttle};
@@ -129,6 +132,17 @@ fn shuttle_by_hand(executions: u64) -> Duration {
     started.elapsed()
 }
 
+/// What shuttle itself takes for an execution with as many threads.
+fn shuttle_without_a_program(executions: u64) -> Duration {
+    let started = Instant::now();
+    let body = || {
+        let threads = [(); 3].map(|()| shuttle::thread::spawn(|| ()));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    };
+    shuttle::check_random(body, executions as usize);
+    started.elapsed()
+}
+
 fn compare(c: &mut Criterion, name: &str, ours: impl Fn(u64) -> Duration, by_hand: impl Fn(u64) -> Duration) {
     let mut group = c.benchmark_group(name);
     // A search has a beginning of its own, which must weigh the same in every sample.
@@ -140,13 +154,27 @@ fn compare(c: &mut Criterion, name: &str, ours: impl Fn(u64) -> Duration, by_han
     group.finish();
 }
 
+const ON_LOOM: Driver<CondSpec> = on_loom::<CondSpec, Guarded<platform::loom::native::Cond>>;
+const ON_SHUTTLE: Driver<CondSpec> = on_shuttle::<CondSpec, Guarded<platform::shuttle::native::Cond>>;
+
 fn overhead(c: &mut Criterion) {
-    let on_loom = on_loom::<CondSpec, Guarded<platform::loom::native::Cond>>;
-    let on_shuttle = on_shuttle::<CondSpec, Guarded<platform::shuttle::native::Cond>>;
     let through = |driver, engine, mode| move |executions| machine(driver, engine, mode, executions);
-    compare(c, "overhead-loom", through(on_loom, Engine::Loom, Mode::Outcomes), loom_by_hand);
-    compare(c, "overhead-shuttle", through(on_shuttle, Engine::Random, Mode::Outcomes), shuttle_by_hand);
-    compare(c, "overhead-shuttle-histories", through(on_shuttle, Engine::Random, Mode::Histories), shuttle_by_hand);
+    compare(c, "overhead-loom", through(ON_LOOM, Engine::Loom, Mode::Outcomes), loom_by_hand);
+    compare(c, "overhead-shuttle", through(ON_SHUTTLE, Engine::Random, Mode::Outcomes), shuttle_by_hand);
+    compare(c, "overhead-shuttle-histories", through(ON_SHUTTLE, Engine::Random, Mode::Histories), shuttle_by_hand);
+}
+
+/// Runs what the words ask for, for others to count what it takes.
+fn run_once(words: &str) {
+    let (who, executions) = words.split_once(' ').expect("who, and how often");
+    let executions = executions.parse().expect("how often");
+    match who {
+        "selvedge" => machine(ON_SHUTTLE, Engine::Random, Mode::Outcomes, executions),
+        "selvedge-histories" => machine(ON_SHUTTLE, Engine::Random, Mode::Histories, executions),
+        "by-hand" => shuttle_by_hand(executions),
+        "nothing-by-hand" => shuttle_without_a_program(executions),
+        _ => panic!("there is no `{who}`"),
+    };
 }
 
 criterion_group! {
@@ -154,4 +182,13 @@ criterion_group! {
     config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(1)).warm_up_time(Duration::from_millis(300));
     targets = overhead
 }
-criterion_main!(benches);
+
+fn main() {
+    match std::env::var("OVERHEAD") {
+        Ok(words) => run_once(&words),
+        Err(_) => {
+            benches();
+            Criterion::default().configure_from_args().final_summary();
+        }
+    }
+}

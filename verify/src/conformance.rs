@@ -16,8 +16,9 @@ use crate::check::{self, At, Checker, Judge, Judgement};
 use crate::engine::census::{self, Census};
 use crate::engine::{Budget, Engine, exhaustive};
 use crate::evidence::{Mode, Relation};
-use crate::execute::{Ending, Execution, execute};
+use crate::execute::{Ending, Execution, execute, execute_in};
 use crate::explore::{self, Exploration, explore};
+use crate::history::EventOf;
 use crate::litmus::{Access, Outcome, Program};
 use crate::shrink::Simplicity;
 use crate::shrink::trace::{Interruption, Trace, Tracing};
@@ -447,6 +448,8 @@ struct Seen<S: Spec> {
     /// On real threads: a blocked end that the spec does not allow, seen once.
     suspect: Option<Outcome>,
     over: bool,
+    /// The memory of the last history.
+    events: Vec<EventOf<S>>,
 }
 
 impl<S: Spec> Observer<S> {
@@ -460,7 +463,7 @@ impl<S: Spec> Observer<S> {
             Engine::Loom => Judge::unordered(checker),
             _ => Judge::new(checker),
         };
-        let seen = Seen { findings: Findings::new(), judge, suspect: None, over: false };
+        let seen = Seen { findings: Findings::new(), judge, suspect: None, over: false, events: Vec::new() };
         Arc::new(Observer { job, seen: Mutex::new(seen) })
     }
 
@@ -473,7 +476,8 @@ impl<S: Spec> Observer<S> {
         let observer = self.clone();
         move || {
             let job = &observer.job;
-            let execution = execute::<S, X>(&job.target.spec, &job.target.program, job.variant, job.mode);
+            let events = std::mem::take(&mut observer.seen().events);
+            let execution = execute_in::<S, X>(events, &job.target.spec, &job.target.program, job.variant, job.mode);
             if exhaustive::is_pruned() {
                 return;
             }
@@ -497,7 +501,7 @@ impl<S: Spec> Observer<S> {
         let mut seen = self.seen();
         let seen = &mut *seen;
         seen.findings.executions += 1;
-        let execution = match execution {
+        let mut execution = match execution {
             Ok(execution) => execution,
             Err(reason) => {
                 seen.findings.refused = Some(reason);
@@ -505,7 +509,10 @@ impl<S: Spec> Observer<S> {
                 return true;
             }
         };
-        let Some(mut violation) = self.judge(seen, &execution) else { return seen.over };
+        let violation = self.judge(seen, &execution);
+        execution.history.events.clear();
+        seen.events = execution.history.events;
+        let Some(mut violation) = violation else { return seen.over };
         let is_wanted = match self.job.goal {
             Goal::First => true,
             Goal::FirstOf(symptom) | Goal::SimplestOf(symptom) => violation.symptom() == symptom,
@@ -554,19 +561,23 @@ impl<S: Spec> Observer<S> {
             }
             Ending::Raced(race) => return Some(violation(format!("inside the subject: {race}"), race.clone())),
             Ending::Panicked { thread, message } => {
-                let thread = &job.target.program.threads[*thread].name;
+                // Beyond the program's threads are those that accompany it.
+                let thread = job.target.program.threads.get(*thread).map_or("a companion", |thread| &thread.name);
                 return Some(violation(format!("{thread} panicked: {message}"), message.clone()));
             }
         };
         // After a race of the program's own, nothing that happens means anything.
         let anything_goes = job.target.is_racy();
-        let is_allowed = job.target.allowed.outcomes.contains_key(&outcome) || anything_goes;
+        let is_allowed = job.target.allowed.outcomes.contains_key(outcome) || anything_goes;
         let is_weak = !is_allowed
             && match &job.weak {
-                Some(weak) => weak.contains(&outcome),
+                Some(weak) => weak.contains(outcome),
                 None => job.target.has_atomics() && matches!(outcome, Outcome::Final(_)),
             };
-        *seen.findings.outcomes.entry(outcome.clone()).or_default() += 1;
+        match seen.findings.outcomes.get_mut(outcome) {
+            Some(times) => *times += 1,
+            None => drop(seen.findings.outcomes.insert(outcome.clone(), 1)),
+        }
         if is_weak {
             // The operations must still be explicable, whatever the variables did.
             if let Judgement::Violation(found) = seen.judge.judge(&execution.history) {
@@ -574,21 +585,20 @@ impl<S: Spec> Observer<S> {
                 violation.blame(found.clone());
                 return Some(violation);
             }
-            seen.findings.weak.insert(outcome);
+            seen.findings.weak.insert(outcome.clone());
             return None;
         }
         if !is_allowed {
-            if job.engine == Engine::Threads && is_blocked(&outcome) && seen.suspect.replace(outcome.clone()).is_none()
-            {
+            if job.engine == Engine::Threads && is_blocked(outcome) && seen.suspect.replace(outcome.clone()).is_none() {
                 return None;
             }
             let mut violation = violation(
                 format!(
                     "the outcome is none of the {} that the spec allows: {}",
                     job.target.allowed.outcomes.len(),
-                    explore::describe(&job.target.program, &outcome)
+                    explore::describe(&job.target.program, outcome)
                 ),
-                explore::describe(&job.target.program, &outcome),
+                explore::describe(&job.target.program, outcome),
             );
             violation.allowed = job
                 .target
@@ -618,7 +628,10 @@ impl<S: Spec> Observer<S> {
             }
             Judgement::Violation(found) => {
                 let found = found.clone();
-                if job.engine == Engine::Threads && found.at == At::End && seen.suspect.replace(outcome).is_none() {
+                if job.engine == Engine::Threads
+                    && found.at == At::End
+                    && seen.suspect.replace(outcome.clone()).is_none()
+                {
                     return None;
                 }
                 let mut violation = violation(String::new(), String::new());
@@ -629,14 +642,14 @@ impl<S: Spec> Observer<S> {
     }
 
     /// A subject that dies says why in its own words; the clause is the spec's.
-    fn named(&self, outcome: &Outcome) -> Outcome {
+    fn named<'a>(&'a self, outcome: &'a Outcome) -> &'a Outcome {
         let Outcome::Abort { thread: died, .. } = outcome else {
-            return outcome.clone();
+            return outcome;
         };
         let allowed = self.job.target.allowed.outcomes.keys();
         let same =
             allowed.into_iter().find(|allowed| matches!(allowed, Outcome::Abort { thread, .. } if thread == died));
-        same.unwrap_or(outcome).clone()
+        same.unwrap_or(outcome)
     }
 
     fn refuse(&self, reason: String) -> Findings<S> {

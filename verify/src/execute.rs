@@ -20,8 +20,8 @@ use selvedge_model::{Spec, Thread};
 use crate::evidence::Mode;
 use crate::history::{Close, Event, EventOf, History, HistoryOf};
 use crate::litmus::{
-    Access, Expr, Final, Observed, Outcome, Program, RegisterIndex, Statement, ThreadEnd, ThreadIndex, Value,
-    VariableIndex,
+    Access, Expr, Final, Observed, Outcome, Program, RegisterIndex, Statement, ThreadBody, ThreadEnd, ThreadIndex,
+    Value, VariableIndex,
 };
 use crate::subject::{Stop, Subject, Variant};
 
@@ -58,7 +58,7 @@ pub enum Ending {
     Raced(String),
     /// The subject panicked: never allowed.
     Panicked {
-        /// The thread.
+        /// The thread; one beyond the program's is a companion of the subject's.
         thread: ThreadIndex,
         /// The panic message.
         message: String,
@@ -74,8 +74,29 @@ pub fn execute<S: Spec, X: Subject<S>>(
     variant: Variant,
     mode: Mode,
 ) -> Result<Execution<S>, String> {
+    execute_in::<S, X>(Vec::new(), spec, program, variant, mode)
+}
+
+/// Like [`execute`], with events recorded in the memory of `events`, which is empty.
+pub(crate) fn execute_in<S: Spec, X: Subject<S>>(
+    events: Vec<EventOf<S>>,
+    spec: &S,
+    program: &Arc<Program<S::Op>>,
+    variant: Variant,
+    mode: Mode,
+) -> Result<Execution<S>, String> {
     let subject = X::create_variant(spec, &program.initial, variant)?;
+    let note = |thread: &ThreadBody<S::Op>| ThreadNotes {
+        position: 0,
+        accessing: None,
+        registers: vec![Value::Int(0); thread.registers.len()],
+    };
+    let (history, events) = match mode {
+        Mode::Histories => (Some(Region::new(events)), Vec::new()),
+        Mode::Outcomes => (None, events),
+    };
     let shared = Arc::new(Shared::<S, X> {
+        program: program.clone(),
         subject,
         variables: program.variables.iter().map(SharedVariable::new).collect(),
         is_awaited: program
@@ -83,22 +104,18 @@ pub fn execute<S: Spec, X: Subject<S>>(
             .iter()
             .any(|thread| thread.statements.iter().any(|statement| matches!(statement, Statement::Await { .. }))),
         awaiters: Mutex::new(Vec::new()),
-        history: match mode {
-            Mode::Histories => Recorder::Visible(Region::new(Vec::new())),
-            Mode::Outcomes => Recorder::Unseen(Mutex::new(Vec::new())),
-        },
+        history,
         aborted: Region::new(None),
         notes: Mutex::new(Notes {
-            position: vec![0; program.threads.len()],
-            accessing: vec![None; program.threads.len()],
-            registers: program.threads.iter().map(|thread| vec![Value::Int(0); thread.registers.len()]).collect(),
-            ..Notes::default()
+            threads: program.threads.iter().map(note).collect(),
+            events,
+            has_aborted: false,
+            endless: false,
         }),
     });
     let actors = (0..program.threads.len()).map(|index| {
         let shared = shared.clone();
-        let program = program.clone();
-        Box::new(move || Actor::new(&shared, &program, index).run()) as Body
+        Box::new(move || Actor::new(&shared, index).run()) as Body
     });
     let companions = (0..shared.subject.companions(program)).map(|index| {
         let shared = shared.clone();
@@ -106,7 +123,7 @@ pub fn execute<S: Spec, X: Subject<S>>(
     });
     let bodies = actors.chain(companions).collect();
     let ends = X::Platform::run_to_rest(bodies);
-    Ok(shared.conclude(program, ends))
+    Ok(shared.conclude(ends))
 }
 
 /// The platform that subject `X` of spec `S` stands on.
@@ -136,40 +153,43 @@ impl<P: Platform> SharedVariable<P> {
 
 /// What the threads of one execution share.
 struct Shared<S: Spec, X: Subject<S>> {
+    program: Arc<Program<S::Op>>,
     subject: X,
     variables: Vec<SharedVariable<PlatformOf<S, X>>>,
     /// Whether any thread has an `await`.
     is_awaited: bool,
     /// Who waits in an `await`; every write unparks them all. Outside the engine's view: the tokens carry the order.
     awaiters: Mutex<Vec<<PlatformOf<S, X> as Platform>::Thread>>,
-    history: Recorder<S, PlatformOf<S, X>>,
+    /// Where events go if each call and each return is a visible step; else they go to the notes.
+    history: Option<RegionOf<S, X, Vec<EventOf<S>>>>,
     /// The first thread whose operation ended the program.
-    aborted: <PlatformOf<S, X> as Platform>::Region<Option<ThreadIndex>>,
-    notes: Mutex<Notes>,
+    aborted: RegionOf<S, X, Option<ThreadIndex>>,
+    notes: Mutex<Notes<S>>,
 }
 
-/// Where events go.
-enum Recorder<S: Spec, P: Platform> {
-    /// Each call and each return is a visible step.
-    Visible(P::Region<Vec<EventOf<S>>>),
-    /// The engine does not see the recording.
-    Unseen(Mutex<Vec<EventOf<S>>>),
-}
+/// A region of the platform that subject `X` stands on.
+type RegionOf<S, X, T> = <PlatformOf<S, X> as Platform>::Region<T>;
 
 /// What the harness notes down for itself, outside the engine's view.
-#[derive(Default)]
-struct Notes {
-    /// The statement at which each thread stands.
-    position: Vec<usize>,
-    registers: Vec<Vec<Value>>,
-    /// The plain variable that each thread is accessing.
-    accessing: Vec<Option<VariableIndex>>,
+struct Notes<S: Spec> {
+    threads: Vec<ThreadNotes>,
+    /// What happened, unless the engine sees the recording.
+    events: Vec<EventOf<S>>,
     /// Some operation ended the program: what happens from now on does not count.
     has_aborted: bool,
     endless: bool,
 }
 
-impl Notes {
+/// What is noted down of a thread.
+struct ThreadNotes {
+    /// The statement at which it stands.
+    position: usize,
+    /// The plain variable that it is accessing.
+    accessing: Option<VariableIndex>,
+    registers: Vec<Value>,
+}
+
+impl<S: Spec> Notes<S> {
     /// Whether the threads need not go on. A program that was aborted goes on where an engine explores it: a thread that
     /// ended early for a reason that the engine does not see would hide the races of its later steps.
     fn over<P: Platform>(&self) -> bool {
@@ -182,23 +202,26 @@ const CALLS: u8 = 0;
 const RETURNS: u8 = 1;
 
 impl<S: Spec, X: Subject<S>> Shared<S, X> {
-    fn notes(&self) -> MutexGuard<'_, Notes> {
+    fn notes(&self) -> MutexGuard<'_, Notes<S>> {
         // A thread that unwinds may poison the lock; what it wrote is whole all the same.
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records a call, a return or an abort.
     fn record(&self, event: EventOf<S>) {
-        if self.notes().has_aborted {
+        let mut notes = self.notes();
+        if notes.has_aborted {
             return;
         }
-        match (&self.history, &event) {
-            (Recorder::Visible(events), Event::Call { .. }) => events.with_others(CALLS, |events| events.push(event)),
-            (Recorder::Visible(events), Event::Return { .. }) => {
-                events.with_others(RETURNS, |events| events.push(event));
-            }
-            (Recorder::Visible(events), _) => events.with(|events| events.push(event)),
-            (Recorder::Unseen(events), _) => push(events, event),
+        let Some(history) = &self.history else {
+            notes.events.push(event);
+            return;
+        };
+        drop(notes);
+        match event {
+            Event::Call { .. } => history.with_others(CALLS, |events| events.push(event)),
+            Event::Return { .. } => history.with_others(RETURNS, |events| events.push(event)),
+            _ => history.with(|events| events.push(event)),
         }
     }
 
@@ -215,23 +238,23 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
 
     /// Records an access, which is visible by itself.
     fn record_access(&self, event: EventOf<S>) {
-        if let Recorder::Unseen(events) = &self.history
-            && !self.notes().has_aborted
-        {
-            push(events, event);
+        if self.history.is_none() {
+            let mut notes = self.notes();
+            if !notes.has_aborted {
+                notes.events.push(event);
+            }
         }
     }
 
-    fn conclude(&self, program: &Program<S::Op>, ends: Vec<End>) -> Execution<S> {
+    fn conclude(&self, ends: Vec<End>) -> Execution<S> {
         let events = match &self.history {
-            Recorder::Visible(events) => events.with(std::mem::take),
-            Recorder::Unseen(events) => std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner)),
+            Some(history) => history.with(std::mem::take),
+            None => std::mem::take(&mut self.notes().events),
         };
         // Nobody is left who could abort: the engine need not be asked if nobody has.
         let has_aborted = self.notes().has_aborted;
         let aborted = if has_aborted { self.aborted.with(|first| *first) } else { None };
-        let notes = self.notes();
-        let ending = self.ending(program, &notes, aborted, ends);
+        let ending = self.ending(&mut self.notes(), aborted, ends);
         let at_rest = matches!(ending, Ending::Outcome(Outcome::Final(_)));
         Execution {
             history: History { events, close: if at_rest { Close::AtRest } else { Close::Cut } },
@@ -240,9 +263,9 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
         }
     }
 
-    fn ending(&self, program: &Program<S::Op>, notes: &Notes, aborted: Option<ThreadIndex>, ends: Vec<End>) -> Ending {
+    fn ending(&self, notes: &mut Notes<S>, aborted: Option<ThreadIndex>, ends: Vec<End>) -> Ending {
         if let Some((thread, race)) = raced(&ends) {
-            return match notes.accessing.get(thread).copied().flatten() {
+            return match notes.threads.get(thread).and_then(|thread| thread.accessing) {
                 Some(variable) => Ending::Outcome(Outcome::Race { variable }),
                 None => Ending::Raced(race),
             };
@@ -256,7 +279,7 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
         let mut threads = Vec::with_capacity(ends.len());
         for (thread, end) in ends.into_iter().enumerate() {
             // Companions come last; all that matters of them is that they did not fail.
-            let position = notes.position.get(thread).copied().unwrap_or_default();
+            let position = notes.threads.get(thread).map_or(0, |thread| thread.position);
             threads.push(match end {
                 End::Returned => ThreadEnd::Done,
                 End::Blocked => ThreadEnd::Blocked(position),
@@ -265,7 +288,7 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
                 End::Abandoned => return Ending::Truncated("the engine gave the execution up".into()),
             });
         }
-        threads.truncate(program.threads.len());
+        threads.truncate(self.program.threads.len());
         let variables = self
             .variables
             .iter()
@@ -275,8 +298,9 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
                 SharedVariable::Atomic { cell, .. } => cell.load(Ordering::SeqCst),
             })
             .collect();
-        debug_assert_eq!(threads.len(), program.threads.len());
-        Ending::Outcome(Outcome::Final(Final { threads, variables, registers: notes.registers.clone() }))
+        debug_assert_eq!(threads.len(), self.program.threads.len());
+        let registers = notes.threads.iter_mut().map(|thread| std::mem::take(&mut thread.registers)).collect();
+        Ending::Outcome(Outcome::Final(Final { threads, variables, registers }))
     }
 }
 
@@ -288,14 +312,9 @@ fn raced(ends: &[End]) -> Option<(ThreadIndex, String)> {
     })
 }
 
-fn push<E>(events: &Mutex<Vec<E>>, event: E) {
-    events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
-}
-
 /// A thread of the program.
 struct Actor<'a, S: Spec, X: Subject<S>> {
     shared: &'a Shared<S, X>,
-    program: &'a Program<S::Op>,
     index: ThreadIndex,
     registers: Vec<Value>,
     local: X::Local<'a>,
@@ -305,19 +324,19 @@ struct Actor<'a, S: Spec, X: Subject<S>> {
 struct Over;
 
 impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
-    fn new(shared: &'a Shared<S, X>, program: &'a Program<S::Op>, index: ThreadIndex) -> Self {
-        let registers = vec![Value::Int(0); program.threads[index].registers.len()];
-        Actor { shared, program, index, registers, local: X::Local::default() }
+    fn new(shared: &'a Shared<S, X>, index: ThreadIndex) -> Self {
+        let registers = vec![Value::Int(0); shared.program.threads[index].registers.len()];
+        Actor { shared, index, registers, local: X::Local::default() }
     }
 
     fn run(mut self) {
-        for (position, statement) in self.program.threads[self.index].statements.iter().enumerate() {
+        for (position, statement) in self.shared.program.threads[self.index].statements.iter().enumerate() {
             {
                 let mut notes = self.shared.notes();
                 if notes.over::<PlatformOf<S, X>>() {
                     return;
                 }
-                notes.position[self.index] = position;
+                notes.threads[self.index].position = position;
             }
             if self.statement(statement).is_err() {
                 return;
@@ -383,7 +402,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
     }
 
     fn set(&mut self, register: RegisterIndex, value: Value) {
-        self.shared.notes().registers[self.index][register] = value.clone();
+        self.shared.notes().threads[self.index].registers[register] = value.clone();
         self.registers[register] = value;
     }
 
@@ -479,9 +498,9 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
     /// Performs an access to a plain variable, and leaves a note of which one in case the access is a race: the
     /// platform then unwinds out of it.
     fn noted<R>(&self, variable: VariableIndex, access: impl FnOnce() -> R) -> R {
-        self.shared.notes().accessing[self.index] = Some(variable);
+        self.shared.notes().threads[self.index].accessing = Some(variable);
         let result = access();
-        self.shared.notes().accessing[self.index] = None;
+        self.shared.notes().threads[self.index].accessing = None;
         result
     }
 }

@@ -3,14 +3,19 @@
 //! The child is the current executable, run again with a job in its environment. Whoever owns `main` calls
 //! [`intercept`] first, so that the job is done before anything else happens. An ordinary `#[test]` cannot do that; it
 //! calls [`in_child`], which runs the same test again, alone, in a child.
+//!
+//! A child leads a process group of its own. What it has started itself ends with it; and Ctrl-C, which a terminal sends to
+//! the whole group in front, reaches the parent alone: a child that it killed would look like one that died of its check.
 
 use std::env;
 use std::io::Read;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::panic::UnwindSafe;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, setrlimit};
 use selvedge::platform::host::atomic::{AtomicU64, Ordering};
 
 const JOB: &str = "SELVEDGE_CHILD_JOB";
@@ -41,7 +46,7 @@ impl Default for Limits {
 pub enum ChildEnd {
     /// It did its job and answered.
     Answered(String),
-    /// It died: of a signal, of memory, or by exiting on its own. With what it last wrote to its standard error.
+    /// It died by itself: of a signal, of memory, or by exiting. With what it last wrote to its standard error.
     Died {
         /// How, in words.
         how: String,
@@ -50,6 +55,8 @@ pub enum ChildEnd {
     },
     /// It was killed when its time was over.
     TimedOut(Duration),
+    /// Somebody else ended it, by this signal: the user, or a system that is short of memory. That says nothing of its job.
+    Killed(i32),
 }
 
 /// The first line of a `main` that runs checks: does the job that the environment holds, and exits; returns at once if
@@ -62,7 +69,7 @@ pub fn intercept(work: impl FnOnce(&str) -> String) {
     let (Some(job), Some(answer)) = (job, env::var_os(ANSWER)) else {
         return;
     };
-    limit_memory();
+    submit_to_parent();
     finish(&PathBuf::from(answer), &work(&job));
 }
 
@@ -91,6 +98,7 @@ pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<Chi
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
+        .process_group(0)
         .spawn()?;
     let mut stderr = child.stderr.take().expect("it was piped");
     let reader = std::thread::spawn(move || {
@@ -103,8 +111,10 @@ pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<Chi
     let mut pause = Duration::from_micros(500);
     let end = loop {
         if let Some(status) = child.try_wait()? {
-            break match std::fs::read_to_string(&answer) {
-                Ok(text) if status.success() => ChildEnd::Answered(text),
+            let killed = status.signal().filter(|signal| FROM_OUTSIDE.contains(signal));
+            break match (std::fs::read_to_string(&answer), killed) {
+                (Ok(text), _) if status.success() => ChildEnd::Answered(text),
+                (_, Some(signal)) => ChildEnd::Killed(signal),
                 _ => ChildEnd::Died { how: how_it_died(status), stderr: String::new() },
             };
         }
@@ -116,6 +126,11 @@ pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<Chi
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
     };
+    // What it has left running would hold its standard error open, for as long as it likes.
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        // Mostly nobody is left to be told.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
     // The file is there only if the child answered.
     let _ = std::fs::remove_file(&answer);
     // And this one only if the job was long.
@@ -137,6 +152,7 @@ pub fn in_child(name: &str, limits: Limits, body: impl FnOnce() + UnwindSafe) {
     match in_child_or_end(name, limits, body) {
         None | Some(ChildEnd::Answered(_)) => {}
         Some(ChildEnd::Died { how, stderr }) => panic!("the child process {how}\n{stderr}"),
+        Some(ChildEnd::Killed(signal)) => panic!("somebody killed the child process by signal {signal}"),
         Some(ChildEnd::TimedOut(limit)) => panic!("the child process did not end within {limit:?}"),
     }
 }
@@ -148,19 +164,21 @@ pub fn in_child(name: &str, limits: Limits, body: impl FnOnce() + UnwindSafe) {
 /// If no child can be started.
 pub fn in_child_or_end(name: &str, limits: Limits, body: impl FnOnce() + UnwindSafe) -> Option<ChildEnd> {
     if env::var(JOB).is_ok_and(|job| job == name) {
-        limit_memory();
+        submit_to_parent();
         body();
         finish(&PathBuf::from(env::var_os(ANSWER).expect("set together with the job")), "done");
     }
     Some(run(name, &["--exact", name, "--nocapture", "--test-threads=1"], limits).expect("a child can be started"))
 }
 
-/// Keeps the process within the address space that its parent granted.
-fn limit_memory() {
+/// Ends the process with its parent, and keeps it within the address space that its parent granted.
+fn submit_to_parent() {
+    // Ctrl-C ends the parent alone. Elsewhere than on Linux a check that is left behind runs to its end.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let Some(bytes) = env::var("SELVEDGE_CHILD_MEMORY").ok().and_then(|text| text.parse().ok()) else {
         return;
     };
-    use rustix::process::{Resource, Rlimit, setrlimit};
     // Without the limit the check still runs; it is a guard, not a requirement.
     let _ = setrlimit(Resource::As, Rlimit { current: Some(bytes), maximum: Some(bytes) });
 }
@@ -177,8 +195,11 @@ fn answer_path() -> PathBuf {
     env::temp_dir().join(format!("selvedge-{}-{number}.json", std::process::id()))
 }
 
+/// The signals that a process is ended by, and does not die of.
+const FROM_OUTSIDE: [i32; 4] =
+    [Signal::HUP.as_raw(), Signal::INT.as_raw(), Signal::KILL.as_raw(), Signal::TERM.as_raw()];
+
 fn how_it_died(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (_, Some(6)) => "aborted (signal 6)".into(),
         (_, Some(11)) => "accessed memory that is not its own (signal 11)".into(),

@@ -15,7 +15,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use selvedge::platform::loom::weaken::{self, Purpose, Site};
 use selvedge::platform::{Arc, Bounds, Failure, Loom, Ordering, loom};
@@ -103,10 +103,20 @@ impl Trial {
     }
 
     /// Runs it with no preemption, then one, and so on, until something is wrong.
+    ///
+    /// # Panics
+    ///
+    /// If one number of preemptions takes two minutes: what it came to would depend on the machine.
     pub fn run(&self, bound: &Bound) -> Tried {
         let mut executions = 0;
         for preemptions in 0..=bound.preemptions {
+            let started = Instant::now();
             let tried = (self.run)(preemptions, bound.executions);
+            assert!(
+                started.elapsed() < GUARDED.duration,
+                "{}: cut short by the clock, which must decide nothing",
+                self.name
+            );
             executions += tried.executions;
             if tried.violation.is_some() {
                 return Tried { executions, violation: tried.violation };
@@ -116,7 +126,7 @@ impl Trial {
     }
 }
 
-/// The time is a guard: what is found is meant to depend on the executions alone.
+/// The time is a guard: what is found depends on the executions alone.
 const GUARDED: Budget = Budget {
     executions: 0,
     duration: Duration::from_secs(120),

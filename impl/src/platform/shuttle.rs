@@ -31,6 +31,7 @@
 //! touches beyond that, or does not change after all, is known once it has been taken: [`take_notes`].
 
 mod clock;
+mod crew;
 mod ledger;
 #[doc(hidden)]
 pub mod native;
@@ -42,7 +43,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use shuttle::scheduler::{Schedule as ShuttleSchedule, Scheduler, Task, TaskId};
 
@@ -58,8 +59,7 @@ use super::quiet::{self, Quiet};
 #[doc(hidden)]
 pub use super::simulated::{Access, Mention, ObjectId, Openness};
 use super::simulated::{
-    Confined, Engine, Execution, Local, Object as EngineObject, Shape, Touch, conclude, reads, settle, step,
-    thread_body, writes,
+    Confined, Engine, Execution, Local, Object as EngineObject, Shape, Touch, conclude, reads, settle, step, writes,
 };
 use super::{Atomic, AtomicInteger, Bounds, Failure, Ordering, Race, RacingAccess, Run, Stop, TrackedCell};
 
@@ -163,16 +163,21 @@ pub fn explore_with(
         run: Arc::clone(&run),
         enabled: Vec::new(),
         last: None,
+        switches: 0,
+        is_over: false,
     };
     let record = Arc::clone(&run);
     let searched = catch_unwind(AssertUnwindSafe(|| {
         shuttle::Runner::new(driver, config()).run(move || {
-            let execution = Execution::<Shuttle>::current();
-            settle(&execution, &body);
-            conclude(&mut record.lock().unwrap_or_else(PoisonError::into_inner), execution.incident());
+            crew::host(|| {
+                let execution = Execution::<Shuttle>::current();
+                settle(&execution, &body);
+                conclude(&mut record.lock().unwrap_or_else(PoisonError::into_inner), execution.incident());
+            });
         });
     }));
-    EXECUTION.with(|slot| slot.replace(None));
+    EXECUTION.with(RefCell::take);
+    NUMBER.set(None);
     let mut run = run.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Err(payload) = searched {
         run.failure.get_or_insert(Failure::Panic(quiet::message(&*payload)));
@@ -223,38 +228,54 @@ pub fn pending_step(thread: usize) -> Option<PendingStep> {
 }
 
 fn pending_of(execution: &Execution<Shuttle>, thread: usize) -> Option<PendingStep> {
+    let mut touches = Vec::new();
+    let Published { is_opaque, location } = touches_of(execution, thread, &mut touches)?;
+    // Whether a thread inside shuttle's own primitives can go on is shuttle's to say.
+    let is_native = native::inside(thread).is_some();
+    Some(PendingStep {
+        thread,
+        touches,
+        cells: execution.with_engine(thread, |thread| thread.cells.clone()),
+        enabled: if is_native { is_runnable(thread) } else { can_go_on(execution, thread) },
+        yields: execution.yields(thread),
+        is_opaque,
+        location,
+    })
+}
+
+/// The part of a [`PendingStep`] that does not change until it is taken.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Published {
+    /// See [`PendingStep::is_opaque`].
+    pub is_opaque: bool,
+    /// See [`PendingStep::location`].
+    pub location: &'static Location<'static>,
+}
+
+/// Like [`pending_step`] for who asks at every step: tells less, and appends [`PendingStep::touches`] to `touches`.
+#[doc(hidden)]
+pub fn published_step(thread: usize, touches: &mut Vec<Mention>) -> Option<Published> {
+    let execution = Execution::<Shuttle>::try_current()?;
+    if thread < execution.thread_count() { touches_of(&execution, thread, touches) } else { None }
+}
+
+fn touches_of(execution: &Execution<Shuttle>, thread: usize, touches: &mut Vec<Mention>) -> Option<Published> {
     if let Some((object, location)) = native::inside(thread) {
-        // Whether it can go on is shuttle's to say. All that it can touch there is one object.
-        return Some(PendingStep {
-            thread,
-            touches: vec![Mention { object, access: Access::Write, needs: Openness::CLOSED }],
-            cells: execution.with_engine(thread, |thread| thread.cells.clone()),
-            enabled: is_runnable(thread),
-            yields: false,
-            is_opaque: true,
-            location,
-        });
+        // All that it can touch there is one object.
+        touches.push(Mention { object, access: Access::Write, needs: Openness::CLOSED });
+        return Some(Published { is_opaque: true, location });
     }
-    let mut step = execution.with_pending(thread, |pending| {
+    let (published, yields) = execution.with_pending(thread, |pending| {
         let pending = pending?;
-        Some(PendingStep {
-            thread,
-            touches: pending.touches.iter().flatten().copied().collect(),
-            cells: Vec::new(),
-            enabled: false,
-            yields: pending.yields,
-            is_opaque: pending.is_opaque,
-            location: pending.location,
-        })
+        touches.extend(pending.touches.iter().flatten());
+        Some((Published { is_opaque: pending.is_opaque, location: pending.location }, pending.yields))
     })?;
-    if step.yields {
+    if yields {
         let looks = |object| Mention { object, access: Access::Read, needs: Openness::CLOSED };
-        execution
-            .with_engine(thread, |thread| step.touches.extend(thread.seen.iter().map(|(object, _)| looks(*object))));
+        execution.with_engine(thread, |thread| touches.extend(thread.seen.iter().map(|(object, _)| looks(*object))));
     }
-    step.cells = execution.with_engine(thread, |thread| thread.cells.clone());
-    step.enabled = can_go_on(execution, thread);
-    Some(step)
+    Some(published)
 }
 
 /// Whether the execution that ran last on this thread was cut short: by a data race, or by a limit.
@@ -283,12 +304,17 @@ pub fn take_notes(into: &mut Vec<Noted>) {
 
 /// Whether a thread that is about to take a step can take it.
 fn can_go_on(execution: &Execution<Shuttle>, thread: usize) -> bool {
-    let yields = execution.with_pending(thread, |pending| pending.is_some_and(|pending| pending.yields));
-    if yields { execution.with_engine(thread, |thread| !thread.sees_nothing_new()) } else { execution.is_ready(thread) }
+    if execution.yields(thread) {
+        execution.with_engine(thread, |thread| !thread.sees_nothing_new())
+    } else {
+        execution.is_ready(thread)
+    }
 }
 
 thread_local! {
     static EXECUTION: RefCell<Option<Rc<Execution<Shuttle>>>> = const { RefCell::new(None) };
+    /// Its number, which every access to an object asks for.
+    static NUMBER: StdCell<Option<u64>> = const { StdCell::new(None) };
     static RECORDED: RefCell<Schedule> = RefCell::new(Schedule::default());
     /// Out of how many is being chosen.
     static DOMAIN: StdCell<usize> = const { StdCell::new(0) };
@@ -345,9 +371,76 @@ struct Driver {
     enabled: Vec<usize>,
     /// The thread that took the last step of this execution.
     last: Option<usize>,
+    /// How often shuttle has asked since its execution began, which hosts many of ours.
+    switches: u32,
+    /// There is no further execution.
+    is_over: bool,
 }
 
+/// After so many switches shuttle's execution ends with the one of ours that it hosts, for shuttle keeps a record of them all.
+const SWITCHES_MAX: u32 = 1 << 13;
+
 impl Driver {
+    /// Begins the next execution. Returns whether there is one.
+    fn begin(&mut self) -> bool {
+        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        let went_through = run.executions > 0 && run.failure.is_none() && run.truncated == 0;
+        if went_through && let Err(divergence) = self.strategy.end() {
+            run.failure = Some(Failure::Diverged(divergence));
+        }
+        if run.failure.is_some() {
+            return false;
+        }
+        // First asked whether there is more, so that a limit that coincides with the end does not hide the end.
+        let has_more = self.strategy.begin();
+        let old = EXECUTION.with(RefCell::take);
+        NUMBER.set(None);
+        if !has_more {
+            run.complete = self.strategy.is_exhaustive();
+            return false;
+        }
+        if self.bounds.max_executions.is_some_and(|max| run.executions >= max) {
+            run.stopped = Some(Stop::Executions);
+            return false;
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            run.stopped = Some(Stop::Duration);
+            return false;
+        }
+        run.executions += 1;
+        self.last = None;
+        RECORDED.with_borrow_mut(Schedule::clear);
+        FENCES.with_borrow_mut(VectorClock::clear);
+        LEDGER.with_borrow_mut(Ledger::clear);
+        RESCUE.set(false);
+        STARTS.set(false);
+        native::begin_execution();
+        let execution = match old {
+            Some(old) => Execution::again(old, &self.bounds, self.deadline),
+            None => Execution::new(&self.bounds, self.deadline),
+        };
+        NUMBER.set(Some(execution.number()));
+        EXECUTION.with(|slot| slot.replace(Some(execution)));
+        true
+    }
+
+    /// Answers task 0, which has ended its execution, and says who goes on.
+    fn serve(&mut self, runnable: &[&Task]) -> Option<TaskId> {
+        match crew::request() {
+            Some(crew::Request::Begin) => {
+                let begun = self.switches < SWITCHES_MAX && {
+                    self.is_over = !self.begin();
+                    !self.is_over
+                };
+                crew::answer(begun);
+            }
+            // The hands first: what shuttle's execution leaves behind unfinished costs memory. Task 0 is the last.
+            Some(crew::Request::Dismiss) => return runnable.last().map(|task| task.id()),
+            None => {}
+        }
+        runnable.first().map(|task| task.id())
+    }
+
     /// What is wrong, if the thread that is running has come here from a switch that is not ours.
     ///
     /// Shuttle asks who goes on at every switch. Ours are steps, which are published; the start of a thread, which finds
@@ -371,27 +464,32 @@ impl Driver {
         if execution.local(current) == Local::Running && native::inside(current).is_none() {
             return Some(current);
         }
-        let threads = 0..execution.thread_count();
-        let live = threads.filter(|&thread| execution.local(thread) != Local::Ended);
-        let mut doomed = live.clone().filter(|&thread| execution.doom_of(thread).is_some()).peekable();
-        if doomed.peek().is_some() {
-            let doomed = doomed.find(|&thread| native::inside(thread).is_none() || is_runnable(thread));
+        let (newcomer, is_any_doomed) = execution.newcomer();
+        if is_any_doomed {
+            let is_doomed =
+                |thread: usize| execution.local(thread) != Local::Ended && execution.doom_of(thread).is_some();
+            let can_leave = |thread: usize| native::inside(thread).is_none() || is_runnable(thread);
+            let doomed = (0..execution.thread_count()).find(|&thread| is_doomed(thread) && can_leave(thread));
             // The body is the one that lets the others come out.
             RESCUE.set(doomed.is_none());
             return Some(doomed.unwrap_or(0));
         }
-        live.clone().find(|&thread| execution.local(thread) == Local::New)
+        newcomer
     }
 
     fn find_enabled(&mut self, execution: &Execution<Shuttle>) {
         self.enabled.clear();
-        let threads = 0..execution.thread_count();
-        let enabled = threads.filter(|&thread| match execution.local(thread) {
-            Local::Pending => can_go_on(execution, thread),
-            Local::Running => native::inside(thread).is_some() && is_runnable(thread),
-            Local::New | Local::Ended => false,
-        });
-        self.enabled.extend(enabled);
+        let is_native_used = native::is_used();
+        for thread in 0..execution.thread_count() {
+            let is_enabled = match execution.local(thread) {
+                Local::Pending => can_go_on(execution, thread),
+                Local::Running => is_native_used && native::inside(thread).is_some() && is_runnable(thread),
+                Local::New | Local::Ended => false,
+            };
+            if is_enabled {
+                self.enabled.push(thread);
+            }
+        }
     }
 
     /// Nothing can move: lets those look again who only wait for others to change something. Returns whether there
@@ -399,7 +497,7 @@ impl Driver {
     fn let_yielders_go(&mut self, execution: &Execution<Shuttle>) -> bool {
         let changes = LEDGER.with_borrow(Ledger::changes);
         for thread in 0..execution.thread_count() {
-            let yields = execution.with_pending(thread, |pending| pending.is_some_and(|pending| pending.yields));
+            let yields = execution.yields(thread);
             let is_live = execution.local(thread) == Local::Pending && execution.doom_of(thread).is_none();
             if yields && is_live && execution.with_engine(thread, |thread| thread.look_again(changes)) {
                 self.enabled.push(thread);
@@ -429,9 +527,7 @@ impl Driver {
             self.find_enabled(execution);
         }
         let current = self.last;
-        let yields = current.is_some_and(|current| {
-            execution.with_pending(current, |pending| pending.is_some_and(|pending| pending.yields))
-        });
+        let yields = current.is_some_and(|current| execution.yields(current));
         let moment = Moment { enabled: &self.enabled, current, yields };
         if execution.is_settling() {
             // The body has told what it saw: nothing that is left is worth a decision.
@@ -460,54 +556,23 @@ impl Driver {
 
 impl Scheduler for Driver {
     fn new_execution(&mut self) -> Option<ShuttleSchedule> {
-        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
-        let went_through = run.executions > 0 && run.failure.is_none() && run.truncated == 0;
-        if went_through && let Err(divergence) = self.strategy.end() {
-            run.failure = Some(Failure::Diverged(divergence));
-        }
-        if run.failure.is_some() {
-            return None;
-        }
-        // First asked whether there is more, so that a limit that coincides with the end does not hide the end.
-        let has_more = self.strategy.begin();
-        EXECUTION.with(|slot| slot.replace(None));
-        if !has_more {
-            run.complete = self.strategy.is_exhaustive();
-            return None;
-        }
-        if self.bounds.max_executions.is_some_and(|max| run.executions >= max) {
-            run.stopped = Some(Stop::Executions);
-            return None;
-        }
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            run.stopped = Some(Stop::Duration);
-            return None;
-        }
-        run.executions += 1;
-        self.last = None;
-        RECORDED.with_borrow_mut(Schedule::clear);
-        FENCES.set(VectorClock::default());
-        LEDGER.with_borrow_mut(Ledger::clear);
-        RESCUE.set(false);
-        STARTS.set(false);
-        native::begin_execution();
-        let execution = Execution::new(&self.bounds, self.deadline);
-        EXECUTION.with(|slot| slot.replace(Some(execution)));
-        Some(ShuttleSchedule::new(0))
+        crew::clear();
+        self.switches = 0;
+        self.is_over = self.is_over || !self.begin();
+        (!self.is_over).then(|| ShuttleSchedule::new(0))
     }
 
     fn next_task(&mut self, runnable: &[&Task], _current: Option<TaskId>, _is_yielding: bool) -> Option<TaskId> {
-        let execution = Execution::<Shuttle>::current();
+        self.switches = self.switches.saturating_add(1);
         // Before the body has begun, and after it has ended, there is nothing to decide.
-        if execution.thread_count() == 0 || execution.has_ended(0) {
-            return runnable.first().map(|task| task.id());
-        }
-        RUNNABLE.with_borrow_mut(|known| {
-            known.clear();
-            if native::is_used() {
+        let execution = Execution::<Shuttle>::try_current().filter(|execution| execution.is_under_way());
+        let Some(execution) = execution else { return self.serve(runnable) };
+        if native::is_used() {
+            RUNNABLE.with_borrow_mut(|known| {
+                known.clear();
                 known.extend(runnable.iter().map(|task| usize::from(task.id())));
-            }
-        });
+            });
+        }
         if let Some(text) = Self::unpublished(&execution) {
             // Nobody knows whether the thread can go on, and when it would be done. The execution ends here and now.
             self.run.lock().unwrap_or_else(PoisonError::into_inner).failure = Some(Failure::Unpublished(text));
@@ -562,6 +627,15 @@ pub struct PerThread {
 }
 
 impl PerThread {
+    /// For the next thread. Keeps its memory.
+    fn clear(&mut self) {
+        self.knowledge.clear();
+        self.cells.clear();
+        self.seen.clear();
+        self.looked_again = None;
+        self.may_look = false;
+    }
+
     /// Whether all that it has looked at is as it was.
     fn sees_nothing_new(&self) -> bool {
         let is_old =
@@ -585,9 +659,10 @@ impl PerThread {
 
 /// What the running thread knows.
 fn with_knowledge<R>(use_it: impl FnOnce(usize, &mut Knowledge) -> R) -> R {
-    let execution = Execution::<Shuttle>::current();
-    let me = execution.running();
-    execution.with_engine(me, |thread| use_it(me, &mut thread.knowledge))
+    Execution::<Shuttle>::with_current(|execution| {
+        let me = execution.running();
+        execution.with_engine(me, |thread| use_it(me, &mut thread.knowledge))
+    })
 }
 
 impl Engine for Shuttle {
@@ -603,13 +678,20 @@ impl Engine for Shuttle {
     type AtomicI64 = SteppedAtomic<i64>;
     type Cell<T: Send> = Cell<T>;
 
+    fn forget(thread: &mut PerThread) {
+        thread.clear();
+    }
+
     fn slot<R>(use_it: impl FnOnce(&RefCell<Option<Rc<Execution<Self>>>>) -> R) -> R {
         EXECUTION.with(use_it)
     }
 
+    fn running_number() -> Option<u64> {
+        NUMBER.get()
+    }
+
     fn pass(execution: &Execution<Self>, me: usize, touches: &[Touch<'_, Self>], _ready: Option<&dyn Fn() -> bool>) {
-        // Shuttle's sleep is a switch and nothing else.
-        shuttle::thread::sleep(Duration::ZERO);
+        crew::switch();
         let mut rescues = 0;
         while me == 0 && RESCUE.replace(false) {
             // Each brings out one thread at least.
@@ -619,7 +701,7 @@ impl Engine for Shuttle {
             );
             rescues += 1;
             native::rescue(execution);
-            shuttle::thread::sleep(Duration::ZERO);
+            crew::switch();
         }
         execution.with_engine(me, |thread| {
             thread.cells.clear();
@@ -639,12 +721,13 @@ impl Engine for Shuttle {
 
     fn altered(object: ObjectId) {
         let change = LEDGER.with_borrow_mut(|ledger| ledger.alter(object));
-        let execution = Execution::<Self>::current();
         // Its own changes are nothing new to a thread.
-        execution.with_engine(execution.running(), |thread| {
-            if let Some((_, newest)) = thread.seen.iter_mut().find(|(seen, _)| *seen == object) {
-                *newest = change;
-            }
+        Execution::<Self>::with_current(|execution| {
+            execution.with_engine(execution.running(), |thread| {
+                if let Some((_, newest)) = thread.seen.iter_mut().find(|(seen, _)| *seen == object) {
+                    *newest = change;
+                }
+            });
         });
     }
 
@@ -674,7 +757,8 @@ impl Engine for Shuttle {
     fn start(execution: &Execution<Self>, index: usize, body: Box<dyn FnOnce() + Send>) {
         let spawner = execution.running();
         let known = execution.with_engine(spawner, |spawner_state| {
-            let known = spawner_state.knowledge.now.clone();
+            let mut known = VectorClock::default();
+            known.assign(&spawner_state.knowledge.now);
             spawner_state.knowledge.now.tick(spawner);
             known
         });
@@ -682,9 +766,11 @@ impl Engine for Shuttle {
             thread.knowledge.now = known;
             thread.knowledge.now.tick(index);
         });
-        STARTS.set(true);
-        drop(shuttle::thread::spawn(move || thread_body::<Self>(index, body)));
-        STARTS.set(false);
+        if let Err(body) = crew::call(index, body) {
+            STARTS.set(true);
+            crew::engage(index, body);
+            STARTS.set(false);
+        }
     }
 
     fn ended(_execution: &Execution<Self>, _me: usize) {}
@@ -825,9 +911,8 @@ impl<T: Copy + PartialEq + Send + 'static> SteppedAtomic<T> {
 impl<T: Copy + PartialEq + Send + 'static> Atomic<T> for SteppedAtomic<T> {
     fn new(value: T) -> Self {
         let object = super::simulated::object::<Shuttle>(Shape::Silent);
-        let mut released = VectorClock::default();
         // Whoever can reach the atomic was told of it by its maker; reading the first value tells nothing more.
-        released.assign(&VectorClock::default());
+        let released = VectorClock::default();
         Self { object, state: Confined::new(Stored { value, released }) }
     }
 

@@ -1,14 +1,15 @@
 //! For the suite that verifies this scheduler, and for nobody else: a scheduler without a monitor of its own and in a
 //! state of the caller's choice, whose tasks are the caller's threads.
 
-use super::context::{Context, Unparker};
+use super::context::{Context, Unparker, worker};
 use super::lifetime::Lifetime;
 use super::machine::Machine;
 use super::monitor::Monitor;
 #[cfg(feature = "planted-bugs")]
 use super::plant::Bug;
 use super::plant::Planted;
-use super::protocol::Status;
+pub use super::protocol::{Absent, Protocol, Reclaimed, STOP};
+use super::protocol::{Held, Status};
 use super::scheduler::{Scheduler, Work};
 use super::snapshot::Snapshot;
 use crate::platform::{Arc, Platform, PlatformMutex};
@@ -69,9 +70,33 @@ impl<P: Platform> Lab<P> {
         self.monitor.lock().look()
     }
 
+    /// The calling thread becomes a machine that looks for work with an idle processor, as one that has been woken for that.
+    /// It does not come back.
+    pub fn work(&self) {
+        let machine = Machine::new();
+        let idle = self.scheduler.take_idle(&mut self.scheduler.lock());
+        if let Some(held) = idle {
+            self.scheduler.start_spinning();
+            machine.sleeper().give(held, true);
+            worker(self.scheduler.clone(), machine);
+        }
+    }
+
     /// What there is now.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::of(&self.scheduler)
+    }
+}
+
+/// The status words alone, with the permissions to `count` processors.
+pub fn protocol<P: Platform>(count: usize) -> (Protocol<P>, Vec<Held>) {
+    Protocol::new(count, Planted::default())
+}
+
+impl<P: Platform> Protocol<P> {
+    /// Passes the processor on to whoever runs with it.
+    pub fn runs(&self, held: &Held) {
+        self.set(held, Status::Running);
     }
 }
 

@@ -27,7 +27,7 @@ pub enum Status {
 }
 
 /// Somebody wants the world to stop: halt at the next safe point.
-pub(super) const STOP: u32 = 1;
+pub const STOP: u32 = 1;
 /// The monitor is in its deep sleep: wake it on entering a call.
 pub(super) const MONITOR_SLEEPS: u32 = 2;
 /// Some processors owe the safe-point function.

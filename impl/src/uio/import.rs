@@ -1,11 +1,15 @@
 //! Taking in an array of `(base, len)` that somebody else has written.
 //!
-//! The array is copied once and then checked: whoever owns it may change it at any time.
+//! The array is copied once, in one piece, and then checked: whoever owns it may change it at any time.
+//!
+//! Beyond the copy, all lengths are looked at together first ([`Lengths`]), several at a time. Only where that does not show
+//! that they are fine, each is looked at by itself, to say what is wrong with which. Ranges are looked at one by one.
 
 use std::fmt;
+use std::slice;
 
 use super::address_space::{AddressSpace, Fault};
-use super::user::{Iovec, Uio};
+use super::user::{Iovec, Lengths, Uio};
 
 /// How an element lies in memory, in the byte order of this machine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -140,51 +144,75 @@ pub fn import(
         return Err(ImportError::TooMany { count });
     }
     let mut elements = take(space, vector, count, layout)?;
+    let lengths = Lengths::of(&elements);
+    let mut sum = lengths.sum;
     match limits.sum {
+        Sum::Any => check_ranges(space, &elements, limits)?,
         Sum::Reject { max } => {
-            let mut left = max;
-            for (element, Iovec { len, .. }) in elements.iter().enumerate() {
-                left = left.checked_sub(*len).ok_or(ImportError::Overflow { element })?;
+            if !lengths.are_within(max) {
+                find_overflow(&elements, max)?;
             }
             check_ranges(space, &elements, limits)?;
         }
-        Sum::Any => check_ranges(space, &elements, limits)?,
         Sum::Clamp { max } => {
-            for (element, Iovec { len, .. }) in elements.iter().enumerate() {
-                let is_negative = match layout {
-                    Layout::Native => (*len as isize) < 0,
-                    Layout::Compat32 => (*len as u32 as i32) < 0,
-                };
-                if is_negative {
-                    return Err(ImportError::Negative { element });
-                }
+            // A sign is a bit: one of the lengths has it, or none has.
+            if is_negative(lengths.bits, layout) {
+                find_negative(&elements, layout)?;
             }
             // Linux clamps a single element before it looks at the range, and several after.
             if let [only] = &mut elements[..] {
                 only.len = only.len.min(max);
             }
             check_ranges(space, &elements, limits)?;
-            let mut left = max;
-            for element in &mut elements {
-                element.len = element.len.min(left);
-                left -= element.len;
+            if !lengths.are_within(max) {
+                sum = Some(clamp(&mut elements, max));
             }
         }
     }
-    Ok(Uio::new(elements, -1))
+    Ok(Uio::summed(elements, sum, -1))
 }
 
-fn check_ranges(space: &(impl AddressSpace + ?Sized), elements: &[Iovec], limits: Limits) -> Result<(), ImportError> {
-    let outside = elements.iter().position(|element| !space.admits(element.base, element.len));
-    match outside.filter(|_| limits.checks_ranges) {
-        Some(element) => Err(ImportError::OutOfRange { element }),
+fn find_overflow(elements: &[Iovec], max: usize) -> Result<(), ImportError> {
+    let mut left = max;
+    for (element, Iovec { len, .. }) in elements.iter().enumerate() {
+        left = left.checked_sub(*len).ok_or(ImportError::Overflow { element })?;
+    }
+    Ok(())
+}
+
+fn is_negative(len: usize, layout: Layout) -> bool {
+    match layout {
+        Layout::Native => (len as isize) < 0,
+        Layout::Compat32 => (len as u32 as i32) < 0,
+    }
+}
+
+fn find_negative(elements: &[Iovec], layout: Layout) -> Result<(), ImportError> {
+    match elements.iter().position(|element| is_negative(element.len, layout)) {
+        Some(element) => Err(ImportError::Negative { element }),
         None => Ok(()),
     }
 }
 
-/// Elements that are copied at a time: enough to make a copy worth its call, and little on the stack.
-const BATCH: usize = 64;
-const WORD: usize = size_of::<usize>();
+/// Returns what the lengths add up to then.
+fn clamp(elements: &mut [Iovec], max: usize) -> usize {
+    let mut left = max;
+    for element in elements {
+        element.len = element.len.min(left);
+        left -= element.len;
+    }
+    max - left
+}
+
+fn check_ranges(space: &(impl AddressSpace + ?Sized), elements: &[Iovec], limits: Limits) -> Result<(), ImportError> {
+    if !limits.checks_ranges {
+        return Ok(());
+    }
+    match elements.iter().position(|element| !space.admits(element.base, element.len)) {
+        Some(element) => Err(ImportError::OutOfRange { element }),
+        None => Ok(()),
+    }
+}
 
 fn take(
     space: &(impl AddressSpace + ?Sized),
@@ -192,36 +220,37 @@ fn take(
     count: usize,
     layout: Layout,
 ) -> Result<Vec<Iovec>, ImportError> {
-    let element_len = match layout {
-        Layout::Native => 2 * WORD,
-        Layout::Compat32 => 8,
-    };
-    let mut elements = Vec::with_capacity(count);
-    let mut raw = [0; BATCH * 2 * WORD];
-    while elements.len() < count {
-        let batch = (count - elements.len()).min(BATCH);
-        let raw = &mut raw[..batch * element_len];
-        let from = vector.wrapping_add(elements.len() * element_len);
-        space.copyin(from, raw).map_err(ImportError::Unreadable)?;
-        // Two loops, so that neither asks of each element what it is.
-        match layout {
-            Layout::Native => elements.extend(raw.chunks_exact(2 * WORD).map(|element| {
-                let (base, len) = element.split_at(WORD);
-                Iovec { base: word(base), len: word(len) }
-            })),
-            Layout::Compat32 => elements.extend(raw.chunks_exact(8).map(|element| {
+    let mut elements = vec![Iovec::default(); count];
+    if count == 0 {
+        // There is no array then, and nothing to be read at its address.
+        return Ok(elements);
+    }
+    match layout {
+        Layout::Native => space.copyin(vector, bytes_of(&mut elements)).map_err(ImportError::Unreadable)?,
+        Layout::Compat32 => {
+            // A smaller array goes to the end of the room that it takes once it is spread out. Element by element, the
+            // front never overtakes what is still to be read.
+            const ELEMENT_LEN: usize = 8;
+            let start = size_of_val(&elements[..]) - count * ELEMENT_LEN;
+            space.copyin(vector, &mut bytes_of(&mut elements)[start..]).map_err(ImportError::Unreadable)?;
+            for index in 0..count {
+                let element = &bytes_of(&mut elements)[start + index * ELEMENT_LEN..][..ELEMENT_LEN];
                 let (base, len) = element.split_at(4);
-                Iovec { base: half(base), len: half(len) }
-            })),
+                elements[index] = Iovec { base: half(base), len: half(len) };
+            }
         }
     }
     Ok(elements)
 }
 
-fn word(bytes: &[u8]) -> usize {
-    usize::from_ne_bytes(bytes.try_into().expect("a word has that many bytes"))
+/// Elements as the bytes that they lie in.
+fn bytes_of(elements: &mut [Iovec]) -> &mut [u8] {
+    // SAFETY: an `Iovec` is two words side by side, without a byte between or after them; whatever bytes are written are
+    // words. The bytes are borrowed as the elements were.
+    unsafe { slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), size_of_val(elements)) }
 }
 
+#[inline]
 fn half(bytes: &[u8]) -> usize {
     u32::from_ne_bytes(bytes.try_into().expect("four bytes")) as usize
 }

@@ -37,6 +37,7 @@
 //! a buffer of `n` bytes) the types leave nothing to rely on: `resid` is counted when the cursor is made, and buffers
 //! know their length.
 
+mod account;
 mod address_space;
 mod cursor;
 pub mod device;

@@ -48,6 +48,49 @@ fn peeking_and_advancing_go_the_same_way_as_copying() {
 }
 
 #[test]
+fn pieces_of_every_length_are_copied_whole_and_nothing_beside_them() {
+    let data: Vec<u8> = (1..=200).collect();
+    for len in 0..80 {
+        for at in 0..4 {
+            let mut gather_from = [IoSlice::new(&data[at..][..len]), IoSlice::new(&data[100..])];
+            let mut found = [0; 100];
+            assert_eq!(Gather::new(&gather_from).copy_to(&mut found[..len]), len);
+            assert_eq!((&found[..len], &found[len..]), (&data[at..][..len], &[0; 100][len..]));
+            gather_from.rotate_left(1);
+            let mut found = [0; 200];
+            assert_eq!(Gather::new(&gather_from).copy_to(&mut found), 100 + len);
+            assert_eq!(&found[100..][..len], &data[at..][..len]);
+            let (mut one, mut other) = ([0; 100], [0; 100]);
+            let mut room = [IoSliceMut::new(&mut one[at..][..len]), IoSliceMut::new(&mut other)];
+            let mut scatter = Scatter::new(&mut room);
+            assert_eq!((scatter.copy_from(&data[..len]), scatter.resid()), (len, 100));
+            assert_eq!(scatter.copy_from(&data[..len]), len);
+            for (found, at) in [(one, at), (other, 0)] {
+                assert_eq!((&found[at..][..len], &found[at + len..]), (&data[..len], &[0; 100][at + len..]));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_vector_without_elements_has_none_left() {
+    let mut gather = Gather::new(&[]);
+    assert_eq!((gather.elements_left(), gather.copy_to(&mut [0; 4]), gather.peek().len()), (0, 0, 0));
+    let mut scatter = Scatter::new(&mut []);
+    assert_eq!((scatter.elements_left(), scatter.push(1), scatter.advance(1)), (0, false, 0));
+    assert_eq!(Uio::new(vec![], 3).left().len(), 0);
+}
+
+#[test]
+fn a_sum_that_was_cut_off_is_all_that_can_be_moved() {
+    let mut uio = Uio::new(vector(&[(0, usize::MAX - 1), (0, 5)]), 0);
+    assert_eq!((uio.resid(), uio.advance(usize::MAX - 1), uio.advance(2)), (usize::MAX, usize::MAX - 1, 1));
+    // Four bytes of the second element are left, and none of them may be moved.
+    assert_eq!(uio.left().collect::<Vec<_>>(), vector(&[(1, 4)]));
+    assert_eq!((uio.resid(), uio.advance(2), uio.push(&Paged::new(0, 8, 1), 0)), (0, 0, Err(Full)));
+}
+
+#[test]
 fn a_fault_leaves_what_is_before_it_accounted() {
     let mut space = Paged::new(0, 8, 4);
     space.unmap(16);
@@ -91,8 +134,11 @@ fn import_holds_to_the_limits() {
         let raw: Vec<u8> =
             elements.iter().flat_map(|(base, len)| [base.to_ne_bytes(), len.to_ne_bytes()]).flatten().collect();
         space.copyout(&raw, 0).unwrap();
-        import(&space, 0, elements.len(), Layout::Native, limits)
-            .map(|uio| uio.left().map(|element| element.len).collect())
+        import(&space, 0, elements.len(), Layout::Native, limits).map(|uio| {
+            let lens: Vec<usize> = uio.left().map(|element| element.len).collect();
+            assert_eq!(uio.resid(), lens.iter().sum());
+            lens
+        })
     };
     let max = isize::MAX as usize;
     let lens = |lens: &[usize]| Ok(lens.to_vec());
@@ -110,6 +156,55 @@ fn import_holds_to_the_limits() {
     assert_eq!((too_many, too_many.errno()), (ImportError::TooMany { count: 1025 }, 22));
     let unreadable = import(&space, 5 * 4096 - 24, 2, Layout::Native, Limits::LINUX).unwrap_err();
     assert_eq!((unreadable, unreadable.errno()), (ImportError::Unreadable(Fault { address: 5 * 4096 }), 14));
+}
+
+/// Where no copy succeeds, not even of nothing.
+struct Unmapped;
+
+impl AddressSpace for Unmapped {
+    fn copyin(&self, from: usize, _: &mut [u8]) -> Result<(), Fault> {
+        Err(Fault { address: from })
+    }
+
+    fn copyout(&self, _: &[u8], to: usize) -> Result<(), Fault> {
+        Err(Fault { address: to })
+    }
+}
+
+#[test]
+fn an_array_of_32_bits_is_spread_out_whole() {
+    let space = Paged::new(0, 64, 3);
+    let words: Vec<u32> = (1..=20).map(|number| number * 0x0101_0101).collect();
+    space.copyout(&words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<_>>(), 112).unwrap();
+    let all: Vec<_> = words.chunks(2).map(|pair| (pair[0] as usize, pair[1] as usize)).collect();
+    for count in 0..=10 {
+        let limits = Limits { sum: Sum::Any, ..Limits::FREEBSD_32 };
+        // The last of ten ends where the memory does.
+        let uio = import(&space, 112, count, Layout::Compat32, limits).unwrap();
+        assert_eq!(uio.left().collect::<Vec<_>>(), vector(&all[..count]));
+        assert_eq!(uio.resid(), all[..count].iter().map(|element| element.1).sum());
+    }
+    let refusing = import(&Unmapped, 100, 1, Layout::Compat32, Limits::LINUX).unwrap_err();
+    assert_eq!(refusing, ImportError::Unreadable(Fault { address: 100 }));
+    assert_eq!(import(&Unmapped, 100, 0, Layout::Compat32, Limits::LINUX).unwrap().resid(), 0);
+    let unreadable = import(&space, 112, 11, Layout::Compat32, Limits::LINUX).unwrap_err();
+    assert_eq!(unreadable, ImportError::Unreadable(Fault { address: 192 }));
+}
+
+#[test]
+fn lengths_that_only_fit_one_by_one_are_taken_in() {
+    let space = Paged::new(0, 4096, 1);
+    // Together their bits are more than a third of all, and their sum is not.
+    let lens = [2, 3, 4].map(|bits| 1_usize.rotate_right(bits));
+    let raw: Vec<u8> = lens.iter().flat_map(|len| [0, *len]).flat_map(usize::to_ne_bytes).collect();
+    space.copyout(&raw, 0).unwrap();
+    let import = |sum| import(&space, 0, 3, Layout::Native, Limits { sum, ..Limits::FREEBSD });
+    let sum = lens.iter().sum();
+    assert_eq!(import(Sum::Reject { max: sum }).unwrap().resid(), sum);
+    assert_eq!(import(Sum::Reject { max: sum - 1 }).unwrap_err(), ImportError::Overflow { element: 2 });
+    assert_eq!(import(Sum::Clamp { max: sum }).unwrap().resid(), sum);
+    assert_eq!(import(Sum::Clamp { max: sum - 1 }).unwrap().resid(), sum - 1);
+    assert_eq!(import(Sum::Any).unwrap().resid(), sum);
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! A cursor over addresses that somebody else named.
 
-use std::fmt;
+use std::{fmt, vec};
 
+use super::account::{Account, Nowhere};
 use super::address_space::{AddressSpace, Fault};
-use super::cursor::{Account, advance, tell};
+use super::cursor::tell;
 
-/// One element of a vector: so many bytes from this address on, in an [`AddressSpace`].
+/// One element of a vector: so many bytes from this address on, in an [`AddressSpace`]. It lies in memory as `struct iovec`
+/// does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[repr(C)]
 pub struct Iovec {
     /// The first address.
     pub base: usize,
@@ -29,8 +32,7 @@ pub struct Iovec {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Uio {
-    vector: Vec<Iovec>,
-    account: Account,
+    account: Account<Iovec, vec::IntoIter<Iovec>>,
 }
 
 /// A transfer that a fault has ended.
@@ -86,19 +88,25 @@ impl Uio {
     /// A transfer over all of a vector. A sum of lengths beyond `usize::MAX` counts as `usize::MAX`; an
     /// [imported](super::import()) vector never comes near.
     pub fn new(vector: Vec<Iovec>, offset: i64) -> Self {
-        let resid = vector.iter().fold(0_usize, |sum, element| sum.saturating_add(element.len));
-        Uio { vector, account: Account::new(resid, offset) }
+        let sum = Lengths::of(&vector).sum;
+        Uio::summed(vector, sum, offset)
+    }
+
+    /// The same, where the sum of the lengths may be known.
+    #[inline]
+    pub(super) fn summed(vector: Vec<Iovec>, sum: Option<usize>, offset: i64) -> Self {
+        let one_by_one = || vector.iter().fold(0_usize, |sum, element| sum.saturating_add(element.len));
+        let resid = sum.unwrap_or_else(one_by_one);
+        Uio { account: Account::new(vector.into_iter(), resid, offset) }
     }
 
     tell!();
 
     /// What is left of the vector, the current element first, even if it is used up.
     pub fn left(&self) -> impl ExactSizeIterator<Item = Iovec> + '_ {
-        let Account { element, within, .. } = self.account;
-        self.vector[element..].iter().enumerate().map(move |(index, Iovec { base, len })| {
-            let moved = if index == 0 { within } else { 0 };
-            Iovec { base: base.wrapping_add(moved), len: len - moved }
-        })
+        let (current, rest) = self.account.left();
+        (0..self.account.elements_left())
+            .map(|index| index.checked_sub(1).map_or(*current, |after| rest.as_slice()[after]))
     }
 
     /// Moves bytes out of `data` into the vector, as many as it has and as there is room for, and returns how many.
@@ -108,7 +116,7 @@ impl Uio {
     ///
     /// A fault, and how much was moved before.
     pub fn copy_out(&mut self, space: &(impl AddressSpace + ?Sized), data: &[u8]) -> Result<usize, Interrupted> {
-        let total = data.len().min(self.account.resid);
+        let total = data.len().min(self.account.resid());
         self.each_chunk(total, |at, Iovec { base, len }| space.copyout(&data[at..][..len], base))
     }
 
@@ -119,7 +127,7 @@ impl Uio {
     ///
     /// A fault, and how much was moved before.
     pub fn copy_in(&mut self, space: &(impl AddressSpace + ?Sized), buffer: &mut [u8]) -> Result<usize, Interrupted> {
-        let total = buffer.len().min(self.account.resid);
+        let total = buffer.len().min(self.account.resid());
         self.each_chunk(total, |at, Iovec { base, len }| space.copyin(base, &mut buffer[at..][..len]))
     }
 
@@ -146,7 +154,7 @@ impl Uio {
 
     /// The offset as a position in memory; one that no memory has is beyond every end.
     fn position(&self) -> Result<usize, AtOffset> {
-        match self.account.offset {
+        match self.account.offset() {
             ..0 => Err(AtOffset::Negative),
             offset => Ok(usize::try_from(offset).unwrap_or(usize::MAX)),
         }
@@ -167,8 +175,8 @@ impl Uio {
 
     /// Accounts `count` bytes as moved, or as many as are left, and copies nothing: `UIO_NOCOPY`. Returns how many.
     pub fn advance(&mut self, count: usize) -> usize {
-        let vector = &self.vector;
-        advance(&mut self.account, count, |element| vector[element].len)
+        // Lengths whose sum was cut off add up to more than is left.
+        self.account.transfer(Nowhere(count.min(self.account.resid())), |_, _| ())
     }
 
     /// Moves `total` bytes chunk by chunk: each is accounted once it is copied.
@@ -179,12 +187,35 @@ impl Uio {
     ) -> Result<usize, Interrupted> {
         let mut moved = 0;
         while moved < total {
-            let len = self.account.chunk(total - moved, |element| self.vector[element].len);
-            let base = self.vector[self.account.element].base.wrapping_add(self.account.within);
+            let Iovec { base, len } = *self.account.chunk();
+            let len = len.min(total - moved);
             copy(moved, Iovec { base, len }).map_err(|fault| Interrupted { moved, fault })?;
-            self.account.moved(len);
-            moved += len;
+            moved += self.account.transfer(Nowhere(len), |_, _| ());
         }
         Ok(total)
+    }
+}
+
+/// What all lengths of a vector show at one look. No addition needs the one before it to be checked, so that the compiler
+/// adds several at a time.
+pub(super) struct Lengths {
+    /// Each bit that some length has.
+    pub bits: usize,
+    /// What they add up to, if that is certain to be no more than `usize::MAX`.
+    pub sum: Option<usize>,
+}
+
+impl Lengths {
+    #[inline]
+    pub fn of(elements: &[Iovec]) -> Self {
+        let add = |(sum, bits): (usize, usize), element: &Iovec| (sum.wrapping_add(element.len), bits | element.len);
+        let (sum, bits) = elements.iter().fold((0, 0), add);
+        // No length is more than all bits together: if those fit that many times, so does the sum.
+        Lengths { bits, sum: bits.checked_mul(elements.len()).map(|_| sum) }
+    }
+
+    /// Whether they are certain to add up to at most `max`.
+    pub fn are_within(&self, max: usize) -> bool {
+        self.sum.is_some_and(|sum| sum <= max)
     }
 }

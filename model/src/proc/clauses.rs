@@ -54,7 +54,7 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause::new(
         "PROC-P11",
         PROC,
-        "A machine that looks for work while the world is to stop halts its processor and parks.",
+        "A machine that looks for work while the world is to stop halts its processor and parks; if it had read gcwaiting before that was set, it may still run what it finds.",
     ),
     Clause::new("PROC-P12", PROC, "The stopper's own processor halts and stays bound to him."),
     Clause::new("PROC-P13", PROC, "Whoever stops the world halts every idle processor."),

@@ -86,7 +86,9 @@ fn schedules(spec: &ProcSpec, state: &State, m: Mid, take: &mut Take<'_>) {
                 state.add_idle_locked(1);
             });
         }
-    } else if state.gc_waiting {
+        return;
+    }
+    if state.gc_waiting {
         if lock_is_free {
             take(M_HALT, &mut |state| {
                 stop_spinning(state, m);
@@ -95,9 +97,14 @@ fn schedules(spec: &ProcSpec, state: &State, m: Mid, take: &mut Take<'_>) {
                 state.park(m);
             });
         }
+        if !machine.past_stop_check {
+            return;
+        }
     } else if processor.owes_safe_point {
         take(M_SAFE_POINT, &mut |state| state.run_safe_point(p, true));
-    } else if let Some(g) = processor.run_queue.first() {
+        return;
+    }
+    if let Some(g) = processor.run_queue.first() {
         run(spec, state, m, *g, M_LOCAL, &mut |state| _ = state.p_mut(p).run_queue.remove(0), take);
     } else if let Some(g) = state.global.first() {
         if lock_is_free {
@@ -115,7 +122,7 @@ fn schedules(spec: &ProcSpec, state: &State, m: Mid, take: &mut Take<'_>) {
                 run(spec, state, m, *g, M_STEAL, &mut dequeue, take);
             }
         }
-    } else if lock_is_free {
+    } else if lock_is_free && !state.gc_waiting {
         take(M_RELEASE, &mut |state| {
             let looks_again = state.m(m).spinning;
             stop_spinning(state, m);

@@ -81,7 +81,7 @@ pub struct P {
     /// The local run queue, oldest first.
     pub run_queue: Vec<Gid>,
     /// `syscalltick`.
-    pub tick: u8,
+    pub tick: u32,
     /// `runSafePointFn`: it still has to run the safe-point function.
     pub owes_safe_point: bool,
     /// How often it has run the safe-point function in this round.
@@ -127,7 +127,7 @@ pub struct M {
     /// `curg`: its goroutine.
     pub g: Option<Gid>,
     /// `syscalltick`: its processor's at entry.
-    pub tick: u8,
+    pub tick: u32,
     /// It looks for work elsewhere and is counted in `nmspinning`.
     pub spinning: bool,
     /// `locks` is not 0: its goroutine is inside the runtime and not preemptible.
@@ -140,6 +140,8 @@ pub struct M {
     pub unnoticed: bool,
     /// `checkdead` does not count it yet.
     pub uncounted: bool,
+    /// It was looking for work, and had looked at gcwaiting, when that was set: it may still find some.
+    pub past_stop_check: bool,
 }
 
 /// A goroutine.
@@ -258,6 +260,7 @@ impl M {
             lost: false,
             unnoticed: false,
             uncounted: false,
+            past_stop_check: false,
         }
     }
 }
@@ -369,6 +372,7 @@ impl State {
             self.throw("releasep: invalid p state");
         }
         self.m_mut(m).p = None;
+        self.m_mut(m).past_stop_check = false;
         self.p_mut(p).m = None;
         self.p_mut(p).status = PStatus::Idle;
         Some(p)
@@ -379,6 +383,7 @@ impl State {
         let machine = self.m_mut(m);
         machine.g = Some(g);
         machine.standing = Standing::Runs;
+        machine.past_stop_check = false;
         let goroutine = self.g_mut(g);
         goroutine.status = GStatus::Running;
         goroutine.m = Some(m);
@@ -463,6 +468,14 @@ impl State {
         }
         if run == 0 && has_work {
             self.throw("checkdead: runnable g");
+        }
+    }
+
+    /// Sets gcwaiting. A machine that looks for work right now may have read it before.
+    pub(super) fn announce_stop(&mut self) {
+        self.gc_waiting = true;
+        for machine in &mut self.ms {
+            machine.past_stop_check = machine.standing == Standing::Schedules;
         }
     }
 

@@ -77,7 +77,7 @@ const EXIT_1_26: &[&str] = &["exit.return-first", "exit.kept"];
 #[test]
 fn a_short_call_moves_the_tick_once() {
     for (version, enter, exit) in [(Version::Go1_12, ENTER, EXIT), (Version::Go1_26, ENTER_1_26, EXIT_1_26)] {
-        let mut stage = Stage::with(version, &[("tick0", 255)]);
+        let mut stage = Stage::with(version, &[("tick0", i64::from(u32::MAX))]);
         assert_eq!(stage.perform(0, "enter-call", enter), Some(Ret::Ok));
         let status = if version == Version::Go1_26 { PStatus::Running } else { PStatus::Syscall };
         assert_eq!((stage.state.p(0).status, stage.state.g(0).status), (status, GStatus::Syscall));

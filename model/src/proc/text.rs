@@ -50,7 +50,7 @@ pub(super) fn initial(set: &[(String, i64)]) -> Result<State, Unknown> {
                 queued[p] = reading::initial_value(name, *value, 0..=most_goroutines)?;
             }
             (_, Some(("tick", p))) if p < PROCESSORS_MAX => {
-                ticks[p] = reading::initial_value(name, *value, 0..=u8::MAX)?;
+                ticks[p] = reading::initial_value(name, *value, 0..=u32::MAX)?;
             }
             _ => {
                 let known = OBSERVABLES.iter().copied().filter(|name| is_initial(name));

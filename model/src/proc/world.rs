@@ -15,7 +15,7 @@ impl Moves<'_> {
                     state.world = Some(me);
                     state.lock = Some(me);
                     state.stop_wait = u32::from(state.procs);
-                    state.gc_waiting = true;
+                    state.announce_stop();
                     state.m_mut(m).locks = true;
                 });
             }
@@ -159,7 +159,7 @@ impl Moves<'_> {
         self.returns(FREEZE, Ret::Ok, |state| {
             state.freezing = true;
             state.stop_wait = FREEZE_STOP_WAIT;
-            state.gc_waiting = true;
+            state.announce_stop();
             state.m_mut(m).locks = true;
         });
     }

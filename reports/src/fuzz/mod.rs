@@ -4,6 +4,10 @@
 //! (`targets`), how one is run and what it found made small (`run`), what the fuzzer said (`libfuzzer`). The
 //! command itself, with its report and its exit code, is [`cli`](crate::cli)'s.
 //!
+//! What finds nothing must be shown to find something: `--mutants` runs each target over each bug that is planted for it
+//! ([`selvedge_verify::fuzz::planted`]), from an empty corpus. That is a check a bug, with a record of its own, like
+//! every other planted bug's.
+//!
 //! Fuzzing is the one thing here that is bounded by time and not by executions. A record therefore says how many executions
 //! there were, and a pass promises nothing beyond them.
 
@@ -15,6 +19,8 @@ use std::process::{Command, Stdio};
 
 use miette::{IntoDiagnostic, WrapErr, miette};
 use selvedge_verify::evidence::Kind;
+use selvedge_verify::fuzz::planted;
+use selvedge_verify::mutant::Planted;
 
 pub use run::{LIBFUZZER, Session};
 pub use targets::{CANARY, Target, Targets};
@@ -77,6 +83,61 @@ impl Toolchain {
 pub fn is_installed() -> bool {
     let asked = targets::cargo().args(["fuzz", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     asked.is_ok_and(|status| status.success())
+}
+
+/// A bug that is planted for a target.
+#[derive(Clone, Debug)]
+pub struct Hunt {
+    /// The target.
+    pub target: Target,
+    /// The bug.
+    pub bug: Planted<()>,
+}
+
+impl Targets {
+    /// The bugs that are planted for these targets, for all without one: what `TARGET` and `TARGET/BUG` name.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such target or bug, or no bug is planted for the target.
+    pub fn hunts(&self, names: &[String]) -> miette::Result<Vec<Hunt>> {
+        let mut hunts = Vec::new();
+        let mut add = |target: &Target, bug| hunts.push(Hunt { target: target.clone(), bug });
+        if names.is_empty() {
+            for target in &self.all {
+                planted(&target.name).into_iter().for_each(|bug| add(target, bug));
+            }
+        }
+        for name in names {
+            let (target, bug) = name.split_once('/').map_or((name.as_str(), None), |(target, bug)| (target, Some(bug)));
+            let target = self.named(target)?;
+            let bugs = planted(&target.name);
+            if bugs.is_empty() {
+                let with_bugs = self.all.iter().map(|target| target.name.as_str()).filter(|it| !planted(it).is_empty());
+                return Err(miette!(
+                    help = format!("there are bugs for: {}", with_bugs.collect::<Vec<_>>().join(", ")),
+                    "no bug is planted for `{}`",
+                    target.name
+                ));
+            }
+            match bug {
+                None => bugs.into_iter().for_each(|bug| add(target, bug)),
+                Some(bug) => add(target, Planted::find(&bugs, bug).map_err(|message| miette!("{message}"))?),
+            }
+        }
+        Ok(hunts)
+    }
+}
+
+/// The check that looking for a planted bug is.
+pub fn planned_mutant(target: &str, bug: &Planted<()>) -> Planned {
+    Planned {
+        id: format!("{SYSTEM}/{target}/{}", bug.name),
+        kind: Kind::Mutant,
+        program: Some(target.to_owned()),
+        subject: Some(bug.name.to_owned()),
+        ..planned(target)
+    }
 }
 
 /// The check that a target is.

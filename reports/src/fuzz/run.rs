@@ -13,11 +13,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use selvedge::platform::host::atomic::{AtomicBool, Ordering};
-use selvedge_verify::evidence::{Crash, Evidence, FORMAT, Fuzzing, Kind, Maker, Verdict};
+use selvedge_verify::evidence::{Crash, Evidence, FORMAT, Fuzzing, Maker, Verdict};
+use selvedge_verify::fuzz::MUTANT;
+use selvedge_verify::mutant::Planted;
 
 use super::libfuzzer::Said;
 use super::targets::{CANARY, Target, Targets, cargo};
-use super::{Toolchain, planned};
+use super::{Toolchain, planned, planned_mutant};
+use crate::suite::Planned;
 
 /// The name of the fuzzer in records.
 pub const LIBFUZZER: &str = "libfuzzer";
@@ -37,6 +40,9 @@ const BUILD_MAX: Duration = Duration::from_secs(3_600);
 
 /// What a fuzzer may take beyond its time before it is given up: it looks at the clock between inputs.
 const GRACE: Duration = Duration::from_secs(60);
+
+/// The seed of libFuzzer where a planted bug is looked for: fixed, so that two runs find the same.
+const SEED: u32 = 1;
 
 /// What the canary plants.
 const PLANTED: &str = "a panic behind a word that only feedback spells out";
@@ -85,44 +91,78 @@ impl Session {
         }
     }
 
-    /// The record of a target that could not be built.
-    pub fn unbuilt(&self, name: &str, reason: String) -> Evidence {
+    /// The record of a check whose target could not be built.
+    pub fn unbuilt(&self, planned: &Planned, reason: String) -> Evidence {
         let found = Found { verdict: Verdict::Error, reason, said: Said::default(), fuzzing: None };
-        self.evidence(name, found, Duration::ZERO)
+        self.evidence(planned.clone(), found, Duration::ZERO)
     }
 
     /// Fuzzes a target until its time is over, it crashes, or the user stops it.
     pub fn fuzz(&self, target: &Target, stop: &AtomicBool) -> Evidence {
         let started = Instant::now();
-        let found = self.find(target, stop).unwrap_or_else(|error| Found {
+        let found = self.found(target, None, stop);
+        let is_sung = target.name == CANARY && found.verdict == Verdict::Pass;
+        let executions = found.said.executions;
+        Evidence {
+            note: (target.name == CANARY).then(|| PLANTED.to_owned()),
+            killed_after: is_sung.then_some(executions),
+            ..self.evidence(planned(&target.name), found, started.elapsed())
+        }
+    }
+
+    /// Fuzzes a target that runs a planted bug, from an empty corpus, until the bug is found or the time is over.
+    pub fn hunt(&self, target: &Target, bug: &Planted<()>, stop: &AtomicBool) -> Evidence {
+        let started = Instant::now();
+        let found = self.found(target, Some(bug), stop);
+        let is_killed = found.verdict == Verdict::Pass;
+        let executions = found.said.executions;
+        let name = format!("{}/{}", target.name, bug.name);
+        Evidence {
+            note: Some(bug.planted.to_owned()),
+            clauses: vec![bug.breaks.to_owned()],
+            killed_after: is_killed.then_some(executions),
+            reproduce: format!("cargo run --release -- fuzz --mutants {name} --seconds {}", self.granted.as_secs()),
+            ..self.evidence(planned_mutant(&target.name, bug), found, started.elapsed())
+        }
+    }
+
+    fn found(&self, target: &Target, bug: Option<&Planted<()>>, stop: &AtomicBool) -> Found {
+        self.find(target, bug, stop).unwrap_or_else(|error| Found {
             verdict: Verdict::Error,
             reason: format!("the fuzzer could not be run: {error}"),
             said: Said::default(),
             fuzzing: None,
-        });
-        self.evidence(&target.name, found, started.elapsed())
+        })
     }
 
-    fn find(&self, target: &Target, stop: &AtomicBool) -> io::Result<Found> {
+    fn find(&self, target: &Target, bug: Option<&Planted<()>>, stop: &AtomicBool) -> io::Result<Found> {
         let is_canary = target.name == CANARY;
-        let corpus = self.targets.folder.join("corpus").join(&target.name);
-        if is_canary && corpus.is_dir() {
+        let name = bug.map_or_else(|| target.name.clone(), |bug| format!("{}/{}", target.name, bug.name));
+        let corpus = match bug {
+            None => self.targets.folder.join("corpus").join(&name),
+            Some(_) => self.out.join("corpora").join(&name),
+        };
+        if (is_canary || bug.is_some()) && corpus.is_dir() {
             // What an earlier run had nearly found would make it easy.
             fs::remove_dir_all(&corpus)?;
         }
-        let artifacts = self.out.join("artifacts").join(&target.name);
+        let artifacts = self.out.join("artifacts").join(&name);
         fs::create_dir_all(&corpus)?;
         fs::create_dir_all(&artifacts)?;
-        let inputs_before = target.inputs.iter().chain([&corpus]).map(|folder| count_files(folder)).sum();
+        let inputs = if bug.is_some() { &[][..] } else { &target.inputs };
+        let inputs_before = inputs.iter().chain([&corpus]).map(|folder| count_files(folder)).sum();
 
         let mut fuzzer = self.fuzzer(target);
+        if let Some(bug) = bug {
+            fuzzer.env(MUTANT, bug.name).arg(format!("-seed={SEED}"));
+        }
         // libFuzzer keeps what it finds in the first folder and only reads the others.
-        fuzzer.arg(&corpus).args(&target.inputs);
+        fuzzer.arg(&corpus).args(inputs);
         fuzzer.arg(format!("-max_total_time={}", self.granted.as_secs().max(1)));
         fuzzer.arg("-print_final_stats=1").arg(format!("-artifact_prefix={}/", artifacts.display()));
         fuzzer.args(target.max_len.map(|bytes| format!("-max_len={bytes}")));
         fuzzer.args(target.dictionary.iter().map(|path| format!("-dict={}", path.display())));
-        let log = self.log_of(&target.name, "run");
+        let log = self.log_of(&name.replace('/', "-"), "run");
         let started = Instant::now();
         let end = run_until(&mut fuzzer, &log, self.granted + GRACE, stop)?;
         let took = started.elapsed();
@@ -130,9 +170,11 @@ impl Session {
         let said = Said::read(&read(&log));
         let mut crashes = Vec::new();
         if let Some(path) = &said.crash {
-            crashes.push(self.made_small(target, path, said.message.as_deref(), stop)?);
+            let crash = self.crash(target, bug, path, said.message.as_deref());
+            // Of a planted bug it is enough to know that it was found.
+            crashes.push(if bug.is_some() { crash } else { self.made_small(target, path, crash, stop)? });
         }
-        if !is_canary && !stop.load(Ordering::Relaxed) {
+        if !is_canary && bug.is_none() && !stop.load(Ordering::Relaxed) {
             self.minimise(target, &corpus, stop)?;
         }
         let (verdict, reason) = self.judge(&said, &crashes, end, took, &log);
@@ -149,7 +191,17 @@ impl Session {
             peak_rss_mib: said.peak_rss_mib,
             crashes,
         };
-        let (verdict, reason) = if is_canary { sung(verdict, reason) } else { (verdict, reason) };
+        let (verdict, reason) = match bug {
+            Some(_) if said.message.as_ref().is_some_and(|message| message.contains(MUTANT)) => {
+                (Verdict::Error, format!("the target does not know the bug: {reason}"))
+            }
+            Some(bug) => must_be_found(bug.planted, verdict, reason),
+            None if is_canary => must_be_found(PLANTED, verdict, reason),
+            None => (verdict, reason),
+        };
+        if bug.is_some() {
+            fs::remove_dir_all(&corpus)?;
+        }
         Ok(Found { verdict, reason, said, fuzzing: Some(fuzzing) })
     }
 
@@ -183,15 +235,20 @@ impl Session {
         }
     }
 
-    /// The input that crashes, as small as it gets in little time; it must crash still.
-    fn made_small(&self, target: &Target, found: &Path, message: Option<&str>, stop: &AtomicBool) -> io::Result<Crash> {
-        let mut crash = Crash {
+    /// The input that crashes, as it was found.
+    fn crash(&self, target: &Target, bug: Option<&Planted<()>>, found: &Path, message: Option<&str>) -> Crash {
+        let variable = bug.map(|bug| format!("{MUTANT}={} ", bug.name)).unwrap_or_default();
+        Crash {
             input: self.named(found),
             found_bytes: size(found),
             bytes: size(found),
             message: message.unwrap_or("it said nothing").to_owned(),
-            reproduce: self.reproduce_crash(target, found),
-        };
+            reproduce: variable + &self.reproduce_crash(target, found),
+        }
+    }
+
+    /// The input that crashes, as small as it gets in little time; it must crash still.
+    fn made_small(&self, target: &Target, found: &Path, mut crash: Crash, stop: &AtomicBool) -> io::Result<Crash> {
         // An input that hangs or eats memory would do so at every attempt.
         let name = found.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if !name.starts_with("crash-") || stop.load(Ordering::Relaxed) {
@@ -246,8 +303,8 @@ impl Session {
         let mut fuzzer =
             Command::new(self.targets.target_directory.join(&self.toolchain.host).join("release").join(&target.name));
         fuzzer.arg(format!("-timeout={INPUT_SECONDS_MAX}")).arg(format!("-rss_limit_mb={MEMORY_MIB_MAX}"));
-        // A planted bug is for `scripts/fuzz mutants`, and a backtrace is not the message.
-        fuzzer.env_remove("SELVEDGE_FUZZ_MUTANT").env("RUST_BACKTRACE", "0").current_dir(&self.targets.folder);
+        // A planted bug is run where it is to be found, and a backtrace is not the message.
+        fuzzer.env_remove(MUTANT).env("RUST_BACKTRACE", "0").current_dir(&self.targets.folder);
         fuzzer
     }
 
@@ -266,24 +323,27 @@ impl Session {
         format!("{bootstrap}cargo fuzz run {options} {} {}", target.name, input.display())
     }
 
-    fn evidence(&self, name: &str, found: Found, took: Duration) -> Evidence {
-        let planned = planned(name);
+    fn evidence(&self, planned: Planned, found: Found, took: Duration) -> Evidence {
         let Found { verdict, reason, said, fuzzing } = found;
-        let is_canary = planned.kind == Kind::Canary;
         let seconds = self.granted.as_secs().max(1);
-        let inputs = fuzzing.as_ref().map_or(0, |fuzzing| fuzzing.inputs_before);
+        let from = match fuzzing.as_ref().map_or(0, |fuzzing| fuzzing.inputs_before) {
+            0 => "an empty corpus".to_owned(),
+            inputs => format!("{inputs} inputs"),
+        };
+        let minutes = self.granted.as_secs_f64() / 60.0;
+        let name = planned.subject.clone().unwrap_or_default();
         Evidence {
             format: FORMAT,
             check: planned.id,
             kind: planned.kind,
             system: planned.system,
-            program: None,
+            program: planned.program,
             subject: planned.subject,
             engine: planned.engine,
             verdict,
             reason,
             mode: None,
-            technique: format!("libFuzzer, at most {seconds} s, from {inputs} inputs, {} executions", said.executions),
+            technique: format!("libFuzzer, at most {seconds} s, from {from}, {} executions", said.executions),
             complete: false,
             preemptions: None,
             executions: said.executions,
@@ -294,13 +354,13 @@ impl Session {
             rules: Default::default(),
             clauses: Vec::new(),
             expectations: Vec::new(),
-            note: is_canary.then(|| PLANTED.to_owned()),
-            killed_after: (is_canary && verdict == Verdict::Pass).then_some(said.executions),
+            note: None,
+            killed_after: None,
             counterexample: None,
             comparison: None,
             fuzzing,
             search: None,
-            reproduce: format!("cargo run --release -- fuzz {name} --minutes {:.2}", self.granted.as_secs_f64() / 60.0),
+            reproduce: format!("cargo run --release -- fuzz {name} --minutes {minutes:.2}"),
             seed: said.seed,
             duration_ms: milliseconds(took),
             maker: self.maker.clone(),
@@ -308,11 +368,11 @@ impl Session {
     }
 }
 
-/// The canary passes by crashing.
-fn sung(verdict: Verdict, reason: String) -> (Verdict, String) {
+/// What has something planted passes by crashing.
+fn must_be_found(planted: &str, verdict: Verdict, reason: String) -> (Verdict, String) {
     match verdict {
         Verdict::Fail => (Verdict::Pass, format!("found: {reason}")),
-        Verdict::Pass => (Verdict::Fail, format!("the fuzzer did not find {PLANTED}: {reason}")),
+        Verdict::Pass => (Verdict::Fail, format!("the fuzzer did not find what is planted ({planted}): {reason}")),
         other => (other, reason),
     }
 }

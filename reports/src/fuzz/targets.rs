@@ -101,20 +101,29 @@ impl Targets {
     ///
     /// If one of them does not exist; the message names the nearest.
     pub fn select(&self, names: &[String]) -> miette::Result<Vec<Target>> {
-        let known = || self.all.iter().map(|target| target.name.as_str());
         for name in names {
-            if !known().any(|known| known == name) {
-                let help = match nearest(name, known()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are: {}", known().collect::<Vec<_>>().join(", ")),
-                };
-                return Err(miette!(help = help, "there is no fuzz target `{name}`"));
-            }
+            self.named(name)?;
         }
         let is_wanted = |target: &&Target| names.is_empty() || names.contains(&target.name) || target.name == CANARY;
         let mut wanted: Vec<Target> = self.all.iter().filter(is_wanted).cloned().collect();
         wanted.sort_by_key(|target| target.name != CANARY);
         Ok(wanted)
+    }
+
+    /// The target of that name.
+    ///
+    /// # Errors
+    ///
+    /// If it does not exist; the message names the nearest.
+    pub fn named(&self, name: &str) -> miette::Result<&Target> {
+        let known = || self.all.iter().map(|target| target.name.as_str());
+        self.all.iter().find(|target| target.name == name).ok_or_else(|| {
+            let help = match nearest(name, known()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are: {}", known().collect::<Vec<_>>().join(", ")),
+            };
+            miette!(help = help, "there is no fuzz target `{name}`")
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use selvedge_verify::evidence::{Evidence, Fuzzing};
 
 use super::{Code, Command, Milliseconds, Number, Page, Text, chip, scrolled, verdict_chip};
-use crate::report::System;
+use crate::report::{FuzzRow, System};
 
 impl Page<'_> {
     pub(super) fn fuzzing(&self, position: usize, system: &System) -> Markup {
@@ -13,7 +13,8 @@ impl Page<'_> {
                 h2 id={ "fuzzing-" (position) } { "Fuzzing" }
                 p {
                     "Inputs that a fuzzer made, each judged by its target’s oracle. A target that is defined and did not "
-                    "run comes first: nothing is known of it. The canary must crash."
+                    "run comes first: nothing is known of it. The canary must crash, and so must a target that runs a bug "
+                    "planted for it: each of those is named among the planted bugs."
                 }
                 (scrolled("Fuzzing", html! {
                     table {
@@ -30,17 +31,20 @@ impl Page<'_> {
                                 th.number scope="col" { "New inputs" }
                                 th.number scope="col" { "Time" }
                                 th scope="col" { "Crashes" }
+                                th.number scope="col" { "Planted bugs found" }
                             }
                         }
                         tbody {
-                            @for row in &system.fuzzing {
+                            @for (number, row) in system.fuzzing.iter().enumerate() {
+                                @let hunts = hunts(&format!("/systems/{position}/fuzzing/{number}"), row);
                                 @match row.evidence {
-                                    Some(index) => { (self.fuzz_row(index, &self.report.evidence[index])) }
+                                    Some(index) => { (self.fuzz_row(index, &self.report.evidence[index], &hunts)) }
                                     None => {
                                         tr {
                                             td { (chip("not run", "fail")) }
                                             th scope="row" { (Code(&row.target)) }
                                             td colspan="8" { "it is defined, and this run left it out or never came to it" }
+                                            (hunts)
                                         }
                                     }
                                 }
@@ -52,7 +56,7 @@ impl Page<'_> {
         }
     }
 
-    fn fuzz_row(&self, index: usize, record: &Evidence) -> Markup {
+    fn fuzz_row(&self, index: usize, record: &Evidence, hunts: &Markup) -> Markup {
         html! {
             tr data-base={ "/evidence/" (index) } {
                 td { (verdict_chip(record)) }
@@ -80,6 +84,19 @@ impl Page<'_> {
                         }
                     }
                 }
+                (hunts)
+            }
+        }
+    }
+}
+
+/// How many of the bugs planted for a target it found.
+fn hunts(at: &str, row: &FuzzRow) -> Markup {
+    html! {
+        td.number {
+            @if row.planted == 0 { "–" } @else {
+                (Number { at: &format!("{at}/found"), value: row.found }) " of "
+                (Number { at: &format!("{at}/planted"), value: row.planted })
             }
         }
     }

@@ -193,6 +193,97 @@ fn making_small_loses_neither_a_crash_nor_the_corpus() {
 }
 
 #[test]
+fn planted_bugs_are_looked_for_each_with_a_record_and_a_survivor_exits_with_1() {
+    let checkout = Checkout::with(&["fine", "iovec_import", "canary"]);
+    let ran = Ran::of(checkout.command(&["--mutants", "--seconds", "7"]).env("SURVIVES", "U15-clamp-each")).exits(1);
+    let report = checkout.report();
+    let bugs = selvedge_verify::fuzz::planted("iovec_import");
+    assert_eq!(report.evidence.len(), bugs.len(), "ours is not fuzzed, and the canary is not asked");
+    for bug in &bugs {
+        let record = record(&report, &format!("iovec_import/{}", bug.name));
+        let is_found = bug.name != "U15-clamp-each";
+        let verdict = if is_found { Verdict::Pass } else { Verdict::Fail };
+        assert_eq!((record.kind, record.verdict), (Kind::Mutant, verdict), "{}", record.reason);
+        assert_eq!((record.executions, record.killed_after.is_some()), (if is_found { 901 } else { 900 }, is_found));
+        assert_eq!((record.note.as_deref(), &record.clauses[..]), (Some(bug.planted), &[bug.breaks.to_owned()][..]));
+        assert!(record.technique.starts_with("libFuzzer, at most 7 s, from an empty corpus, "), "{}", record.technique);
+        let run_again = format!("fuzz --mutants iovec_import/{} --seconds 7", bug.name);
+        assert!(record.reproduce.ends_with(&run_again), "{}", record.reproduce);
+        let crashes = &fuzzing(record).crashes;
+        assert_eq!(crashes.len(), usize::from(is_found));
+        for crash in crashes {
+            assert!(checkout.out().join(&crash.input).is_file(), "{}", crash.input);
+            assert!(crash.reproduce.starts_with(&format!("SELVEDGE_FUZZ_MUTANT={} ", bug.name)), "{}", crash.reproduce);
+        }
+    }
+    assert!(ran.stdout.contains("1 planted bug survived"), "{}", ran.stdout);
+    let system = report.systems.iter().find(|system| system.name == "fuzz").unwrap();
+    assert_eq!((system.summary.mutants, system.summary.killed), (bugs.len() as u64, bugs.len() as u64 - 1));
+    assert_eq!((system.mutants[0].name.as_str(), system.fuzzing.len()), ("U15-clamp-each", 0));
+    assert!(report.notices.iter().all(|notice| notice.about != About::NotFuzzed), "{:?}", report.notices);
+
+    // With the record of a run that fuzzed ours it makes one report.
+    let fuzzed = checkout.folder.path().join("fuzzed");
+    fs::rename(checkout.out(), checkout.folder.path().join("hunted")).unwrap();
+    checkout.fuzz(&["--minutes", "0.02"]).exits(0);
+    fs::rename(checkout.out(), &fuzzed).unwrap();
+    let merged = checkout.folder.path().join("merged");
+    selvedge([&"report", &fuzzed, &checkout.folder.path().join("hunted"), &"--out", &merged]).exits(1);
+    let report = read_report(&merged);
+    let system = report.systems.iter().find(|system| system.name == "fuzz").unwrap();
+    let rows: Vec<_> = system.fuzzing.iter().map(|row| (row.target.as_str(), row.planted, row.found)).collect();
+    assert_eq!(rows, [("canary", 0, 0), ("fine", 0, 0), ("iovec_import", 4, 3)]);
+    assert!(system.fuzzing.iter().all(|row| row.evidence.is_some_and(|it| report.evidence[it].kind != Kind::Mutant)));
+}
+
+#[test]
+fn one_planted_bug_is_looked_for_by_name_and_found_exits_with_0() {
+    let checkout = Checkout::with(&["iovec_import"]);
+    checkout.fuzz(&["--mutants", "iovec_import/U13"]).exits(0);
+    let report = checkout.report();
+    let checks: Vec<&str> = report.evidence.iter().map(|record| record.check.as_str()).collect();
+    assert_eq!(checks, ["fuzz/iovec_import/U13-count-off-by-one"]);
+    let left: Vec<_> = fs::read_dir(checkout.out().join("corpora/iovec_import")).unwrap().collect();
+    assert!(left.is_empty(), "a corpus that is kept would make it easy: {left:?}");
+}
+
+/// A crash that has nothing to do with the bug is no kill.
+#[test]
+fn a_target_that_does_not_know_the_bug_or_does_not_build_is_an_error() {
+    let checkout = Checkout::with(&["iovec_import"]);
+    let mut command = checkout.command(&["--mutants", "iovec_import/U13"]);
+    Ran::of(command.env("KNOWS_NO_BUG", "1")).exits(5);
+    let report = checkout.report();
+    assert_eq!(report.evidence[0].verdict, Verdict::Error);
+    assert!(report.evidence[0].reason.starts_with("the target does not know the bug"), "{}", report.evidence[0].reason);
+
+    let checkout = Checkout::with(&["iovec_import"]);
+    Ran::of(checkout.command(&["--mutants"]).env("BUILDS_NOTHING", "1")).exits(5);
+    let report = checkout.report();
+    assert_eq!(report.evidence.len(), 4);
+    for record in &report.evidence {
+        assert_eq!((record.kind, record.verdict), (Kind::Mutant, Verdict::Error), "{}", record.check);
+        assert!(
+            record.reason.contains("iovec_import cannot be built: error: it does not compile"),
+            "{}",
+            record.reason
+        );
+    }
+}
+
+/// A target that takes a planted bug's name is one that `--mutants` knows, and nothing else is.
+#[test]
+fn bugs_are_planted_for_exactly_those_of_our_targets_that_take_one() {
+    let targets = Targets::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    for target in &targets.all {
+        let source = targets.folder.join("fuzz_targets").join(format!("{}.rs", target.name));
+        let takes_one = fs::read_to_string(source).unwrap().contains("by_environment(");
+        assert_eq!(!selvedge_verify::fuzz::planted(&target.name).is_empty(), takes_one, "{}", target.name);
+    }
+    assert!(targets.hunts(&[]).unwrap().len() >= 6);
+}
+
+#[test]
 fn bad_input_exits_with_2_and_leaves_nothing() {
     let checkout = Checkout::with(&["litmus_parse", "canary"]);
     let ran = checkout.fuzz(&["litmus_prase"]).exits(2);
@@ -200,6 +291,16 @@ fn bad_input_exits_with_2_and_leaves_nothing() {
     for minutes in ["0", "-1", "soon", "inf"] {
         checkout.fuzz(&[&format!("--minutes={minutes}")]).exits(2).explains(&["expected a number above 0"]);
     }
+    for (arguments, complaint) in [
+        (&["--mutants", "litmus_parse"][..], "no bug is planted for `litmus_parse`"),
+        (&["--mutants", "litmus_prase/U01"], "did you mean `litmus_parse`?"),
+        (&["--mutants", "--minutes", "1"], "cannot be used with"),
+        (&["--seconds", "1"], "--mutants"),
+        (&["--mutants", "--seconds", "0"], "0 is not in 1.."),
+    ] {
+        checkout.fuzz(arguments).exits(2).explains(&[complaint]);
+    }
+    checkout.fuzz(&["--mutants"]).exits(4).explains(&["no bug is planted for any fuzz target"]);
     let manifest = checkout.folder.path().join("fuzz/Cargo.toml");
     let sound = fs::read_to_string(&manifest).unwrap();
     for (settings, complaint) in [

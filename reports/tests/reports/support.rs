@@ -704,5 +704,17 @@ fn fuzzed() -> Vec<Evidence> {
     (unbuilt.fuzzing, unbuilt.executions, unbuilt.seed) = (None, 0, None);
     unbuilt.verdict = Verdict::Error;
     unbuilt.reason = "uio_model cannot be built: error".to_owned();
-    vec![canary, ran("litmus_parse", Kind::Fuzz, vec![]), crashed, unbuilt]
+    let hunted = |bug: &str, planted: &str, verdict: Verdict| {
+        let mut record = ran("getopt_model", Kind::Mutant, vec![]);
+        record.check = format!("fuzz/getopt_model/{bug}");
+        (record.program, record.subject) = (record.subject, Some(bug.to_owned()));
+        (record.verdict, record.note, record.executions) = (verdict, Some(planted.to_owned()), 8_017);
+        record.clauses = vec!["GETOPT-04".to_owned()];
+        record.killed_after = (verdict == Verdict::Pass).then_some(8_017);
+        record.duration_ms = 1_203;
+        record
+    };
+    let found = hunted("M01-no-exchange", "`--` is not moved", Verdict::Pass);
+    let survived = hunted("M02-prefix", "an abbreviation is found first", Verdict::Fail);
+    vec![canary, ran("litmus_parse", Kind::Fuzz, vec![]), crashed, unbuilt, found, survived]
 }

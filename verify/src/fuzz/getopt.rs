@@ -10,7 +10,8 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use selvedge_model::getopt::profile::{self, GLIBC};
 use selvedge_model::getopt::{Function, HasArg, LongOption, Word};
 
-use crate::mutant::getopt::{Bug, Flawed, MUTANTS, Planted};
+use crate::mutant::Planted;
+use crate::mutant::getopt::{Bug, Flawed, MUTANTS};
 use crate::oracle::getopt::{
     Act, Case, Flags, Intervention, ParserRun, Run, ScanRun, SpecRun, check_safety, compare, options_of,
 };
@@ -185,13 +186,8 @@ impl Oracle {
     ///
     /// If no planted bug has that name; the message lists those that there are.
     pub fn new(mutant: Option<&str>) -> std::result::Result<Self, String> {
-        let Some(name) = mutant else { return Ok(Oracle { bug: None }) };
-        let is_named = |known: &&Planted| known.name == name || known.name.split('-').next() == Some(name);
-        let planted = MUTANTS.iter().find(is_named).ok_or_else(|| {
-            let names: Vec<&str> = MUTANTS.iter().map(|known| known.name).collect();
-            format!("there is no planted bug `{name}`; there are {}", names.join(", "))
-        })?;
-        Ok(Oracle { bug: Some(planted.bug) })
+        let planted = mutant.map(|name| Planted::find(MUTANTS, name)).transpose()?;
+        Ok(Oracle { bug: planted.map(|planted| planted.bug) })
     }
 
     /// [`check_model`], or the planted bug against the spec.

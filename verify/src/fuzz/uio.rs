@@ -14,6 +14,7 @@ use selvedge_model::iovec::calls::{self, USER_END, Vector};
 use selvedge_model::uio::movement::{self, Assertions, Failure, Flags, Movement, Turn};
 use selvedge_model::uio::{Direction, Errno, Iovec, Memory, Segment, Uio};
 
+use crate::mutant::Planted;
 use crate::mutant::uio::{self as bug, Bug};
 use crate::subject::uio::{Flat, Mover, Space, vector_space};
 
@@ -99,29 +100,26 @@ impl Session {
     }
 }
 
-/// The planted bug that is named as in [`bug::MUTANTS`] or [`bug::IMPORT_MUTANTS`], or by the part before its first
-/// hyphen.
+/// The bug planted in a transfer that has this name, or this part before its first hyphen; none for no name.
 ///
 /// # Errors
 ///
 /// If there is none; the message lists those that there are.
-pub fn planted(name: &str) -> Result<Bug, String> {
-    let all = || bug::MUTANTS.iter().chain(bug::IMPORT_MUTANTS);
-    let is_it = |known: &str| known == name || known.split('-').next() == Some(name);
-    all().find(|planted| is_it(planted.name)).map(|planted| planted.bug).ok_or_else(|| {
-        let names: Vec<&str> = all().map(|planted| planted.name).collect();
-        format!("no planted bug `{name}`; there are: {}", names.join(", "))
-    })
+pub fn planted_session(name: Option<&str>) -> Result<Option<Bug>, String> {
+    planted(bug::MUTANTS, name)
 }
 
-/// The planted bug that the environment variable `SELVEDGE_FUZZ_MUTANT` names, if it is set: for fuzz targets.
+/// The same of those planted in what takes a vector in.
 ///
-/// # Panics
+/// # Errors
 ///
-/// If there is no bug of that name.
-pub fn planted_by_environment() -> Option<Bug> {
-    let name = std::env::var("SELVEDGE_FUZZ_MUTANT").ok()?;
-    Some(planted(&name).unwrap_or_else(|wrong| panic!("SELVEDGE_FUZZ_MUTANT: {wrong}")))
+/// As there.
+pub fn planted_import(name: Option<&str>) -> Result<Option<Bug>, String> {
+    planted(bug::IMPORT_MUTANTS, name)
+}
+
+fn planted(all: &[Planted<Bug>], name: Option<&str>) -> Result<Option<Bug>, String> {
+    name.map(|name| Planted::find(all, name).map(|planted| planted.bug)).transpose()
 }
 
 /// The spec's side and the subject's, kept in step.

@@ -11,6 +11,7 @@ use selvedge::platform::{Arc, Atomic, AtomicInteger, Ordering, Platform, Platfor
 use selvedge_model::Thread;
 use selvedge_model::cond::Op;
 
+use super::Planted;
 use crate::litmus::{Access, Program, Statement};
 use crate::subject::locker::{RegionLock, Side};
 use crate::subject::{Stop, Variant};
@@ -46,21 +47,8 @@ pub const ABANDONED_TICKET_SWALLOWS: Bug = 16;
 /// For the canary: wait does not wait.
 pub const SLEEPLESS: Bug = 255;
 
-/// A bug with its name, what is planted, and the clause that it breaks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Planted {
-    /// The variant.
-    pub bug: Bug,
-    /// Its name.
-    pub name: &'static str,
-    /// What is planted, a sentence without its full stop.
-    pub planted: &'static str,
-    /// The clause that it breaks.
-    pub breaks: &'static str,
-}
-
 /// Every planted bug.
-pub const MUTANTS: &[Planted] = &[
+pub const MUTANTS: &[Planted<Bug>] = &[
     Planted {
         bug: TICKET_AFTER_UNLOCK,
         name: "M01-ticket-after-unlock",

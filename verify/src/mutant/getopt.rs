@@ -8,6 +8,7 @@ use selvedge_model::getopt::message::Complaint;
 use selvedge_model::getopt::profile::GLIBC;
 use selvedge_model::getopt::{Function, HasArg, LongOption, Word};
 
+use super::Planted;
 use crate::oracle::getopt::{Act, Case, FLAGS, Run};
 
 /// A planted bug.
@@ -37,21 +38,8 @@ pub enum Bug {
     StaleOptarg,
 }
 
-/// A bug with its name, what is planted, and the clause that it breaks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Planted {
-    /// The switch.
-    pub bug: Bug,
-    /// Its name.
-    pub name: &'static str,
-    /// What is planted, a sentence without its full stop.
-    pub planted: &'static str,
-    /// The clause that it breaks.
-    pub breaks: &'static str,
-}
-
 /// Every planted bug: M1 to M20 of fact sheet 5.
-pub const MUTANTS: &[Planted] = &[
+pub const MUTANTS: &[Planted<Bug>] = &[
     planted(
         Bug::NoExchangeAtTerminator,
         "M01-no-exchange-at-terminator",
@@ -149,7 +137,7 @@ pub const MUTANTS: &[Planted] = &[
     planted(Bug::StaleOptarg, "M20-stale-optarg", "optarg is not cleared", "GETOPT-S6"),
 ];
 
-const fn planted(bug: Bug, name: &'static str, planted: &'static str, breaks: &'static str) -> Planted {
+const fn planted(bug: Bug, name: &'static str, planted: &'static str, breaks: &'static str) -> Planted<Bug> {
     Planted { bug, name, planted, breaks }
 }
 

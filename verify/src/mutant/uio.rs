@@ -8,6 +8,7 @@ use selvedge::platform::{Platform, PlatformMutex};
 use selvedge::uio::{AddressSpace, Fault, Iovec};
 use selvedge_model::uio::Direction;
 
+use super::Planted;
 use crate::subject::Variant;
 
 /// A planted bug: a variant.
@@ -47,25 +48,12 @@ pub const CLAMP_EACH: Bug = 15;
 /// Linux: ranges are looked at before lengths.
 pub const RANGE_FIRST: Bug = 16;
 
-/// A bug with its name, what is planted, and the clause that it breaks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Planted {
-    /// The variant.
-    pub bug: Bug,
-    /// Its name.
-    pub name: &'static str,
-    /// What is planted, a sentence without its full stop.
-    pub planted: &'static str,
-    /// The clause that it breaks.
-    pub breaks: &'static str,
-}
-
-const fn planted(bug: Bug, name: &'static str, breaks: &'static str, planted: &'static str) -> Planted {
+const fn planted(bug: Bug, name: &'static str, breaks: &'static str, planted: &'static str) -> Planted<Bug> {
     Planted { bug, name, planted, breaks }
 }
 
 /// The bugs of [`Plain`].
-pub const MUTANTS: &[Planted] = &[
+pub const MUTANTS: &[Planted<Bug>] = &[
     planted(RESID_KEPT_ON_FAULT, "U01-resid-kept-on-fault", "UIO-01", "a fault forgets what was moved before it"),
     planted(OFFSET_BEFORE_COPY, "U02-offset-before-copy", "UIO-05", "the offset is advanced before the copy"),
     planted(CHUNK_BY_RESID, "U03-chunk-by-resid", "UIO-07", "a chunk is bounded by resid and not by what is wanted"),
@@ -81,7 +69,7 @@ pub const MUTANTS: &[Planted] = &[
 ];
 
 /// The bugs of [`import`].
-pub const IMPORT_MUTANTS: &[Planted] = &[
+pub const IMPORT_MUTANTS: &[Planted<Bug>] = &[
     planted(COUNT_OFF_BY_ONE, "U13-count-off-by-one", "UIO-16", "1024 elements are too many"),
     planted(SUM_WRAPS, "U14-sum-wraps", "UIO-16", "the sum of the lengths wraps around"),
     planted(CLAMP_EACH, "U15-clamp-each", "IOV-06", "each length is clamped by itself, and not the sum"),
@@ -276,7 +264,7 @@ pub const LOOKS_THEN_TAKES: Bug = 3;
 pub const WRITES_NOTHING: Bug = 255;
 
 /// The bugs of [`PlainQueue`].
-pub const DEVICE_MUTANTS: &[Planted] = &[
+pub const DEVICE_MUTANTS: &[Planted<Bug>] = &[
     planted(LOCK_PER_ELEMENT, "D01-lock-per-element", "DEV-01", "a write releases the lock between two elements"),
     planted(DROPS_ON_FAULT, "D02-drops-on-fault", "DEV-05", "a read that faults takes out all that was wanted"),
     planted(

@@ -8,6 +8,7 @@
 //! questions, and tell [`Inquiry`] of each what was answered.
 
 pub mod getopt;
+pub mod go;
 pub mod linux_iovec;
 pub mod uio_cursors;
 

@@ -79,11 +79,13 @@ pub struct Local<P: Platform> {
     context: Option<Context<P>>,
     /// The number of processors as of the next start of the world.
     processors: Option<usize>,
+    /// It has stopped the world, or frozen it: what it does then is no task's.
+    holds_world: bool,
 }
 
 impl<P: Platform> Default for Local<P> {
     fn default() -> Self {
-        Local { context: None, processors: None }
+        Local { context: None, processors: None, holds_world: false }
     }
 }
 
@@ -117,6 +119,8 @@ impl<P: Platform> Shared<P> {
             *context = lent;
         } else {
             self.goes_on(g, lent);
+            // It is in a call that does not return.
+            seat.when(|_| false, |_| ());
         }
     }
 }
@@ -234,7 +238,7 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
         Ok(())
     }
 
-    /// The goroutines that run at the beginning: a queued one's machine goes on for it itself.
+    /// One for each goroutine that runs or is asleep at the beginning: a queued one's machine goes on for it itself.
     fn companions(&self, program: &Program<Op>) -> usize {
         let must_answer = operations(program).any(|(_, op)| matches!(op, Op::Stop | Op::SafePoint | Op::Freeze));
         let is_preempted = operations(program).any(|(_, op)| matches!(op, Op::Advance { .. }));
@@ -244,16 +248,19 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
             // Nobody will ever take it.
             self.0.goroutines[g].seat.with(|seat| *seat = Seat::Left(seat.take()));
         }
-        if must_answer { self.0.running } else { 0 }
+        let queued = self.0.first_waiting - self.0.running;
+        if must_answer { self.0.goroutines.len() - queued } else { 0 }
     }
 
-    fn accompany(&self, g: usize) {
+    fn accompany(&self, companion: usize) {
+        let queued = self.0.first_waiting - self.0.running;
+        let g = if companion < self.0.running { companion } else { companion + queued };
         let context = self.0.goroutines[g].seat.when(|seat| matches!(seat, Seat::Left(_)), Seat::take);
         self.0.goes_on(g, context);
     }
 
     fn leave<'a>(&'a self, Thread(thread): Thread, mut local: Local<P>) {
-        let must_answer = *self.0.must_answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let must_answer = *self.0.must_answer.lock().unwrap_or_else(PoisonError::into_inner) && !local.holds_world;
         if let Some(context) = local.context.take().filter(|_| must_answer) {
             self.0.goroutines[usize::from(thread)].seat.with(|seat| *seat = Seat::Left(context));
         }
@@ -328,6 +335,7 @@ impl<P: Platform> Shared<P> {
         match op {
             // A task's thread is its own in any case.
             Op::LockThread => {}
+            Op::Run if local.holds_world => {}
             Op::Run => {
                 self.stands(g, GStatus::Runnable);
                 context.checkpoint();
@@ -369,11 +377,18 @@ impl<P: Platform> Shared<P> {
             Op::Stop => {
                 self.stands(g, GStatus::Runnable);
                 context.stop_world();
+                local.holds_world = true;
                 self.stands(g, GStatus::Running);
             }
             Op::Resize(processors) => local.processors = Some(usize::from(processors).min(capacity)),
-            Op::Start => context.start_world(local.processors.take()),
-            Op::Freeze => context.freeze(),
+            Op::Start => {
+                context.start_world(local.processors.take());
+                local.holds_world = false;
+            }
+            Op::Freeze => {
+                context.freeze();
+                local.holds_world = true;
+            }
             Op::SafePoint => self.safe_point(&mut context)?,
             Op::Look | Op::Advance { .. } => unreachable!("performed by whoever it is"),
         }

@@ -81,7 +81,7 @@ impl Suite {
         search: &SearchOptions,
         options: &Options,
     ) -> Result<Evidence, Refusal> {
-        let limits = isolate::Limits { duration: CHILD_DURATION, ..options.child_limits() };
+        let limits = self.limits.unwrap_or(isolate::Limits { duration: CHILD_DURATION, ..options.child_limits() });
         self.search_by(file, text, subject, search, |leg| {
             let planned = run::planned_for_file(file, subject, Engine::Exhaustive);
             let job = Job::Leg {
@@ -259,5 +259,5 @@ fn side_by_side(legs: Vec<Leg>, jobs: u32, run: impl Fn(Leg) -> Evidence + Sync)
 
 /// Of records that do not fit together, because a process died over one of them: that one.
 fn worst(found: Vec<Evidence>) -> Evidence {
-    found.into_iter().max_by_key(|record| record.verdict).expect("there is a leg")
+    found.into_iter().max_by_key(|record| (record.verdict, record.search.is_none())).expect("there is a leg")
 }

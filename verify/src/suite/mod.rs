@@ -86,6 +86,7 @@ impl Options {
 pub struct Suite {
     systems: Vec<Box<dyn AnySystem>>,
     oracles: Vec<Box<dyn Oracle>>,
+    limits: Option<isolate::Limits>,
 }
 
 /// A [`System`] whatever its spec.
@@ -177,7 +178,7 @@ pub struct AllowedOutcome {
 impl Suite {
     /// A suite without systems.
     pub fn empty() -> Self {
-        Suite { systems: Vec::new(), oracles: Vec::new() }
+        Suite { systems: Vec::new(), oracles: Vec::new(), limits: None }
     }
 
     /// Our own: every system of this repository. In a checkout, generated programs that make a primitive fail are saved
@@ -216,6 +217,12 @@ impl Suite {
     /// With one more real system to ask.
     pub fn oracle(mut self, oracle: impl Oracle + 'static) -> Self {
         self.oracles.push(Box::new(oracle));
+        self
+    }
+
+    /// With limits of its own for each child process, instead of what the profile grants.
+    pub fn within(mut self, limits: isolate::Limits) -> Self {
+        self.limits = Some(limits);
         self
     }
 
@@ -366,7 +373,7 @@ impl Suite {
 
     fn in_child(&self, job: &Job, planned: &Planned, options: &Options) -> Evidence {
         let job = serde_json::to_string(job).expect("a job is plain data");
-        self.in_child_within(&job, planned, options, options.child_limits())
+        self.in_child_within(&job, planned, options, self.limits.unwrap_or_else(|| options.child_limits()))
     }
 
     fn in_child_within(&self, job: &str, planned: &Planned, options: &Options, limits: isolate::Limits) -> Evidence {

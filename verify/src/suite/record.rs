@@ -142,17 +142,23 @@ pub(super) fn failed(planned: &Planned, options: &Options, message: &str) -> Evi
     evidence(planned, options, Found::error(message.to_owned()), Duration::ZERO)
 }
 
-/// The record of a check whose child process died or was killed.
+/// The record of a check whose child process did not answer.
 ///
-/// For a mutant that is a kill: a planted bug that makes the process abort or hang has been noticed.
+/// If it died, that is a mutant's kill: a planted bug that makes the process abort has been noticed. Where the time was over
+/// nothing is known, whatever ran: the machine may have been slow.
 pub(super) fn died(planned: &Planned, options: &Options, end: &ChildEnd) -> Evidence {
     let (how, duration) = match end {
         ChildEnd::Died { how, stderr } if stderr.is_empty() => (format!("the process {how}"), Duration::ZERO),
         ChildEnd::Died { how, stderr } => (format!("the process {how}: {stderr}"), Duration::ZERO),
-        ChildEnd::TimedOut(limit) => (format!("it did not end within {limit:?}"), *limit),
+        ChildEnd::TimedOut(limit) => {
+            (format!("it did not end within {limit:?}: it hangs, or this machine is too slow for it"), *limit)
+        }
+        ChildEnd::Killed(signal) => (format!("somebody killed the process, by signal {signal}"), Duration::ZERO),
         ChildEnd::Answered(_) => ("the process answered something unreadable".to_owned(), Duration::ZERO),
     };
     let mut found = match planned.kind {
+        _ if matches!(end, ChildEnd::TimedOut(_)) => Found::new(Verdict::Inconclusive, how),
+        _ if matches!(end, ChildEnd::Killed(_)) => Found::error(how),
         Kind::Mutant | Kind::Canary => Found::new(Verdict::Pass, format!("killed: {how}")),
         // Whose fault it is cannot be told, and a finding about somebody else's must be one.
         Kind::Peer | Kind::Oracle => Found::error(how),
@@ -451,7 +457,9 @@ fn counterexample<S: Spec>(target: &Target<S>, searched: &Searched, violation: &
             }
         }
     }
-    if let Ending::Panicked { thread, message } = &execution.ending {
+    if let Ending::Panicked { thread, message } = &execution.ending
+        && *thread < program.threads.len()
+    {
         rows.push(Row { thread: *thread, text: format!("✗ panicked: {message}"), here: violation.at == At::End });
     }
     let schedule = violation.schedule.as_deref().unwrap_or("");

@@ -46,10 +46,3 @@ fn without_a_bug_the_plain_code_is_what_the_spec_says() {
     assert_eq!(hunt(|bytes| session(bytes, bug::NONE)), None);
     assert_eq!(hunt(|bytes| import(bytes, bug::NONE)), None);
 }
-
-#[test]
-fn a_bug_is_found_by_its_name_or_number() {
-    assert_eq!(uio::planted("U04-empty-not-skipped"), Ok(bug::EMPTY_NOT_SKIPPED));
-    assert_eq!(uio::planted("U14"), Ok(bug::SUM_WRAPS));
-    assert!(uio::planted("U99").unwrap_err().contains("U01-resid-kept-on-fault"));
-}

@@ -1,32 +1,62 @@
 //! What happens before what: vector clocks.
 
+/// How many threads have room in a clock itself: more than nearly any program has.
+const INLINE: usize = 8;
+
 /// By thread: how much of what it did is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct VectorClock(Vec<u32>);
+///
+/// Clocks are made, copied and joined at every step, so those of few threads need no memory besides their own.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct VectorClock {
+    first: [u32; INLINE],
+    /// Of the threads from [`INLINE`] on; missing entries are 0.
+    others: Vec<u32>,
+}
 
 impl VectorClock {
     pub(super) fn get(&self, thread: usize) -> u32 {
-        self.0.get(thread).copied().unwrap_or(0)
+        match self.first.get(thread) {
+            Some(time) => *time,
+            None => self.others.get(thread - INLINE).copied().unwrap_or(0),
+        }
     }
 
     pub(super) fn join(&mut self, other: &Self) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), 0);
+        for (mine, theirs) in self.first.iter_mut().zip(&other.first) {
+            *mine = (*mine).max(*theirs);
         }
-        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+        if self.others.len() < other.others.len() {
+            self.others.resize(other.others.len(), 0);
+        }
+        for (mine, theirs) in self.others.iter_mut().zip(&other.others) {
             *mine = (*mine).max(*theirs);
         }
     }
 
     pub(super) fn tick(&mut self, thread: usize) {
-        if self.0.len() <= thread {
-            self.0.resize(thread + 1, 0);
+        match self.first.get_mut(thread) {
+            Some(time) => *time += 1,
+            None => self.tick_other(thread - INLINE),
         }
-        self.0[thread] += 1;
+    }
+
+    #[cold]
+    fn tick_other(&mut self, index: usize) {
+        if self.others.len() <= index {
+            self.others.resize(index + 1, 0);
+        }
+        self.others[index] += 1;
     }
 
     pub(super) fn assign(&mut self, other: &Self) {
-        self.0.clone_from(&other.0);
+        self.first = other.first;
+        self.others.clone_from(&other.others);
+    }
+
+    /// Forgets everything. Keeps its memory.
+    pub(super) fn clear(&mut self) {
+        self.first = [0; INLINE];
+        self.others.clear();
     }
 }
 
@@ -39,4 +69,38 @@ pub struct Knowledge {
     pub(super) read: VectorClock,
     /// What happened before its last release fence: its relaxed stores release that much.
     pub(super) fenced: VectorClock,
+}
+
+impl Knowledge {
+    /// Forgets everything. Keeps its memory.
+    pub(super) fn clear(&mut self) {
+        self.now.clear();
+        self.read.clear();
+        self.fenced.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_with_and_without_room_of_their_own_are_told_apart() {
+        let (few, many) = (INLINE - 1, INLINE + 3);
+        let (mut one, mut other) = (VectorClock::default(), VectorClock::default());
+        one.tick(few);
+        one.tick(many);
+        one.tick(many);
+        other.tick(few);
+        other.tick(few);
+        other.tick(INLINE);
+        one.join(&other);
+        assert_eq!([few, many, INLINE, many - 1, many + 1].map(|thread| one.get(thread)), [2, 2, 1, 0, 0]);
+        other.assign(&one);
+        assert_eq!(other, one);
+        other.join(&VectorClock::default());
+        assert_eq!(other, one, "joining less changes nothing");
+        other.clear();
+        assert_eq!([few, many].map(|thread| other.get(thread)), [0, 0]);
+    }
 }

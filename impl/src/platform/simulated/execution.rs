@@ -1,6 +1,7 @@
 //! One execution: which threads there are, what each is about to do, and what happens when none can go on.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::ops::{Deref, DerefMut};
 use std::panic::{Location, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use super::{Engine, Handle, Mention, Object, ObjectId, Told, Touch};
 pub struct Execution<E: Engine> {
     number: u64,
     running: Cell<usize>,
-    threads: RefCell<Vec<Entry<E>>>,
+    threads: RefCell<Threads<E>>,
     /// The thread that waits in each `run_to_rest`; the scope of the body itself is 0 and has no owner.
     owners: RefCell<Vec<usize>>,
     /// Whether the body is over and only waits for what it left behind.
@@ -29,6 +30,65 @@ pub struct Execution<E: Engine> {
     stop: Cell<Option<Stop>>,
     failure: RefCell<Option<Failure>>,
     raced: Cell<bool>,
+}
+
+/// The threads of an execution, and behind them entries of the one before, kept for their memory.
+struct Threads<E: Engine> {
+    entries: Vec<Entry<E>>,
+    count: usize,
+}
+
+impl<E: Engine> Deref for Threads<E> {
+    type Target = [Entry<E>];
+
+    fn deref(&self) -> &[Entry<E>] {
+        &self.entries[..self.count]
+    }
+}
+
+impl<E: Engine> DerefMut for Threads<E> {
+    fn deref_mut(&mut self) -> &mut [Entry<E>] {
+        &mut self.entries[..self.count]
+    }
+}
+
+impl<E: Engine> Threads<E> {
+    /// Adds a thread that has done nothing yet.
+    fn enter(&mut self, execution: u64, scope: usize, luck_left: [u32; 2]) {
+        let index = self.count;
+        self.count += 1;
+        // The body makes its own objects: there is nobody before it who could.
+        let first = ObjectId { maker: index as u32, number: 0 };
+        let shared = Shared::new(index, execution, first);
+        let Some(old) = self.entries.get_mut(index) else {
+            self.entries.push(Entry {
+                shared: Arc::new(shared),
+                scope,
+                state: State::New,
+                pending: None,
+                place: None,
+                doom: None,
+                end: None,
+                objects: Shared::<E>::OBJECTS,
+                luck_left,
+                engine: E::PerThread::default(),
+            });
+            return;
+        };
+        match Arc::get_mut(&mut old.shared) {
+            Some(unshared) => *unshared = shared,
+            None => old.shared = Arc::new(shared),
+        }
+        old.scope = scope;
+        old.state = State::New;
+        old.pending = None;
+        old.place = None;
+        old.doom = None;
+        old.end = None;
+        old.objects = Shared::<E>::OBJECTS;
+        old.luck_left = luck_left;
+        E::forget(&mut old.engine);
+    }
 }
 
 struct Entry<E: Engine> {
@@ -118,13 +178,29 @@ pub struct Incident {
 
 impl<E: Engine> Execution<E> {
     pub(in crate::platform) fn new(bounds: &Bounds, deadline: Option<Instant>) -> Rc<Self> {
+        // Growing would copy each thread several times.
+        let threads = Threads { entries: Vec::with_capacity(8), count: 0 };
+        Rc::new(Self::with(threads, Vec::new(), bounds, deadline))
+    }
+
+    /// Like [`Execution::new`], in the memory of one that is over.
+    pub(in crate::platform) fn again(mut old: Rc<Self>, bounds: &Bounds, deadline: Option<Instant>) -> Rc<Self> {
+        let Some(unshared) = Rc::get_mut(&mut old) else { return Self::new(bounds, deadline) };
+        let entries = std::mem::take(&mut unshared.threads.get_mut().entries);
+        let owners = std::mem::take(unshared.owners.get_mut());
+        *unshared = Self::with(Threads { entries, count: 0 }, owners, bounds, deadline);
+        old
+    }
+
+    fn with(threads: Threads<E>, mut owners: Vec<usize>, bounds: &Bounds, deadline: Option<Instant>) -> Self {
         static EXECUTIONS: AtomicU64 = AtomicU64::new(1);
-        Rc::new(Self {
+        owners.clear();
+        owners.push(usize::MAX);
+        Self {
             number: EXECUTIONS.fetch_add(1, Ordering::Relaxed),
             running: Cell::new(0),
-            // Growing would copy each thread several times.
-            threads: RefCell::new(Vec::with_capacity(8)),
-            owners: RefCell::new(vec![usize::MAX]),
+            threads: RefCell::new(threads),
+            owners: RefCell::new(owners),
             settling: Cell::new(false),
             clock: OnceCell::new(),
             now: Cell::new(Duration::ZERO),
@@ -135,7 +211,7 @@ impl<E: Engine> Execution<E> {
             stop: Cell::new(None),
             failure: RefCell::new(None),
             raced: Cell::new(false),
-        })
+        }
     }
 
     /// The execution that this thread of the machine is running.
@@ -144,8 +220,20 @@ impl<E: Engine> Execution<E> {
     ///
     /// If it is running none.
     pub(in crate::platform) fn current() -> Rc<Self> {
-        Self::try_current()
-            .unwrap_or_else(|| panic!("the platform `{}` works only inside its `explore`", <E as Engine>::NAME))
+        Self::try_current().unwrap_or_else(|| Self::refuse())
+    }
+
+    /// Like [`Execution::current`], for what needs it for a moment, in which nothing switches.
+    pub(in crate::platform) fn with_current<R>(use_it: impl FnOnce(&Self) -> R) -> R {
+        E::slot(|slot| match &*slot.borrow() {
+            Some(execution) => use_it(execution),
+            None => Self::refuse(),
+        })
+    }
+
+    #[cold]
+    fn refuse() -> ! {
+        panic!("the platform `{}` works only inside its `explore`", <E as Engine>::NAME)
     }
 
     pub(in crate::platform) fn try_current() -> Option<Rc<Self>> {
@@ -183,27 +271,14 @@ impl<E: Engine> Execution<E> {
 
     /// Registers a thread and returns its index. The first one is the body itself.
     pub(super) fn enter(&self, scope: Option<usize>) -> usize {
-        let index = self.threads.borrow().len();
+        let mut threads = self.threads.borrow_mut();
+        let index = threads.len();
         let scope = match scope {
             Some(scope) => scope,
             None if index == 0 => 0,
-            None => self.threads.borrow()[self.running.get()].scope,
+            None => threads[self.running.get()].scope,
         };
-        // The body makes its own objects: there is nobody before it who could.
-        let first = ObjectId { maker: index as u32, number: 0 };
-        let entry = Entry {
-            shared: Arc::new(Shared::new(index, self.number, first)),
-            scope,
-            state: State::New,
-            pending: None,
-            place: None,
-            doom: None,
-            end: None,
-            objects: Shared::<E>::OBJECTS,
-            luck_left: [self.profile.spurious_budget, self.profile.steal_retries],
-            engine: E::PerThread::default(),
-        };
-        self.threads.borrow_mut().push(entry);
+        threads.enter(self.number, scope, [self.profile.spurious_budget, self.profile.steal_retries]);
         index
     }
 
@@ -226,6 +301,11 @@ impl<E: Engine> Execution<E> {
 
     pub(super) fn take_end(&self, index: usize) -> End {
         self.threads.borrow_mut()[index].end.take().unwrap_or(End::Abandoned)
+    }
+
+    /// Whether the body has begun and not ended.
+    pub(in crate::platform) fn is_under_way(&self) -> bool {
+        self.threads.borrow().first().is_some_and(|body| body.state != State::Ended)
     }
 
     pub(in crate::platform) fn has_ended(&self, index: usize) -> bool {
@@ -259,6 +339,14 @@ impl<E: Engine> Execution<E> {
             (_, None) => Local::Running,
             (_, Some(_)) => Local::Pending,
         }
+    }
+
+    /// The first thread that has not run yet, and whether any must leave.
+    pub(in crate::platform) fn newcomer(&self) -> (Option<usize>, bool) {
+        let threads = self.threads.borrow();
+        let newcomer = threads.iter().position(|thread| thread.state == State::New);
+        let is_any_doomed = threads.iter().any(|thread| thread.doom.is_some() && thread.state != State::Ended);
+        (newcomer, is_any_doomed)
     }
 
     /// What the engine keeps about a thread.
@@ -339,6 +427,11 @@ impl<E: Engine> Execution<E> {
     /// Looks at what a thread is about to do.
     pub(in crate::platform) fn with_pending<R>(&self, index: usize, look: impl FnOnce(Option<&Pending>) -> R) -> R {
         look(self.threads.borrow()[index].pending.as_ref())
+    }
+
+    /// Whether a thread is about to let others go first.
+    pub(in crate::platform) fn yields(&self, index: usize) -> bool {
+        self.threads.borrow()[index].pending.as_ref().is_some_and(|pending| pending.yields)
     }
 
     /// Whether the condition of a thread's pending step holds, or there is none.

@@ -125,9 +125,19 @@ pub trait Engine: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + Sized 
     #[doc(hidden)]
     type Cell<T: Send>: TrackedCell<T>;
 
+    /// What is kept about a thread is to serve for another one, of the next execution.
+    #[doc(hidden)]
+    fn forget(thread: &mut Self::PerThread) {
+        *thread = Self::PerThread::default();
+    }
     /// Where the execution that this thread of the machine runs is found.
     #[doc(hidden)]
     fn slot<R>(use_it: impl FnOnce(&RefCell<Option<Rc<Execution<Self>>>>) -> R) -> R;
+    /// The number of that execution.
+    #[doc(hidden)]
+    fn running_number() -> Option<u64> {
+        Self::slot(|slot| slot.borrow().as_ref().map(|execution| execution.number()))
+    }
     /// Lets the engine switch. Returns when it is the calling thread's turn and `ready` holds, or the thread is doomed.
     #[doc(hidden)]
     fn pass(execution: &Execution<Self>, me: usize, touches: &[Touch<'_, Self>], ready: Option<&dyn Fn() -> bool>);
@@ -303,7 +313,7 @@ pub(super) fn step_told<E: Engine>(
 
 /// A new object of the calling thread.
 pub(super) fn object<E: Engine>(shape: Shape) -> E::Object {
-    E::Object::new(Execution::<E>::current().next_object(), shape)
+    E::Object::new(Execution::<E>::with_current(Execution::next_object), shape)
 }
 
 /// State that only the threads of one execution touch, which all run on one thread of the machine.
@@ -320,7 +330,7 @@ unsafe impl<E, S: Send> Sync for Confined<E, S> {}
 
 impl<E: Engine, S> Confined<E, S> {
     pub(super) fn new(state: S) -> Self {
-        Self::of(Execution::<E>::current().number(), state)
+        Self::of(Execution::<E>::with_current(Execution::number), state)
     }
 
     /// In the execution of that number.
@@ -340,8 +350,7 @@ impl<E: Engine, S> Confined<E, S> {
 
     /// Like [`Confined::with`], but does nothing outside the execution that made the cell.
     pub(super) fn try_with<R>(&self, use_it: impl FnOnce(&mut S) -> R) -> Option<R> {
-        let number = E::slot(|slot| slot.borrow().as_ref().map(|execution| execution.number()));
-        if number != Some(self.execution) {
+        if E::running_number() != Some(self.execution) {
             return None;
         }
         let mut state = self.state.try_borrow_mut().expect("an action on a region must not use the region itself");

@@ -268,20 +268,23 @@ fn doomed_end<E: Engine>(execution: &Execution<E>, index: usize) -> End {
 pub fn run_to_rest<E: Engine>(location: &'static Location<'static>, bodies: Vec<Body>) -> Vec<End> {
     let execution = Execution::<E>::current();
     let scope = execution.open_scope();
+    let first = execution.thread_count();
+    let threads = first..first + bodies.len();
     // Refused before anybody is known: who is known and never starts would be waited for.
-    if let Some(last) = (execution.thread_count() + bodies.len()).checked_sub(1) {
+    if let Some(last) = threads.end.checked_sub(1) {
         E::admit(last);
     }
     // Everybody is known before anybody starts: a handle may be passed on outside the engine's view, and what the
     // engine keeps about a thread must be older than whoever uses it.
-    let entered: Vec<(usize, Body)> = bodies.into_iter().map(|body| (enter(&execution, Some(scope)), body)).collect();
-    let indices: Vec<usize> = entered.iter().map(|(index, _)| *index).collect();
-    for (index, body) in entered {
+    for index in threads.clone() {
+        let entered = enter(&execution, Some(scope));
+        debug_assert_eq!(entered, index, "nobody else enters meanwhile");
+    }
+    for (index, body) in threads.clone().zip(bodies) {
         E::start(&execution, index, body);
     }
     step::<E>(location, &[], Some(&|| execution.scope_has_ended(scope)));
-    indices
-        .into_iter()
+    threads
         .map(|index| {
             let Handle(thread) = execution.handle(index);
             E::noted(thread.end.id(), Access::Read, Openness::OPEN);

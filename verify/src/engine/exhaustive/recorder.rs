@@ -5,7 +5,7 @@
 
 use std::panic::Location;
 
-use selvedge::platform::shuttle::{self, Access, Divergence, Noted, Openness};
+use selvedge::platform::shuttle::{self, Access, Divergence, Mention, Noted, Openness};
 
 use super::trace::{Event, Names, Touch, Touches, Trace};
 
@@ -48,6 +48,8 @@ pub struct Recorder {
     /// No step has been taken since.
     is_at_rest: bool,
     notes: Vec<Noted>,
+    /// What a step touches; kept for its memory.
+    mentions: Vec<Mention>,
 }
 
 impl Recorder {
@@ -183,7 +185,7 @@ impl Recorder {
             return;
         };
         if !self.notes.is_empty() {
-            let mut touches = event.touches.to_vec();
+            let touches = &mut event.touches;
             for note in &self.notes {
                 match *note {
                     Noted::Touched(mention, before) => {
@@ -201,7 +203,6 @@ impl Recorder {
                     }
                 }
             }
-            event.touches = touches.into();
         }
         event.choices = std::mem::take(&mut self.choices);
         self.trace.push(event);
@@ -220,16 +221,16 @@ impl Recorder {
     }
 
     fn look_at(&mut self, thread: usize) {
-        let names = &mut self.names;
-        self.pending[thread] = shuttle::pending_step(thread).map(|step| Pending {
-            thread,
-            touches: step
-                .touches
-                .iter()
-                .map(|mention| names.touch(*mention, shuttle::openness(mention.object)))
-                .collect(),
-            is_opaque: step.is_opaque,
-            location: step.location,
+        let (names, mentions) = (&mut self.names, &mut self.mentions);
+        mentions.clear();
+        self.pending[thread] = shuttle::published_step(thread, mentions).map(|step| {
+            let touch = |mention: &Mention| names.touch(*mention, shuttle::openness(mention.object));
+            Pending {
+                thread,
+                touches: mentions.iter().map(touch).collect(),
+                is_opaque: step.is_opaque,
+                location: step.location,
+            }
         });
     }
 }

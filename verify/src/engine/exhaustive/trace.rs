@@ -5,12 +5,12 @@
 //! as a vector clock a step. Equivalent executions (in the sense of Mazurkiewicz) have the same steps and the same order.
 
 use std::hash::{Hash, Hasher};
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use rustc_hash::FxHasher;
-use selvedge::platform::Arc;
 use selvedge::platform::shuttle::{self, Access, Mention, ObjectId, Openness};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 /// What a step does with one object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,10 +26,12 @@ pub struct Touch {
     pub before: Openness,
 }
 
-/// All that a step touches.
+/// All that a step touches: one object or two, as a rule, for which no memory is asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(from = "Vec<Touch>", into = "Vec<Touch>")]
-pub struct Touches(Arc<[Touch]>);
+pub struct Touches(SmallVec<[Touch; TOUCHES_INLINE]>);
+
+const TOUCHES_INLINE: usize = 3;
 
 impl From<Vec<Touch>> for Touches {
     fn from(touches: Vec<Touch>) -> Self {
@@ -39,7 +41,7 @@ impl From<Vec<Touch>> for Touches {
 
 impl From<Touches> for Vec<Touch> {
     fn from(touches: Touches) -> Self {
-        touches.to_vec()
+        touches.0.into_vec()
     }
 }
 
@@ -54,6 +56,19 @@ impl Deref for Touches {
 
     fn deref(&self) -> &[Touch] {
         &self.0
+    }
+}
+
+impl DerefMut for Touches {
+    fn deref_mut(&mut self) -> &mut [Touch] {
+        &mut self.0
+    }
+}
+
+impl Touches {
+    /// Adds one.
+    pub fn push(&mut self, touch: Touch) {
+        self.0.push(touch);
     }
 }
 
@@ -249,7 +264,7 @@ impl Trace {
             }
         }
         if let Some(last) = self.last_of(event.thread) {
-            self.join(start, last);
+            Self::join(&mut self.clocks, self.width, start, last);
         }
         for touch in event.touches.iter() {
             self.join_dependences(start, touch);
@@ -266,9 +281,11 @@ impl Trace {
         self.events.push(event);
     }
 
-    fn join(&mut self, start: usize, other: usize) {
-        for thread in 0..self.width {
-            self.clocks[start + thread] = self.clocks[start + thread].max(self.clocks[other * self.width + thread]);
+    /// Joins the clock of a step into the newest, which begins at `start`.
+    fn join(clocks: &mut [u32], width: usize, start: usize, other: usize) {
+        let (older, newest) = clocks.split_at_mut(start);
+        for (time, other) in newest.iter_mut().zip(&older[other * width..(other + 1) * width]) {
+            *time = (*time).max(*other);
         }
     }
 
@@ -280,16 +297,12 @@ impl Trace {
         while at > 0 && history[at - 1].access.commutes_with(touch.access) {
             at -= 1;
         }
-        let mut members = Vec::new();
         while at > 0 {
-            members.push(history[at - 1].event);
             at -= 1;
+            Self::join(&mut self.clocks, self.width, start, history[at].event as usize);
             if at == 0 || !history[at - 1].access.commutes_with(history[at].access) {
                 break;
             }
-        }
-        for event in members {
-            self.join(start, event as usize);
         }
     }
 

@@ -1,0 +1,32 @@
+//! The lock-free part of `selvedge::proc` under loom, and the same programs where memory is sequentially consistent.
+//!
+//! That each fence is needed is shown elsewhere, by leaving it out: see docs/orderings.md.
+
+mod programs;
+
+use selvedge::platform::shuttle::SchedulerKind;
+use selvedge::platform::{Bounds, Loom, Shuttle, loom, shuttle};
+
+fn bounds(preemptions: usize) -> Bounds {
+    Bounds { preemptions: Some(preemptions), max_executions: Some(200_000), ..Bounds::default() }
+}
+
+#[test]
+fn nothing_is_wrong_under_weak_memory() {
+    for program in programs::all::<Loom>() {
+        let run = loom::explore(&bounds(2), program.body);
+        println!("{}: {} executions", program.name, run.executions);
+        assert_eq!(run.failure, None, "{}", program.name);
+        assert!(run.complete, "{}: {run:?}", program.name);
+    }
+}
+
+#[test]
+fn nothing_is_wrong_where_memory_is_sequentially_consistent() {
+    for program in programs::all::<Shuttle>() {
+        let run = shuttle::explore(SchedulerKind::Dfs, &bounds(2), program.body);
+        println!("{}: {} executions", program.name, run.executions);
+        assert_eq!(run.failure, None, "{}", program.name);
+        assert!(run.complete, "{}: {run:?}", program.name);
+    }
+}

@@ -1,0 +1,3 @@
+module selvedge/goprobe
+
+go 1.19

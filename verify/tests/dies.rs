@@ -1,0 +1,265 @@
+//! What dies, hangs or takes all memory ends its own child process, be it an oracle or a subject: the record says so.
+//!
+//! These checks run as the command runs them ([`Suite::run`]), each in a child: that is why this file has a `main` of its own.
+
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use selvedge::platform::{Platform, Shuttle};
+use selvedge_model::Thread;
+use selvedge_model::toy::register::{Op, RegisterSpec, Ret};
+use selvedge_verify::engine::Profile;
+use selvedge_verify::evidence::{Evidence, Verdict};
+use selvedge_verify::isolate::Limits;
+use selvedge_verify::litmus::corpus;
+use selvedge_verify::oracle::{Inquiry, Oracle};
+use selvedge_verify::subject::register::AtomicRegister;
+use selvedge_verify::subject::{Stop, Subject};
+use selvedge_verify::suite::{Drivers, Options, Suite, System};
+
+/// What the toy does after its seventh question.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Habit {
+    Honest,
+    Panics,
+    Aborts,
+    Exits,
+    Hangs,
+    TakesAllMemory,
+    /// Is ended by somebody else.
+    IsKilled,
+    /// Dies, and what it has started lives on with its standard error.
+    LeavesAProcess,
+    /// Answers all, and what it has started lives on.
+    AnswersAndLeavesAProcess,
+    /// Hangs before anybody was asked.
+    HangsAtOnce,
+}
+
+const ALL: [Habit; 10] = [
+    Habit::Honest,
+    Habit::Panics,
+    Habit::Aborts,
+    Habit::Exits,
+    Habit::Hangs,
+    Habit::TakesAllMemory,
+    Habit::IsKilled,
+    Habit::LeavesAProcess,
+    Habit::AnswersAndLeavesAProcess,
+    Habit::HangsAtOnce,
+];
+
+/// Asked for the lengths of words.
+struct Toy(Habit);
+
+impl Toy {
+    fn act(&self) {
+        match self.0 {
+            Habit::Panics => panic!("the toy fell down"),
+            Habit::Aborts => {
+                eprintln!("the toy is about to abort");
+                std::process::abort()
+            }
+            Habit::Exits => std::process::exit(0),
+            Habit::Hangs => loop {
+                std::thread::park();
+            },
+            Habit::TakesAllMemory => {
+                // Touched nowhere: it is the address space that is limited. Sixteen times the limit, should it not hold.
+                let kept: Vec<Vec<u8>> = (0..1 << 10).map(|_| Vec::with_capacity(1 << 24)).collect();
+                std::hint::black_box(&kept);
+            }
+            Habit::IsKilled => {
+                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM)
+                    .expect("it may");
+            }
+            Habit::LeavesAProcess => {
+                leave_a_process();
+                std::process::abort()
+            }
+            Habit::AnswersAndLeavesAProcess => leave_a_process(),
+            Habit::Honest | Habit::HangsAtOnce => {}
+        }
+    }
+}
+
+fn leave_a_process() {
+    Command::new("sleep").arg("600").stdout(Stdio::null()).spawn().expect("every system has it");
+}
+
+impl Oracle for Toy {
+    fn name(&self) -> &'static str {
+        match self.0 {
+            Habit::Honest => "words/honest",
+            Habit::Panics => "words/panics",
+            Habit::Aborts => "words/aborts",
+            Habit::Exits => "words/exits",
+            Habit::Hangs => "words/hangs",
+            Habit::TakesAllMemory => "words/takes-all-memory",
+            Habit::IsKilled => "words/is-killed",
+            Habit::LeavesAProcess => "words/leaves-a-process",
+            Habit::AnswersAndLeavesAProcess => "words/answers-and-leaves-a-process",
+            Habit::HangsAtOnce => "words/hangs-at-once",
+        }
+    }
+
+    fn about(&self) -> &'static str {
+        "The length of a word."
+    }
+
+    fn respondent(&self) -> Result<String, String> {
+        if self.0 == Habit::HangsAtOnce {
+            loop {
+                std::thread::park();
+            }
+        }
+        Ok("toy 1.2".to_owned())
+    }
+
+    fn ask(&self, inquiry: &mut Inquiry) -> Result<(), String> {
+        for number in 0..20_usize {
+            if number == 7 {
+                self.act();
+            }
+            inquiry.compare(&["WORD-01"], "w".repeat(number), &number, &number);
+        }
+        inquiry.that_was_all();
+        Ok(())
+    }
+
+    fn questions(&self, _: Profile) -> u64 {
+        20
+    }
+}
+
+/// A register of which each write hangs, where no engine can see it, or ends the process.
+struct Misbehaving<const HANGS: bool, P: Platform>(AtomicRegister<P>);
+
+impl<const HANGS: bool, P: Platform> Subject<RegisterSpec> for Misbehaving<HANGS, P> {
+    type Platform = P;
+    type Local<'a> = Option<u32>;
+
+    fn create(spec: &RegisterSpec, initial: &[(String, i64)]) -> Result<Self, String> {
+        AtomicRegister::create(spec, initial).map(Misbehaving)
+    }
+
+    fn perform(&self, thread: Thread, local: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
+        match op {
+            Op::Write(_) if HANGS => loop {
+                std::thread::park();
+            },
+            Op::Write(_) => std::process::abort(),
+            Op::Read => self.0.perform(thread, local, op),
+        }
+    }
+}
+
+fn register() -> System<RegisterSpec> {
+    let aborting = Drivers::NONE.shuttle::<Misbehaving<false, Shuttle>>();
+    let hanging = Drivers::NONE.shuttle::<Misbehaving<true, Shuttle>>();
+    System::new("register", corpus::REGISTER)
+        .primitive("hangs", hanging)
+        .primitive("aborts", aborting)
+        .mutant("aborts-as-planted", "a write ends the process", "REG-01", aborting)
+        .mutant("hangs-as-planted", "a write never returns", "REG-01", hanging)
+}
+
+/// A limit that no machine is too slow for, and one that is reached.
+const LIMITS: Limits = Limits { duration: Duration::from_secs(60), memory_bytes: 1 << 30 };
+const SHORT: Limits = Limits { duration: Duration::from_secs(2), ..LIMITS };
+
+fn suite(limits: Limits) -> Suite {
+    ALL.into_iter().fold(Suite::empty().with(register()).within(limits), |suite, habit| suite.oracle(Toy(habit)))
+}
+
+/// What the check of that id comes to.
+fn run(id: &str, limits: Limits) -> Evidence {
+    let (suite, options) = (suite(limits), Options::quick());
+    let plan = suite.plan(&options);
+    let planned = plan.iter().find(|planned| planned.id == id).expect("it is planned");
+    let began = Instant::now();
+    let evidence = suite.run(planned, &options);
+    // The processes that are left sleep for ten minutes; nobody may wait for them.
+    assert!(began.elapsed() < LIMITS.duration, "{id}: {:?}", began.elapsed());
+    assert_eq!(evidence.check, planned.id);
+    assert!(evidence.reproduce.ends_with(&planned.id), "{}", evidence.reproduce);
+    evidence
+}
+
+/// What the check of that toy comes to.
+fn ask(habit: Habit, limits: Limits) -> Evidence {
+    run(&format!("{}/differential", Toy(habit).name().replace('/', "/oracle/")), limits)
+}
+
+/// What the reason of a hang is, within the short limits.
+const HUNG: &str = "it did not end within 2s: it hangs, or this machine is too slow for it";
+
+/// Nobody knows what it would have answered; the reason begins like this, and contains that.
+fn says_nothing(habit: Habit, limits: Limits, verdict: Verdict, begins: &str, says: &str) {
+    let evidence = ask(habit, limits);
+    assert_eq!((evidence.verdict, evidence.executions), (verdict, 0), "{habit:?}: {}", evidence.reason);
+    assert!(evidence.reason.starts_with(begins) && evidence.reason.contains(says), "{habit:?}: {}", evidence.reason);
+    assert!(!evidence.complete && evidence.comparison.is_none() && evidence.clauses.is_empty(), "{evidence:?}");
+}
+
+fn passes(habit: Habit) {
+    let evidence = ask(habit, LIMITS);
+    assert_eq!((evidence.verdict, evidence.executions), (Verdict::Pass, 20), "{habit:?}: {}", evidence.reason);
+}
+
+/// A subject's abort is its own, and a bug that was planted has then been noticed. Whether it hangs a clock cannot tell.
+fn subjects_are_judged() -> Result<(), Failed> {
+    for hangs in ["register/conformance/two-writers/hangs/exhaustive", "register/mutant/hangs-as-planted/hunters"] {
+        let hung = run(hangs, SHORT);
+        assert_eq!((hung.verdict, hung.reason.as_str()), (Verdict::Inconclusive, HUNG), "{hangs}");
+        assert_eq!((hung.duration_ms, hung.killed_after), (2_000, None), "{hangs}");
+    }
+    let aborted = run("register/conformance/two-writers/aborts/exhaustive", LIMITS);
+    assert_eq!(aborted.verdict, Verdict::Fail);
+    assert!(aborted.reason.starts_with("the process aborted (signal 6)"), "{}", aborted.reason);
+    let planted = run("register/mutant/aborts-as-planted/hunters", LIMITS);
+    assert_eq!(planted.verdict, Verdict::Pass);
+    assert!(planted.reason.starts_with("killed: the process aborted (signal 6)"), "{}", planted.reason);
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    // In a child process this is where the toy is asked.
+    suite(LIMITS).intercept();
+    let died = |habit, begins: &'static str, says: &'static str| {
+        let test = move || -> Result<(), Failed> {
+            says_nothing(habit, LIMITS, Verdict::Error, begins, says);
+            Ok(())
+        };
+        Trial::test(format!("one_that_dies_is_an_error::{habit:?}"), test)
+    };
+    let hangs = |habit| {
+        let test = move || -> Result<(), Failed> {
+            says_nothing(habit, SHORT, Verdict::Inconclusive, HUNG, "");
+            Ok(())
+        };
+        Trial::test(format!("one_that_hangs_is_inconclusive::{habit:?}"), test)
+    };
+    let answers = |habit| {
+        let test = move || -> Result<(), Failed> {
+            passes(habit);
+            Ok(())
+        };
+        Trial::test(format!("one_that_answers_passes::{habit:?}"), test)
+    };
+    let trials = vec![
+        answers(Habit::Honest),
+        died(Habit::Panics, "the process exited with code 101: ", "the toy fell down"),
+        died(Habit::Aborts, "the process aborted (signal 6): ", "the toy is about to abort"),
+        died(Habit::Exits, "the process exited without an answer", ""),
+        died(Habit::TakesAllMemory, "the process aborted (signal 6): ", "memory allocation"),
+        died(Habit::IsKilled, "somebody killed the process, by signal 15", ""),
+        died(Habit::LeavesAProcess, "the process aborted (signal 6)", ""),
+        answers(Habit::AnswersAndLeavesAProcess),
+        hangs(Habit::Hangs),
+        hangs(Habit::HangsAtOnce),
+        Trial::test("a_subject_that_hangs_or_aborts_fails", subjects_are_judged),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
