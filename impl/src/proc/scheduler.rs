@@ -9,7 +9,8 @@
 
 use std::collections::VecDeque;
 
-use super::context::{Context, worker};
+use super::context::worker;
+use super::job::Job;
 use super::lifetime::Lifetime;
 use super::machine::{Machine, Sleeper};
 use super::plant::{Bug, Planted};
@@ -29,9 +30,6 @@ const BATCH_MAX: usize = 128;
 const fn spinning_rounds<P: Platform>() -> u32 {
     if P::VIRTUAL_TIME { 1 } else { 32 }
 }
-
-/// A task: what a machine runs from beginning to end.
-pub(super) type Job<P> = Box<dyn FnOnce(&mut Context<P>) + Send>;
 
 /// Something that needs a processor.
 pub(super) enum Work<P: Platform> {
