@@ -1,8 +1,9 @@
 //! A machine's own view: the processor it holds, the call it is in, and how its task gives way to others.
 
+use super::job::Job;
 use super::machine::{Machine, Sleeper};
 use super::protocol::{Absent, FREEZE, Held, MONITOR_SLEEPS, Reclaimed, SAFE_POINT, STOP, Status};
-use super::scheduler::{Job, Scheduler, Work};
+use super::scheduler::{Scheduler, Work};
 use crate::platform::{Arc, Atomic, Ordering, Platform, Std};
 use crate::waiter::muted;
 
@@ -354,7 +355,7 @@ impl<P: Platform> Context<P> {
                     scheduler.start_spinning();
                 }
                 if self.spinning {
-                    work = scheduler.steal(self.held());
+                    work = scheduler.spin(self.held());
                 }
             }
             if work.is_some() && std::mem::take(&mut self.spinning) {
@@ -405,7 +406,7 @@ pub(super) fn worker<P: Platform>(scheduler: Arc<Scheduler<P>>, machine: Arc<Mac
         context.place = Place::On(held);
         context.spinning = spinning;
         while let Some(job) = context.schedule() {
-            job(&mut context);
+            job.run(&mut context);
             context.tidy_up();
         }
         let mut lists = context.scheduler.lock();

@@ -4,14 +4,14 @@ use std::any::Any;
 use std::fmt;
 
 use super::context::Context;
+use super::job::{Body, Job, Run};
 use super::machine::Sleeper;
-use super::scheduler::Job;
-use crate::platform::{Arc, Platform, PlatformMutex, Std, Unpark};
+use crate::platform::{Arc, MutexGuard, Platform, PlatformMutex, Std, Unpark};
 
 /// The right to a task's result. Dropping it lets the task go on by itself.
 #[must_use = "dropping the handle drops the task's result, or its panic, unseen"]
 pub struct JoinHandle<T: Send, P: Platform = Std> {
-    outcome: Arc<Outcome<T, P>>,
+    task: Arc<dyn Awaited<T, P>>,
 }
 
 /// Why a task has no result.
@@ -22,7 +22,7 @@ pub enum JoinError {
     Cancelled,
 }
 
-/// What becomes of a task, shared by the task and its handle.
+/// What becomes of a task.
 struct Outcome<T: Send, P: Platform>(P::Mutex<State<T, P>>);
 
 enum State<T, P: Platform> {
@@ -55,7 +55,7 @@ impl<T: Send, P: Platform> JoinHandle<T, P> {
     pub fn join(self) -> Result<T, JoinError> {
         loop {
             {
-                let mut state = self.outcome.0.lock();
+                let mut state = self.task.state();
                 if let Some(result) = state.take() {
                     return result;
                 }
@@ -67,7 +67,7 @@ impl<T: Send, P: Platform> JoinHandle<T, P> {
 
     /// Whether the task has ended, so that [`JoinHandle::join`] would not wait. Says nothing about what happened before.
     pub fn is_finished(&self) -> bool {
-        matches!(*self.outcome.0.lock(), State::Over(_))
+        matches!(*self.task.state(), State::Over(_))
     }
 }
 
@@ -107,7 +107,7 @@ impl<P: Platform> Context<P> {
         if self.processor().is_none() {
             return handle.join();
         }
-        let mut state = handle.outcome.0.lock();
+        let mut state = handle.task.state();
         if let Some(result) = state.take() {
             return result;
         }
@@ -115,7 +115,7 @@ impl<P: Platform> Context<P> {
             *state = State::Awaited(Waiting::Machine(sleeper));
             drop(state);
         });
-        let result = handle.outcome.0.lock().take();
+        let result = handle.task.state().take();
         result.expect("whoever wakes the one that waits has left the result")
     }
 }
@@ -124,47 +124,61 @@ impl<P: Platform> Context<P> {
 pub(super) fn task<T: Send + 'static, P: Platform>(
     body: impl FnOnce(&mut Context<P>) -> T + Send + 'static,
 ) -> (Job<P>, JoinHandle<T, P>) {
-    let outcome = Arc::new(Outcome(P::Mutex::new(State::Pending)));
-    let handle = JoinHandle { outcome: outcome.clone() };
-    let debt = Debt(Some(outcome));
-    let job = move |context: &mut Context<P>| {
+    let task = Arc::new(Task { body: Body::new(body), outcome: Outcome(P::Mutex::new(State::Pending)) });
+    (Job::new(task.clone()), JoinHandle { task })
+}
+
+/// A task, shared by its job and its handle.
+struct Task<F: Send, T: Send, P: Platform> {
+    body: Body<F, P>,
+    outcome: Outcome<T, P>,
+}
+
+impl<F, T, P> Run<P> for Task<F, T, P>
+where
+    F: FnOnce(&mut Context<P>) -> T + Send,
+    T: Send,
+    P: Platform,
+{
+    fn run(self: Arc<Self>, context: &mut Context<P>) {
+        // SAFETY: this is the run, of the only job.
+        let body = unsafe { self.body.take() }.expect("a task is run once");
         let result = if context.scheduler.lifetime.is_cancelling() {
-            P::contain(move || drop(body))
-                .map_or_else(|payload| Err(JoinError::Panicked(payload)), |()| Err(JoinError::Cancelled))
+            P::contain(|| drop(body)).map_err(JoinError::Panicked).and(Err(JoinError::Cancelled))
         } else {
             P::contain(|| body(context)).map_err(JoinError::Panicked)
         };
         context.tidy_up();
-        // A result that nobody asks for is dropped here, and its destructor may panic. So may that of the payload.
-        if let Err(payload) = P::contain(|| debt.pay(result, context)) {
-            std::mem::forget(payload);
-        }
-        context.scheduler.end_task();
-    };
-    (Box::new(job), handle)
-}
-
-/// A task's duty to say how it ended. Dropped unpaid, the task never began.
-struct Debt<T: Send, P: Platform>(Option<Arc<Outcome<T, P>>>);
-
-impl<T: Send, P: Platform> Debt<T, P> {
-    fn pay(mut self, result: Result<T, JoinError>, context: &mut Context<P>) {
-        match self.0.take().and_then(|outcome| outcome.settle(result)) {
+        match self.outcome.settle(result) {
             Some(Waiting::Machine(sleeper)) => context.ready(sleeper),
             Some(Waiting::Thread(thread)) => thread.unpark(),
             None => {}
         }
+        // A result that nobody asks for is dropped here, and its destructor may panic. So may that of the payload.
+        if let Err(payload) = P::contain(|| drop(self)) {
+            std::mem::forget(payload);
+        }
+        context.scheduler.end_task();
+    }
+
+    fn never_begins(&self) {
+        // SAFETY: this takes the place of the run.
+        drop(unsafe { self.body.take() });
+        // The scheduler is gone, with its queues. A machine that waited would have kept it.
+        if let Some(Waiting::Thread(thread)) = self.outcome.settle(Err(JoinError::Cancelled)) {
+            thread.unpark();
+        }
     }
 }
 
-impl<T: Send, P: Platform> Drop for Debt<T, P> {
-    fn drop(&mut self) {
-        // Then the scheduler goes, with its queues. A machine that waited would have kept it.
-        if let Some(Waiting::Thread(thread)) =
-            self.0.take().and_then(|outcome| outcome.settle(Err(JoinError::Cancelled)))
-        {
-            thread.unpark();
-        }
+/// A task as its handle sees it.
+trait Awaited<T: Send, P: Platform>: Send + Sync {
+    fn state(&self) -> MutexGuard<'_, P, State<T, P>>;
+}
+
+impl<F: Send, T: Send, P: Platform> Awaited<T, P> for Task<F, T, P> {
+    fn state(&self) -> MutexGuard<'_, P, State<T, P>> {
+        self.outcome.0.lock()
     }
 }
 

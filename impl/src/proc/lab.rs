@@ -2,6 +2,7 @@
 //! state of the caller's choice, whose tasks are the caller's threads.
 
 use super::context::{Context, Unparker, worker};
+use super::job::Job;
 use super::lifetime::Lifetime;
 use super::machine::Machine;
 use super::monitor::Monitor;
@@ -47,7 +48,7 @@ impl<P: Platform> Lab<P> {
         self.scheduler.protocol.set(&held, Status::Running);
         self.scheduler.protocol.set_tick(&held, tick);
         for job in queued {
-            self.scheduler.push_local(&held, Work::Task(job));
+            self.scheduler.push_local(&held, Work::Task(Job::bare(job)));
         }
         Context::new(self.scheduler.clone(), Machine::new(), Some(held))
     }

@@ -32,7 +32,7 @@
 //! | Tick | whoever has just taken or reclaimed, and each exit | the holder moves the processor's tick |
 //! | Announce | stopper, asker, monitor before its deep sleep | sets a bit of the attention word |
 //! | AnnounceFence | the same | `SeqCst` fence |
-//! | Queue | a holder | puts work on its own processor |
+//! | Queue | a holder, whoever submits | puts work on its own processor, or a task on the global queue |
 //! | QueueFence | the same | `SeqCst` fence |
 //! | LookForIdle | the same | relaxed loads of the numbers of idle processors and of machines that spin |
 //! | Retire | a holder without work | puts its processor on the idle list, under the lock |
@@ -67,8 +67,8 @@
 //! empty; it waits on the global queue.
 //!
 //! **No work is lost.** Claim: if work is queued and a processor is idle, somebody who looks at the queues afterwards is
-//! on his way. Work on the global queue is put there under the lock when no processor was idle, and Retire looks at that queue
-//! under the same lock. For work on a processor it is store buffering again: Queue and LookForIdle here, Retire and LookForWork
+//! on his way. Machines go to the global queue under the lock when no processor was idle, and Retire looks at that queue
+//! under the same lock. For work on a processor, and for tasks from outside on the global queue, it is store buffering again: Queue and LookForIdle here, Retire and LookForWork
 //! there, with a `SeqCst` fence between each pair, so that either the one who queued sees the idle processor, or the one who
 //! retired sees the work. Who sees it starts a machine that spins, unless one spins already. That one may be about to
 //! stop: it found work, and then looks for idle processors and a spinning machine itself after StopSpinFence; or it found none,
@@ -82,6 +82,7 @@
 
 mod context;
 mod executor;
+mod job;
 mod join;
 #[doc(hidden)]
 pub mod lab;

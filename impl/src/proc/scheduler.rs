@@ -9,11 +9,12 @@
 
 use std::collections::VecDeque;
 
-use super::context::{Context, worker};
+use super::context::worker;
+use super::job::Job;
 use super::lifetime::Lifetime;
 use super::machine::{Machine, Sleeper};
 use super::plant::{Bug, Planted};
-use super::protocol::{FREEZE, Held, MONITOR_SLEEPS, Protocol, Status};
+use super::protocol::{FREEZE, Held, MONITOR_SLEEPS, Protocol, SAFE_POINT, STOP, Status};
 use super::world::World;
 use crate::platform::{
     Arc, Atomic, AtomicInteger, MutexGuard, Ordering, Platform, PlatformMutex, RunQueue, Steal, Unpark,
@@ -24,8 +25,11 @@ const GLOBAL_FIRST_EVERY: u32 = 61;
 /// The most tasks that a processor moves from the global queue to its own at once.
 const BATCH_MAX: usize = 128;
 
-/// A task: what a machine runs from beginning to end.
-pub(super) type Job<P> = Box<dyn FnOnce(&mut Context<P>) + Send>;
+/// How often a machine that spins looks for work before it sleeps. On the checking platforms, where waking costs nothing
+/// and each look is a step of the program, once.
+const fn spinning_rounds<P: Platform>() -> u32 {
+    if P::VIRTUAL_TIME { 1 } else { 32 }
+}
 
 /// Something that needs a processor.
 pub(super) enum Work<P: Platform> {
@@ -296,23 +300,41 @@ impl<P: Platform> Scheduler<P> {
     pub(super) fn find(&self, held: &Held) -> Option<Work<P>> {
         let processor = &self.processors[held.index()];
         let turn = processor.turn.load(Ordering::Relaxed);
-        let global = || {
-            if self.global_count.load(Ordering::Relaxed) == 0 {
-                return None;
-            }
-            self.pop_global(&mut self.lock(), held)
-        };
         if turn % GLOBAL_FIRST_EVERY == GLOBAL_FIRST_EVERY - 1
-            && let Some(work) = global()
+            && let Some(work) = self.take_global(held)
         {
             return Some(work);
         }
-        processor.take_first().or_else(|| self.pop_local(held)).or_else(global)
+        processor.take_first().or_else(|| self.pop_local(held)).or_else(|| self.take_global(held))
     }
 
-    /// Work from some other processor, which a machine without any looks for.
-    pub(super) fn steal(&self, held: &Held) -> Option<Work<P>> {
-        let (before, after) = self.processors.split_at(held.index());
+    /// The oldest of the global queue, if there seems to be any.
+    fn take_global(&self, held: &Held) -> Option<Work<P>> {
+        if self.global_count.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        self.pop_global(&mut self.lock(), held)
+    }
+
+    /// Work for a machine that spins, from wherever it is. It looks for a while, because it may come any moment, and a machine
+    /// that sleeps is slow to wake.
+    pub(super) fn spin(&self, held: &Held) -> Option<Work<P>> {
+        for _ in 1..spinning_rounds::<P>() {
+            let work = self.steal(held).or_else(|| self.take_global(held));
+            if work.is_some() {
+                return work;
+            }
+            if self.protocol.attention() & (STOP | SAFE_POINT) != 0 {
+                return None;
+            }
+            P::yield_now();
+        }
+        self.steal(held)
+    }
+
+    /// Work from some other processor.
+    fn steal(&self, held: &Held) -> Option<Work<P>> {
+        let (before, after) = self.living().split_at(held.index());
         after[1..].iter().chain(before).find_map(Processor::steal)
     }
 
@@ -324,7 +346,13 @@ impl<P: Platform> Scheduler<P> {
 
     /// Whether any processor has work, or there is any for all.
     fn is_queued_anywhere(&self) -> bool {
-        self.global_count.load(Ordering::Relaxed) != 0 || self.processors.iter().any(Processor::has_work)
+        self.global_count.load(Ordering::Relaxed) != 0 || self.living().iter().any(Processor::has_work)
+    }
+
+    /// The processors that are not dead, the only ones that can have work: the number changes while the world has stopped, and
+    /// who queues on a new one knows it. Who looks with an older number looked before that, fences included.
+    fn living(&self) -> &[Processor<P>] {
+        &self.processors[..self.processor_count()]
     }
 
     /// Go's `handoffp`: the processor goes to whoever has something to do with it.
@@ -496,17 +524,11 @@ impl<P: Platform> Scheduler<P> {
         }
     }
 
-    /// A task from outside: begins on an idle processor, or after all others.
+    /// A task from outside, after all others. As with tasks from tasks no machine is woken if one spins, so that a burst of
+    /// short tasks does not wake one for each.
     pub(super) fn submit(self: &Arc<Self>, job: Job<P>) {
-        let mut lists = self.lock();
-        match self.take_idle(&mut lists) {
-            Some(held) => {
-                drop(lists);
-                self.put_first(&held, Work::Task(job));
-                self.start_machine(held, false);
-            }
-            None => self.push_global(&mut lists, Work::Task(job)),
-        }
+        self.push_global(&mut self.lock(), Work::Task(job));
+        self.queued();
     }
 
     /// A task from a task: last on its own processor.

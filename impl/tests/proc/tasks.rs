@@ -122,15 +122,17 @@ fn work_behind_a_call_starts_elsewhere() {
 fn a_call_that_lasts_loses_its_processor() {
     watched(|| {
         let executor = builder().processors(2).build();
-        let over = Arc::new(Flag::default());
-        let wait = over.clone();
+        let (inside, over) = (Arc::new(Flag::default()), Arc::new(Flag::default()));
+        let (raise, wait) = (inside.clone(), over.clone());
         let call = executor.spawn(move |context| {
             let index = context.processor().expect("it is in no call");
             context.enter_call();
+            raise.raise();
             wait.wait();
             (index, context.exit_call())
         });
-        until(|| executor.snapshot().machines == 1 && executor.snapshot().idle == 2);
+        inside.wait();
+        until(|| executor.snapshot().idle == 2);
         over.raise();
         let (index, was_away) = call.join().expect("it does not panic");
         assert!(was_away, "processor {index} was taken");
