@@ -27,7 +27,7 @@ mod start;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use selvedge_model::proc::{Gid, Mid, Op, Phase, ProcSpec, State};
+use selvedge_model::proc::{Bug, Gid, Mid, Op, Phase, ProcSpec, State};
 use selvedge_model::spec::rule;
 use selvedge_model::{Progress, RuleId, Spec, Thread};
 
@@ -87,7 +87,12 @@ impl fmt::Display for Stuck {
 
 /// Follows the trace's events, or others in their place.
 pub fn follow(trace: &Trace, events: &[Event]) -> Followed {
-    let spec = ProcSpec { version: trace.version(), bug: None };
+    follow_with(trace, events, None)
+}
+
+/// The same with a mistake planted in the spec, to see whether the trace notices.
+pub fn follow_with(trace: &Trace, events: &[Event], bug: Option<Bug>) -> Followed {
+    let spec = ProcSpec { version: trace.version(), bug };
     Follower::new(trace, spec, events).run(trace)
 }
 
@@ -118,6 +123,10 @@ struct Now {
     stopper: Option<Stopper>,
     /// A stopper whose processor was destroyed: what the trace shows of his change to the first, still to come.
     pretends: Option<(Mid, Vec<What>)>,
+    /// Somebody has stopped the world since tracing began.
+    has_stopped: bool,
+    /// Machines that took their old processor out of somebody else's call: the trace will say that it starts.
+    takers: Vec<Mid>,
     /// Machines whose goroutine has left a call with a processor: the trace will say that it starts.
     restarts: Vec<Mid>,
     /// How often each was taken.
@@ -169,6 +178,8 @@ impl<'a> Follower<'a> {
             running: vec![None; 256],
             stopper: None,
             pretends: None,
+            has_stopped: false,
+            takers: Vec::new(),
             restarts: Vec::new(),
             rules: vec![0; ProcSpec::rules().len()],
             queued_beside_idle: 0,
