@@ -212,7 +212,6 @@ impl Follower<'_> {
 
     fn monitor_takes(&mut self, p: Pid) -> Outcome {
         self.begin(MONITOR, Op::Look)?;
-        let passes = ["look.skip", "look.note", "look.spare", "look.preempt"];
         loop {
             let at = match self.phase(MONITOR) {
                 Some((_, Phase::Start)) => 0,
@@ -221,14 +220,8 @@ impl Follower<'_> {
             };
             self.is_seen_long_ago(p);
             if at != p {
-                self.thread(
-                    MONITOR,
-                    if at < p {
-                        &passes
-                    } else {
-                        &["look.skip", "look.note", "look.spare", "look.preempt", "look.end"]
-                    },
-                )?;
+                let passes = ["look.skip", "look.note", "look.spare", "look.preempt", "look.end"];
+                self.thread(MONITOR, &passes)?;
                 continue;
             }
             self.thread(MONITOR, &["look.decide"])?;
@@ -398,6 +391,7 @@ impl Follower<'_> {
             What::GoBlock => self.perform(g, Op::Park, &[&["park"]])?,
             What::GoEnd => self.perform(g, Op::End, &[&["end"]])?,
             _ => {
+                // Who asked it to, and when, the trace does not say.
                 self.now.state.gs[usize::from(g)].preempt = true;
                 self.machine(m, "m.preempt")?;
             }
@@ -554,7 +548,7 @@ impl Follower<'_> {
         let in_call = |m: Mid| self.g_of(m).is_some_and(|g| self.g_status(g) == GStatus::Syscall);
         let agrees = match stand {
             PStand::Running => matches!(status, PStatus::Running | PStatus::GcStop) && holder == m,
-            PStand::Idle => matches!(status, PStatus::Idle | PStatus::GcStop | PStatus::Dead),
+            PStand::Idle => matches!(status, PStatus::Idle | PStatus::GcStop),
             PStand::Syscall | PStand::Abandoned => status == PStatus::Syscall || holder.is_some_and(in_call),
         };
         match agrees {

@@ -10,10 +10,11 @@
 //! # What is left open
 //!
 //! No trace shows the run queues, the order of the idle lists, who is spinning, what the monitor remembers, virtual time,
-//! and which processors owe a safe-point function. These parts of the state are set, before a step, to whatever lets it
-//! happen (`open.rs`): in the words of abstraction, there is a step if there is one for some values of what nobody saw.
-//! Clauses about them are not judged here ([`UNJUDGED`]). For the same reason a machine that gets an idle processor is
-//! woken by the network poller, who readies a goroutine that does not exist: why it was woken the trace does not say.
+//! which processors owe a safe-point function and which goroutines have been asked to leave. These parts of the state are
+//! set, before a step, to whatever lets it happen (`open.rs`): in the words of abstraction, there is a step if there is one
+//! for some values of what nobody saw. Clauses about them are not judged here ([`UNJUDGED`]), nor is what must hold when
+//! nothing moves any more, for a trace ends anywhere. For the same reason a machine that gets an idle processor is woken by
+//! the network poller, who readies a goroutine that does not exist: why it was woken the trace does not say.
 //!
 //! # The order
 //!
