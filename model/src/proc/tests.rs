@@ -113,6 +113,31 @@ fn the_second_look_takes_a_processor_with_work() {
     assert_eq!((stage.state.global.as_slice(), stage.state.idle_ms.as_slice()), (&[0][..], &[0][..]));
 }
 
+/// Go 1.26.6 showed it: a goroutine began to run after the stopper had taken processors. Its machine had looked at
+/// gcwaiting before.
+#[test]
+fn a_machine_past_its_check_runs_once_more_while_the_world_stops() {
+    for version in [Version::Go1_12, Version::Go1_26] {
+        let mut stage = Stage::with(version, &[("procs", 2), ("running", 2)]);
+        stage.call(0, "yield");
+        stage.take(0, "yield");
+        stage.call(1, "stop");
+        for rule in ["stop.announce", "stop.own", "stop.pass", "stop.pass", "stop.wait"] {
+            stage.take(1, rule);
+        }
+        stage.machine("m.global");
+        assert_eq!(stage.take(0, "resume"), Some(Ret::Ok));
+        stage.call(0, "yield");
+        stage.take(0, "yield");
+        let mut out = Vec::new();
+        stage.spec.internal(&stage.state, &mut out);
+        let rules: Vec<&str> = out.iter().map(|(id, _)| rule::<ProcSpec>(*id).name).collect();
+        assert_eq!(rules, ["m.halt"], "it looks at gcwaiting now");
+        stage.machine("m.halt");
+        assert_eq!(stage.take(1, "stop.done"), Some(Ret::Ok));
+    }
+}
+
 /// Between the decision and the compare-and-swap the call may end and another begin: the swap does not notice.
 #[test]
 fn the_monitor_may_take_a_later_call_than_the_one_it_saw() {

@@ -1,13 +1,16 @@
 // Command goprobe keeps the Go scheduler busy around system calls and records its own execution trace, for the spec
-// of the scheduler to be held against; or measures what a system call costs over the raw one.
+// of the scheduler to be held against; or measures what a system call costs over the raw one; or looks for a stop of the
+// world that never ends because a call that does not return slips by it.
 //
 // Everything that it does is counted by its flags. What the scheduler makes of it is not deterministic.
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"runtime/trace"
@@ -27,11 +30,13 @@ var (
 	sleeps   = flag.Int("sleeps", 20, "blocking calls of each of them")
 	sleepUs  = flag.Int("sleep-us", 300, "how long such a call blocks, in microseconds")
 	pipes    = flag.Int("pipes", 2, "pairs of goroutines that hand bytes through a pipe that the network poller does not watch")
-	bytes    = flag.Int("bytes", 30, "bytes through each pipe")
+	passed   = flag.Int("bytes", 30, "bytes through each pipe")
 	locked   = flag.Int("locked", 2, "goroutines locked to their threads")
 	stops    = flag.Int("stops", 6, "rounds of stopping the world: statistics, a change of GOMAXPROCS")
 	collects = flag.Int("collections", 2, "of these rounds, how many also collect garbage or return memory, by turns")
 	procs    = flag.String("procs", "2,4,1,3", "values of GOMAXPROCS, in turn; the first is the one to begin with")
+	escape   = flag.Int("escape", 0, "for so many seconds, stop the world while goroutines enter calls that return only afterwards, and do nothing else")
+	escaping = flag.Bool("escaping", false, "be the process that -escape watches")
 	measure  = flag.Int("measure", 0, "make so many calls each way, print their costs in nanoseconds, and do nothing else")
 )
 
@@ -39,6 +44,14 @@ func main() {
 	flag.Parse()
 	if *measure > 0 {
 		printCosts(*measure)
+		return
+	}
+	if *escaping {
+		stopWhileEntering(time.Duration(*escape) * time.Second)
+		return
+	}
+	if *escape > 0 {
+		watchEscape(*escape)
 		return
 	}
 	numbers, err := readProcs(*procs)
@@ -126,7 +139,7 @@ func sleepOften(count int) {
 
 func readAll(end int) {
 	var one [1]byte
-	for i := 0; i < *bytes; i++ {
+	for i := 0; i < *passed; i++ {
 		_, err := syscall.Read(end, one[:])
 		check(err)
 	}
@@ -134,7 +147,7 @@ func readAll(end int) {
 }
 
 func writeAll(end int) {
-	for i := 0; i < *bytes; i++ {
+	for i := 0; i < *passed; i++ {
 		if i%3 == 0 {
 			sleepOften(1)
 		}
@@ -158,6 +171,72 @@ func stopOften(numbers []int) {
 			runtime.GC()
 		default:
 			debug.FreeOSMemory()
+		}
+	}
+}
+
+// watchEscape has another process stop the world, and tells whether its last stop ended. It asks for that one's
+// goroutines if not: one that waits for the world to stop, and one in a call, are what slipping by looks like.
+func watchEscape(seconds int) {
+	var told, dump bytes.Buffer
+	child := exec.Command(os.Args[0], "-escaping", "-escape", strconv.Itoa(seconds))
+	child.Stdout, child.Stderr = &told, &dump
+	check(child.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- child.Wait() }()
+	verdict := "every stop ended"
+	select {
+	case err := <-ended:
+		check(err)
+	case <-time.After(time.Duration(seconds)*time.Second + 10*time.Second):
+		check(child.Process.Signal(syscall.SIGQUIT))
+		<-ended
+		verdict = "a stop did not end in ten seconds, for another reason"
+		if bytes.Contains(dump.Bytes(), []byte("[stopping the world")) && bytes.Contains(dump.Bytes(), []byte("[syscall")) {
+			verdict = "a stop did not end in ten seconds: one goroutine is stopping the world, others are in calls"
+		}
+	}
+	lines := bytes.Split(bytes.TrimSpace(told.Bytes()), []byte("\n"))
+	fmt.Printf("version %s\n%s\n%s\n", runtime.Version(), lines[len(lines)-1], verdict)
+}
+
+// stopWhileEntering stops the world again and again, each time while three goroutines enter calls that cannot return before
+// this one has written to their pipes.
+func stopWhileEntering(span time.Duration) {
+	const readers = 3
+	runtime.GOMAXPROCS(readers + 1)
+	ready := make(chan struct{}, readers)
+	var writeEnds [readers]int
+	for i := range writeEnds {
+		var ends [2]int
+		check(syscall.Pipe(ends[:]))
+		writeEnds[i] = ends[1]
+		go func(i, end int) {
+			var one [1]byte
+			for {
+				ready <- struct{}{}
+				callOften(50 * i)
+				_, err := syscall.Read(end, one[:])
+				check(err)
+			}
+		}(i, ends[0])
+	}
+	var stats runtime.MemStats
+	end := time.Now().Add(span)
+	for stops := 0; time.Now().Before(end); {
+		for range writeEnds {
+			<-ready
+		}
+		for i := 0; i < 3; i++ {
+			runtime.ReadMemStats(&stats)
+			stops++
+		}
+		if stops%300 == 0 {
+			fmt.Println("stops", stops)
+		}
+		for _, end := range writeEnds {
+			_, err := syscall.Write(end, []byte{1})
+			check(err)
 		}
 	}
 }

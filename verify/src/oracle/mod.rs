@@ -21,7 +21,11 @@ use crate::evidence::{ClauseAnswers, Comparison, Difference, PeerAnswers};
 /// Every oracle of this repository. One more system: one more file beside this one, and one more entry here.
 pub fn all() -> Vec<Box<dyn Oracle>> {
     let mut all = getopt::oracles();
-    all.extend([Box::new(linux_iovec::LinuxIovec) as Box<dyn Oracle>, Box::new(uio_cursors::UioCursors)]);
+    all.extend([
+        Box::new(linux_iovec::LinuxIovec) as Box<dyn Oracle>,
+        Box::new(uio_cursors::UioCursors),
+        Box::new(go::GoScheduler),
+    ]);
     all
 }
 
@@ -119,6 +123,7 @@ pub struct Inquiry {
     /// Questions and differences.
     clauses: BTreeMap<&'static str, (u64, u64)>,
     peers: BTreeMap<(String, &'static str), PeerAnswers>,
+    notes: Vec<String>,
 }
 
 impl Inquiry {
@@ -134,6 +139,7 @@ impl Inquiry {
             differences: BinaryHeap::new(),
             clauses: BTreeMap::new(),
             peers: BTreeMap::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -228,6 +234,16 @@ impl Inquiry {
                 cell.example = Some(Difference { clause: Some(clause.to_owned()), input, spec, answer });
             }
         }
+    }
+
+    /// Something about this run that the record says after [`Oracle::about`].
+    pub fn note(&mut self, text: &str) {
+        self.notes.push(text.to_owned());
+    }
+
+    /// What is to be said about this run.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Everything was asked that was to be asked: an enumeration came to its end, or a draw to its budget.

@@ -51,6 +51,7 @@ fn compared(
     end: Result<(), String>,
 ) -> Found {
     let (asked, is_done) = (inquiry.asked(), inquiry.is_done());
+    let note = [&[oracle.about().to_owned()], inquiry.notes()].concat().join(" ");
     let comparison = inquiry.into_comparison(respondent);
     let (verdict, reason) = judge(&comparison, asked, questions, is_done, end);
     let mut found = Found::new(verdict, reason);
@@ -59,7 +60,7 @@ fn compared(
     found.complete = is_done;
     found.executions = asked;
     found.clauses = comparison.clauses.iter().map(|answers| answers.clause.clone()).collect();
-    found.note = Some(oracle.about().to_owned());
+    found.note = Some(note);
     found.comparison = Some(comparison);
     found
 }

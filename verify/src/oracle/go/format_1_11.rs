@@ -67,7 +67,7 @@ struct Raw {
 /// Reads what follows the header.
 pub(super) fn read(format: u8, body: &[u8]) -> Result<Trace, String> {
     let merged = merge(batches(body)?)?;
-    let mut told = Told { processors_of_threads: threads_in_calls(&merged), ..Told::default() };
+    let mut told = Told { threads: threads_in_calls(&merged), ..Told::default() };
     for raw in &merged {
         told.take(raw)?;
     }
@@ -247,7 +247,7 @@ struct Told {
     start: Start,
     passed_over: u64,
     /// From [`threads_in_calls`].
-    processors_of_threads: HashMap<u64, u64>,
+    threads: HashMap<u64, u64>,
     has_begun: bool,
     /// The machine that has each processor.
     machines: HashMap<u64, Mid>,
@@ -338,7 +338,7 @@ impl Told {
                     (GStand::Waiting, None)
                 } else {
                     // A name that no thread has: their numbers are small.
-                    let thread = self.processors_of_threads.get(&id).copied().unwrap_or((1 << 32) + id);
+                    let thread = self.threads.get(&id).copied().unwrap_or((1 << 32) + id);
                     (GStand::Syscall, Some(self.names.machine(thread)?))
                 };
                 if let Some(m) = m {

@@ -3,6 +3,8 @@
 //! What is made wrong is the list of events after it has been put in order, so that no sequence number gives a mutant
 //! away: it is the spec that must notice.
 
+use std::collections::BTreeMap;
+
 use selvedge_model::proc::{Gid, Mid, Pid};
 
 use super::trace::{Event, Trace, What};
@@ -68,6 +70,21 @@ pub fn places(trace: &Trace, kind: Kind) -> Vec<usize> {
     (0..events.len()).filter(fits).collect()
 }
 
+/// At most so many of the [`places`], from all over the trace, and of events of every kind alike: most events of a trace
+/// are of two or three kinds.
+pub fn sample(trace: &Trace, kind: Kind, places_max: usize) -> Vec<usize> {
+    let mut of_kind: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for at in places(trace, kind) {
+        of_kind.entry(trace.events[at].what.name()).or_default().push(at);
+    }
+    let each = places_max.div_ceil(of_kind.len().max(1)).max(1);
+    let spread = of_kind.values().flat_map(|places| {
+        let step = places.len().div_ceil(each).max(1);
+        places.iter().copied().skip(step / 2).step_by(step)
+    });
+    spread.collect()
+}
+
 /// The events with the trace made wrong at one of its [`places`].
 pub fn mutant(trace: &Trace, kind: Kind, at: usize) -> Vec<Event> {
     let mut events = trace.events.clone();
@@ -108,14 +125,14 @@ fn is_followed_up(events: &[Event], at: usize) -> bool {
 }
 
 /// The machine's next event, if the two are of the same machine and of different kinds, so that their order says something.
-fn partner(events: &[Event], at: usize) -> Option<usize> {
+pub fn partner(events: &[Event], at: usize) -> Option<usize> {
     let event = &events[at];
     let m = event.m?;
     let next = (at + 1..events.len()).find(|index| events[*index].m == Some(m))?;
     let other = &events[next];
     let readies = |event: &Event| matches!(event.what, What::GoCreate | What::GoUnblock);
-    let says_something = !is_status(event) && !is_status(other) && !(readies(event) && readies(other));
-    says_something.then_some(next)
+    let says_nothing = is_status(event) || is_status(other) || (readies(event) && readies(other));
+    (!says_nothing).then_some(next)
 }
 
 /// Another machine, which has no processor and no goroutine as far as the events before tell.

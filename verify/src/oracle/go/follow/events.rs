@@ -38,16 +38,19 @@ impl Follower<'_> {
             (What::GoYield | What::GoPreempt | What::GoBlock | What::GoEnd, Some(m), _, Some(g)) => {
                 self.go_leaves(event.what, m, g)?;
             }
-            (What::GoCreate | What::GoUnblock, m, _, Some(g)) => self.go_ready(m, g)?,
+            (What::GoCreate | What::GoUnblock, m, _, Some(g)) => self.go_ready(event.what, m, g)?,
             (What::CallBegin, Some(m), Some(p), Some(g)) => self.call_begin(index, m, p, g)?,
             (What::CallEnd, Some(m), Some(p), Some(g)) => self.call_end(m, p, g)?,
             (What::CallEndBlocked, Some(m), _, Some(g)) => self.call_end_blocked(index, m, g)?,
             (What::StopBegin, Some(m), _, Some(g)) => self.stop_begin(m, g)?,
             (What::Procs(procs), m, ..) => self.procs(m, procs)?,
-            (What::StopEnd, Some(m), ..) => match self.now.stopper.take() {
-                Some(Stopper { m: stopper, stage: Stage::Started, .. }) if stopper == m => {}
-                _ => return stuck("PROC-W03", "the world is said to be started by somebody who has not"),
-            },
+            (What::StopEnd, Some(m), _, Some(g)) => {
+                self.runs_on(m, g)?;
+                match self.now.stopper.take() {
+                    Some(Stopper { m: stopper, stage: Stage::Started, .. }) if stopper == m => {}
+                    _ => return stuck("PROC-W03", "the world is said to be started by somebody who has not"),
+                }
+            }
             (What::ProcIs(stand), m, Some(p), _) => self.proc_is(m, p, stand)?,
             (What::GoIs(stand), _, _, Some(g)) => self.go_is(g, stand)?,
             _ => return stuck("PROC-P01", "nobody is said to have done it, to nobody"),
@@ -105,7 +108,10 @@ impl Follower<'_> {
             self.settle(g)?;
             match self.phase(g) {
                 // It was taken out of somebody else's call, which was another event.
-                Some((Op::ExitCall, Phase::Rewired | Phase::Back)) if self.p_of(m) == Some(p) => return Ok(()),
+                Some((Op::ExitCall, Phase::Rewired | Phase::Back)) if self.p_of(m) == Some(p) => {
+                    self.now.takers.retain(|taker| *taker != m);
+                    return Ok(());
+                }
                 Some((Op::ExitCall, Phase::Empty)) => {
                     self.comes_first(p)?;
                     self.thread(g, &["exit.late-idle"])?;
@@ -192,6 +198,7 @@ impl Follower<'_> {
                 if self.now.state.ms[usize::from(m)].old_p != Some(p) {
                     return stuck("PROC-P06", format!("the machine takes P{p}, which it did not have before its call"));
                 }
+                self.now.takers.push(m);
                 self.begin(g, Op::ExitCall)?;
                 if self.is_1_26() {
                     self.go_on(g, &[&["exit.return-first"], &["exit.sees-call"]])?;
@@ -205,7 +212,6 @@ impl Follower<'_> {
 
     fn monitor_takes(&mut self, p: Pid) -> Outcome {
         self.begin(MONITOR, Op::Look)?;
-        let passes = ["look.skip", "look.note", "look.spare", "look.preempt"];
         loop {
             let at = match self.phase(MONITOR) {
                 Some((_, Phase::Start)) => 0,
@@ -214,14 +220,8 @@ impl Follower<'_> {
             };
             self.is_seen_long_ago(p);
             if at != p {
-                self.thread(
-                    MONITOR,
-                    if at < p {
-                        &passes
-                    } else {
-                        &["look.skip", "look.note", "look.spare", "look.preempt", "look.end"]
-                    },
-                )?;
+                let passes = ["look.skip", "look.note", "look.spare", "look.preempt", "look.end"];
+                self.thread(MONITOR, &passes)?;
                 continue;
             }
             self.thread(MONITOR, &["look.decide"])?;
@@ -279,6 +279,7 @@ impl Follower<'_> {
         if self.now.stopper.is_some() {
             return stuck("PROC-W01", "somebody stops the world while somebody else does");
         }
+        self.now.has_stopped = true;
         self.now.stopper = Some(Stopper { g, m, stage: Stage::Begun });
         Ok(())
     }
@@ -330,7 +331,8 @@ impl Follower<'_> {
     fn procs(&mut self, m: Option<Mid>, procs: u8) -> Outcome {
         let Some(Stopper { g, m: stopper, stage: Stage::Stopped }) = self.now.stopper else {
             let known = self.now.state.procs;
-            return if known == procs {
+            // It is said once more when tracing begins, in a stop that began before.
+            return if known == procs && !self.now.has_stopped {
                 Ok(())
             } else {
                 stuck("PROC-W03", format!("GOMAXPROCS is {known}, is said to be {procs}, and the world goes on"))
@@ -389,6 +391,7 @@ impl Follower<'_> {
             What::GoBlock => self.perform(g, Op::Park, &[&["park"]])?,
             What::GoEnd => self.perform(g, Op::End, &[&["end"]])?,
             _ => {
+                // Who asked it to, and when, the trace does not say.
                 self.now.state.gs[usize::from(g)].preempt = true;
                 self.machine(m, "m.preempt")?;
             }
@@ -397,7 +400,7 @@ impl Follower<'_> {
         Ok(())
     }
 
-    fn go_ready(&mut self, m: Option<Mid>, g: Gid) -> Outcome {
+    fn go_ready(&mut self, what: What, m: Option<Mid>, g: Gid) -> Outcome {
         if self.g_status(g) != GStatus::Waiting {
             return stuck("PROC-G07", format!("a goroutine is readied that is {:?}", self.g_status(g)));
         }
@@ -407,6 +410,7 @@ impl Follower<'_> {
                 self.finish_round(by)?;
                 self.while_others_look(|it| it.perform(by, Op::Ready(g), &[&["ready"]]))
             }
+            _ if what == What::GoCreate => stuck("PROC-G07", "a goroutine is made by no goroutine"),
             _ => {
                 self.before_any_is_idle(|it| it.perform(POLLER, Op::Ready(g), &[&["ready.polled"]]))?;
                 self.quiet();
@@ -496,8 +500,9 @@ impl Follower<'_> {
             return stuck("PROC-P06", "the call is not this machine's");
         }
         self.settle(g)?;
-        let (machine, processor) = (&self.now.state.ms[usize::from(m)], &self.now.state.ps[usize::from(p)]);
-        if machine.old_p != Some(p) || machine.tick != processor.tick {
+        let tick = self.now.state.ps.get(usize::from(p)).map(|processor| processor.tick);
+        let machine = &self.now.state.ms[usize::from(m)];
+        if machine.old_p != Some(p) || Some(machine.tick) != tick {
             return stuck("PROC-I11", format!("P{p} was taken during the call, and the trace says that it was not"));
         }
         let kept: &[&[&str]] = &[&["exit.return-first"], &["exit.kept"]];
@@ -512,6 +517,7 @@ impl Follower<'_> {
         self.settle(g)?;
         if let Some((Op::ExitCall, Phase::Rewired | Phase::Back)) = self.phase(g)
             && self.p_of(m).is_some()
+            && !self.now.takers.contains(&m)
         {
             self.thread(g, &["exit.run", "exit.kept"])?;
             self.now.restarts.push(m);
@@ -542,7 +548,7 @@ impl Follower<'_> {
         let in_call = |m: Mid| self.g_of(m).is_some_and(|g| self.g_status(g) == GStatus::Syscall);
         let agrees = match stand {
             PStand::Running => matches!(status, PStatus::Running | PStatus::GcStop) && holder == m,
-            PStand::Idle => matches!(status, PStatus::Idle | PStatus::GcStop | PStatus::Dead),
+            PStand::Idle => matches!(status, PStatus::Idle | PStatus::GcStop),
             PStand::Syscall | PStand::Abandoned => status == PStatus::Syscall || holder.is_some_and(in_call),
         };
         match agrees {

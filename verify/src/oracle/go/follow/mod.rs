@@ -10,10 +10,11 @@
 //! # What is left open
 //!
 //! No trace shows the run queues, the order of the idle lists, who is spinning, what the monitor remembers, virtual time,
-//! and which processors owe a safe-point function. These parts of the state are set, before a step, to whatever lets it
-//! happen (`open.rs`): in the words of abstraction, there is a step if there is one for some values of what nobody saw.
-//! Clauses about them are not judged here ([`UNJUDGED`]). For the same reason a machine that gets an idle processor is
-//! woken by the network poller, who readies a goroutine that does not exist: why it was woken the trace does not say.
+//! which processors owe a safe-point function and which goroutines have been asked to leave. These parts of the state are
+//! set, before a step, to whatever lets it happen (`open.rs`): in the words of abstraction, there is a step if there is one
+//! for some values of what nobody saw. Clauses about them are not judged here ([`UNJUDGED`]), nor is what must hold when
+//! nothing moves any more, for a trace ends anywhere. For the same reason a machine that gets an idle processor is woken by
+//! the network poller, who readies a goroutine that does not exist: why it was woken the trace does not say.
 //!
 //! # The order
 //!
@@ -27,7 +28,7 @@ mod start;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use selvedge_model::proc::{Gid, Mid, Op, Phase, ProcSpec, State};
+use selvedge_model::proc::{Bug, Gid, Mid, Op, Phase, ProcSpec, State};
 use selvedge_model::spec::rule;
 use selvedge_model::{Progress, RuleId, Spec, Thread};
 
@@ -87,7 +88,12 @@ impl fmt::Display for Stuck {
 
 /// Follows the trace's events, or others in their place.
 pub fn follow(trace: &Trace, events: &[Event]) -> Followed {
-    let spec = ProcSpec { version: trace.version(), bug: None };
+    follow_with(trace, events, None)
+}
+
+/// The same with a mistake planted in the spec, to see whether the trace notices.
+pub fn follow_with(trace: &Trace, events: &[Event], bug: Option<Bug>) -> Followed {
+    let spec = ProcSpec { version: trace.version(), bug };
     Follower::new(trace, spec, events).run(trace)
 }
 
@@ -118,6 +124,10 @@ struct Now {
     stopper: Option<Stopper>,
     /// A stopper whose processor was destroyed: what the trace shows of his change to the first, still to come.
     pretends: Option<(Mid, Vec<What>)>,
+    /// Somebody has stopped the world since tracing began.
+    has_stopped: bool,
+    /// Machines that took their old processor out of somebody else's call: the trace will say that it starts.
+    takers: Vec<Mid>,
     /// Machines whose goroutine has left a call with a processor: the trace will say that it starts.
     restarts: Vec<Mid>,
     /// How often each was taken.
@@ -169,6 +179,8 @@ impl<'a> Follower<'a> {
             running: vec![None; 256],
             stopper: None,
             pretends: None,
+            has_stopped: false,
+            takers: Vec::new(),
             restarts: Vec::new(),
             rules: vec![0; ProcSpec::rules().len()],
             queued_beside_idle: 0,

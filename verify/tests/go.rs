@@ -1,0 +1,174 @@
+//! Traces of the real Go, recorded earlier, against the spec of its scheduler; and the same traces made wrong.
+//!
+//! `verify/oracle/go/traces` holds one of each version, recorded by the program beside them with
+//! `-callers 4 -calls 60 -sleepers 3 -sleeps 8 -sleep-us 150 -pipes 1 -bytes 9 -stops 6 -collections 1 -procs 2,4,1,3`.
+//! So this needs no Go; the oracle `proc/go` asks the one that is here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use selvedge_model::Spec;
+use selvedge_model::proc::{Bug, ProcSpec};
+use selvedge_verify::engine::Profile;
+use selvedge_verify::oracle::go::follow::{UNJUDGED, follow, follow_with};
+use selvedge_verify::oracle::go::mutate::{self, Kind};
+use selvedge_verify::oracle::go::toolchain::Toolchain;
+use selvedge_verify::oracle::go::trace::{Trace, What};
+use selvedge_verify::oracle::go::{GoScheduler, shows, told};
+use selvedge_verify::oracle::{Inquiry, Oracle};
+
+const TRACES: [(&str, &[u8]); 3] = [
+    ("go1.19.8", include_bytes!("../oracle/go/traces/go1.19.8.trace")),
+    ("go1.25.5", include_bytes!("../oracle/go/traces/go1.25.5.trace")),
+    ("go1.26.6", include_bytes!("../oracle/go/traces/go1.26.6.trace")),
+];
+
+fn traces() -> impl Iterator<Item = (&'static str, Trace)> {
+    TRACES.iter().map(|(name, bytes)| (*name, Trace::read(bytes).unwrap_or_else(|text| panic!("{name}: {text}"))))
+}
+
+#[test]
+fn the_spec_allows_every_event() {
+    for (name, trace) in traces() {
+        let followed = follow(&trace, &trace.events);
+        if let Some(rejected) = followed.rejected {
+            panic!("{name}: {}\n{}", rejected.why, rejected.neighbours);
+        }
+        assert_eq!(followed.accepted, trace.events.len() as u64);
+        let calls = trace.events.iter().filter(|event| event.what == What::CallBegin).count();
+        assert!(calls > 300, "{name}: {calls} calls");
+        let inferred = trace.events.iter().filter(|event| event.inferred).count();
+        assert_eq!(inferred > 0, trace.format < 22, "only the old format leaves anything to infer");
+    }
+}
+
+/// What the table says that a format shows is shown by these traces, but for what they do not happen to contain.
+#[test]
+fn each_format_shows_what_the_table_says() {
+    let absent: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("go1.19.8", &[][..]),
+        ("go1.25.5", &["m.halt", "block.release", "block.call"]),
+        ("go1.26.6", &["m.halt", "block.release", "m.preempt"]),
+    ]);
+    for (name, trace) in traces() {
+        let followed = follow(&trace, &trace.events);
+        let taken: BTreeSet<&str> = followed.rules.keys().copied().collect();
+        let table = shows::table(trace.format);
+        let known: BTreeSet<&str> = ProcSpec::rules().iter().map(|rule| rule.name).collect();
+        let missing: Vec<&str> =
+            table.iter().flat_map(|shows| shows.rules).copied().filter(|rule| !taken.contains(rule)).collect();
+        let excused = absent[name];
+        assert!(missing.iter().all(|rule| excused.contains(rule)), "{name} does not show {missing:?}");
+        assert!(table.iter().flat_map(|shows| shows.rules).all(|rule| known.contains(rule)));
+        for event in trace.events.iter().filter(|event| !event.inferred) {
+            let is_compared = matches!(event.what, What::StopBegin | What::StopEnd | What::ProcIs(_) | What::GoIs(_));
+            assert_eq!(shows::rules(trace.format, event.what).is_empty(), is_compared, "{}", event.what);
+        }
+        println!("{name}: {}", told(trace.format, &taken));
+        println!("{name}: {:?}", followed.rules);
+    }
+}
+
+/// Run with `--nocapture` to see the counts.
+#[test]
+fn a_trace_made_wrong_is_rejected() {
+    for (name, trace) in traces() {
+        for kind in Kind::ALL {
+            let places = mutate::sample(&trace, kind, 40);
+            let accepted = |at: &usize| follow(&trace, &mutate::mutant(&trace, kind, *at)).rejected.is_none();
+            let survivors: Vec<usize> = places.iter().copied().filter(accepted).collect();
+            let all = mutate::places(&trace, kind).len();
+            println!(
+                "{name}, {}: {} of {} rejected, of {all} places",
+                kind.name(),
+                places.len() - survivors.len(),
+                places.len()
+            );
+            assert!(places.len() >= 20, "{name}, {}: {} places", kind.name(), places.len());
+            for at in survivors {
+                let event = &trace.events[at];
+                let other = mutate::partner(&trace.events, at).map(|other| &trace.events[other]);
+                let shown = (trace.show(event), other.map(|other| trace.show(other)));
+                let is_a_trace = kind == Kind::Swapped
+                    && other
+                        .is_some_and(|other| SWAPPED_IS_A_TRACE.iter().any(|swapped| swapped(event.what, other.what)));
+                assert!(is_a_trace, "{name}, {}, at event {at}, is accepted: {shown:?}", kind.name());
+            }
+        }
+    }
+}
+
+/// Swapped, these are another trace that Go might have recorded.
+const SWAPPED_IS_A_TRACE: [fn(What, What) -> bool; 4] = [
+    // A machine without a goroutine readies one as well: it has looked at the network.
+    |one, other| one == What::GoUnblock || other == What::GoUnblock,
+    // It found an idle processor, without the lock or later under it.
+    |one, other| (one, other) == (What::ProcStart, What::CallEndBlocked),
+    // What was taken for the stop was taken for a safe point before.
+    |one, other| (one, other) == (What::StopBegin, What::ProcSteal),
+    // When tracing begins, GOMAXPROCS is said outside a stop that shows.
+    |one, other| matches!((one, other), (What::Procs(_), What::StopBegin)),
+];
+
+/// These real traces contradict a spec with one of these mistakes. Other mistakes they do not contradict: what gives those
+/// away is in no trace, or these calls did not meet it.
+#[test]
+fn real_traces_notice_planted_mistakes() {
+    for (name, trace) in traces() {
+        let notices =
+            |bug: Bug| follow_with(&trace, &trace.events, Some(bug)).rejected.map(|rejected| rejected.why.clause);
+        assert_eq!(notices(Bug::TakenWithoutTick), Some("PROC-I11"), "{name}");
+        assert_eq!(notices(Bug::NextStays), Some("PROC-I10"), "{name}");
+        if trace.format < 26 {
+            assert_eq!(notices(Bug::ReclaimByStore), Some("PROC-P06"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_rejected_event_is_shown_among_its_neighbours() {
+    let (_, trace) = traces().next().expect("there are three");
+    let at = mutate::places(&trace, Kind::SharedProcessor)[5];
+    let events = mutate::mutant(&trace, Kind::SharedProcessor, at);
+    let rejected = follow(&trace, &events).rejected.expect("a processor has one machine");
+    assert_eq!((rejected.at, rejected.why.clause), (at + 1, "PROC-P04"));
+    let marked: Vec<&str> = rejected.neighbours.lines().filter(|line| line.starts_with('>')).collect();
+    assert_eq!(marked.len(), 1);
+    assert!(marked[0].contains("proc-start"), "{}", rejected.neighbours);
+    assert_eq!(rejected.neighbours.lines().count(), 11);
+}
+
+#[test]
+fn a_broken_file_is_refused() {
+    for (name, bytes) in TRACES {
+        for length in (16..bytes.len()).step_by(97) {
+            // An error or a shorter trace, and no panic.
+            if let Ok(trace) = Trace::read(&bytes[..length]) {
+                _ = follow(&trace, &trace.events);
+            }
+        }
+        let mut broken = bytes.to_vec();
+        broken[16] = 0xff;
+        assert!(Trace::read(&broken).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn what_is_not_judged_is_known() {
+    for clause in UNJUDGED {
+        assert!(ProcSpec::clauses().iter().any(|known| known.id == *clause), "{clause}");
+    }
+}
+
+/// Skipped, and said to be, where there is no Go.
+#[test]
+fn the_go_that_is_here_is_followed() {
+    match Toolchain::find() {
+        Err(reason) => println!("skipped: {reason}"),
+        Ok(toolchain) => {
+            let mut inquiry = Inquiry::new(1_000_000, Profile::Quick, 1);
+            GoScheduler.ask(&mut inquiry).unwrap_or_else(|text| panic!("{}: {text}", toolchain.version));
+            assert!(inquiry.is_done() && inquiry.asked() > 1_000, "{} questions", inquiry.asked());
+            println!("{}: {} questions; {}", toolchain.version, inquiry.asked(), inquiry.notes().join("\n"));
+        }
+    }
+}
