@@ -402,7 +402,7 @@ impl<P: Platform> Scheduler<P> {
     }
 
     /// Go's `startm`: gives the processor to a machine without a task, or to a new one.
-    fn start_machine(self: &Arc<Self>, held: Held, spinning: bool) {
+    pub(super) fn start_machine(self: &Arc<Self>, held: Held, spinning: bool) {
         let mut lists = self.lock();
         if let Some(sleeper) = lists.idle_machines.pop() {
             drop(lists);
@@ -442,6 +442,17 @@ impl<P: Platform> Scheduler<P> {
                 None => self.stop_spinning(),
             }
         }
+    }
+
+    /// An idle processor for one more machine that looks for work, if there is any and nobody looks yet. It is counted as
+    /// spinning.
+    pub(super) fn take_idle_to_look(&self, lists: &mut Lists<P>) -> Option<Held> {
+        if self.spinning_count() != 0 || !self.is_queued_anywhere() {
+            return None;
+        }
+        let held = self.take_idle(lists)?;
+        self.start_spinning();
+        Some(held)
     }
 
     /// Whether one more machine may spin: at most half of the processors that are not idle.

@@ -18,6 +18,9 @@ use crate::platform::{Arc, Atomic, Ordering, Platform};
 /// What is run on each processor at a safe point; it is told the processor's number.
 pub(super) type SafePointFunction = Arc<dyn Fn(usize) + Send + Sync>;
 
+/// Never reached: see [`Context::freeze`]. Go's number.
+const FREEZE_STOP_WAIT: usize = 0x7fff_ffff;
+
 /// What the lock guards of all this.
 pub(super) struct World<P: Platform> {
     /// The world is to stop or has stopped.
@@ -228,10 +231,13 @@ impl<P: Platform> Context<P> {
                     scheduler.put_idle(&mut lists, held);
                 }
             }
+            let looks = scheduler.take_idle_to_look(&mut lists);
             scheduler.wake_monitor(&mut lists);
             drop(lists);
             with_work.into_iter().for_each(|held| scheduler.hand_off(held));
-            scheduler.queued();
+            if let Some(held) = looks {
+                scheduler.start_machine(held, true);
+            }
             own
         });
         self.give_world();
@@ -246,7 +252,7 @@ impl<P: Platform> Context<P> {
     pub fn freeze(&mut self) {
         let mut lists = self.scheduler.lock();
         lists.world.stopping = true;
-        lists.world.stop_wait = usize::MAX;
+        lists.world.stop_wait = FREEZE_STOP_WAIT;
         self.scheduler.protocol.announce(STOP | FREEZE);
     }
 

@@ -437,7 +437,10 @@ fn counterexample<S: Spec>(target: &Target<S>, searched: &Searched, violation: &
     let mut interruptions = violation.interruptions.iter().peekable();
     for events in 0..=execution.history.events.len() {
         while let Some(interruption) = interruptions.next_if(|interruption| interruption.after_events == events) {
-            rows.push(Row { thread: interruption.thread, text: interruption.to_string(), here: false });
+            // Threads beyond the program's are the subject's own.
+            if interruption.thread < program.threads.len() {
+                rows.push(Row { thread: interruption.thread, text: interruption.to_string(), here: false });
+            }
         }
         if let Some(event) = execution.history.events.get(events) {
             rows.push(Row {
