@@ -281,14 +281,17 @@ impl State {
         if !profile.has(call.function) {
             return true;
         }
-        if self.argc() == 0 || self.is_restarting(call) {
+        if self.argc() == 0 {
             return false;
         }
+        let restarts = self.is_restarting(call);
         match profile.cluster {
             Cluster::Pointer => {
+                // The first call that has an argv begins where optind is: a program may have set it before.
                 let overshot = !profile.end_is_any_index_past_argc && self.optind > self.argc();
-                overshot || !self.cluster.is_empty() && self.optind >= self.argc()
+                overshot || !restarts && !self.cluster.is_empty() && self.optind >= self.argc()
             }
+            Cluster::Offset if restarts => false,
             // The offset is applied to whatever element is next now.
             Cluster::Offset => {
                 let skips = self.choose_ordering(call) == Ordering::Permute;

@@ -84,6 +84,7 @@ impl Toy {
     }
 }
 
+#[expect(clippy::zombie_processes, reason = "that nobody waits for it is what is tested")]
 fn leave_a_process() {
     Command::new("sleep").arg("600").stdout(Stdio::null()).spawn().expect("every system has it");
 }

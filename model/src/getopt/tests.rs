@@ -56,6 +56,22 @@ fn c(letter: char) -> i32 {
 use Function::{Getopt, GetoptLong, GetoptLongOnly};
 
 #[test]
+fn an_optind_beyond_argv_is_undefined_from_the_first_call_on_where_it_is_at_all() {
+    let answer = |profile: &Profile, optind| {
+        let mut state = State::new(&["prog"]);
+        state.optind = optind;
+        state.call(profile, Getopt, b"a", None).answer
+    };
+    assert_eq!(
+        [1, 2, 3].map(|optind| answer(&GLIBC, optind)),
+        [Answer::Returned(-1), Answer::Undefined, Answer::Undefined]
+    );
+    for profile in [&MUSL, &FREEBSD, &NETBSD] {
+        assert_eq!([1, 2, 3].map(|optind| answer(profile, optind)), [Answer::Returned(-1); 3], "{}", profile.name);
+    }
+}
+
+#[test]
 fn l1_getopt_permutes_in_glibc_only() {
     let (made, state) = run(&GLIBC, Getopt, "ab:c", "x -a y -b 1 z", 3);
     assert_eq!(made, [(c('a'), String::new(), 3), (c('b'), "1".into(), 6), (-1, String::new(), 4)]);
