@@ -39,7 +39,8 @@ fn grow(executor: &Executor) {
 #[test]
 fn no_thread_is_left_after_any_shutdown() {
     watched(|| {
-        let ends: [(&str, fn(Executor)); 4] = [
+        type End = fn(Executor);
+        let ends: [(&str, End); 4] = [
             ("end-shutdown", Executor::shutdown),
             ("end-now", Executor::shutdown_now),
             ("end-timeout", |executor| assert!(executor.shutdown_timeout(Duration::from_secs(60)))),
