@@ -91,7 +91,9 @@ impl<P: Platform> Monitor<P> {
 
     /// Looks again and again until the executor closes.
     pub(super) fn run(mut self) {
-        self.scheduler.tell_of_closing();
+        if !self.scheduler.tell_of_closing() {
+            return;
+        }
         let mut sleep = SLEEP_MIN;
         let mut in_vain = 0;
         loop {

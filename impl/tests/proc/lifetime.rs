@@ -39,7 +39,8 @@ fn grow(executor: &Executor) {
 #[test]
 fn no_thread_is_left_after_any_shutdown() {
     watched(|| {
-        let ends: [(&str, fn(Executor)); 4] = [
+        type End = fn(Executor);
+        let ends: [(&str, End); 4] = [
             ("end-shutdown", Executor::shutdown),
             ("end-now", Executor::shutdown_now),
             ("end-timeout", |executor| assert!(executor.shutdown_timeout(Duration::from_secs(60)))),
@@ -52,6 +53,38 @@ fn no_thread_is_left_after_any_shutdown() {
             end(executor);
             // Who joins a thread learns of its end a moment before the kernel forgets it.
             until(|| threads(name) == 0);
+        }
+    });
+}
+
+/// Its threads have ended when it returns: also what they do at their very end.
+#[test]
+fn shutdown_joins_the_threads() {
+    struct AtTheEnd(Arc<Flag>);
+    impl Drop for AtTheEnd {
+        fn drop(&mut self) {
+            thread::sleep(Duration::from_millis(20));
+            self.0.raise();
+        }
+    }
+    thread_local! {
+        static KEPT: std::cell::RefCell<Option<AtTheEnd>> = const { std::cell::RefCell::new(None) };
+    }
+    watched(|| {
+        let ends: [fn(Executor); 4] = [
+            Executor::shutdown,
+            Executor::shutdown_now,
+            |executor| assert!(executor.shutdown_timeout(Duration::from_secs(60))),
+            drop,
+        ];
+        for end in ends {
+            let executor = builder().processors(1).build();
+            let ended = Arc::new(Flag::default());
+            let at_the_end = AtTheEnd(ended.clone());
+            let task = executor.spawn(|_| KEPT.set(Some(at_the_end)));
+            task.join().expect("it does not panic");
+            end(executor);
+            assert!(ended.is_raised(), "a thread is left");
         }
     });
 }

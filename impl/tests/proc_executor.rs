@@ -1,0 +1,226 @@
+//! The whole executor under shuttle, from its making to its shutdown, with drawn schedules; and that containing a panic
+//! does not contain what a checking platform ends a thread with.
+//!
+//! The monitor's sleeps do not end by themselves here, because nobody moves the clock: it only looks when it is woken.
+
+use selvedge::platform::shuttle::{self, SchedulerKind};
+use selvedge::platform::{
+    Arc, Body, Bounds, End, Failure, Loom, Ordering, Platform, PlatformMutex, Profile, Shuttle, TrackedCell, loom,
+};
+use selvedge::proc::{Builder, Executor, JoinError, JoinHandle};
+
+/// What an executor's users do, each from the making of one to its end.
+const PROGRAMS: [(&str, Program); 7] = [
+    ("tasks are done", tasks_are_done),
+    ("a shutdown waits for everybody", a_shutdown_waits_for_everybody),
+    ("a panic ends its task alone", a_panic_ends_its_task_alone),
+    ("tasks outlive their processor", tasks_outlive_their_processor),
+    ("what is cancelled does not begin", what_is_cancelled_does_not_begin_and_what_begins_ends),
+    ("its own task may drop it", its_own_task_may_drop_it),
+    ("calls beside stops", calls_beside_stops),
+];
+
+type Program = fn(Builder);
+
+/// Runs a program under each strategy so often, until something is wrong: it panics, or is blocked for ever.
+fn draw(builder: &Builder, program: Program, executions: u64) -> Option<Failure> {
+    let strategies = [
+        SchedulerKind::Random { seed: 11 },
+        SchedulerKind::Pct { seed: 11, depth: 3 },
+        SchedulerKind::Urw { seed: 11 },
+        SchedulerKind::Pos { seed: 11 },
+    ];
+    strategies.into_iter().find_map(|scheduler| {
+        let profile = Profile { spurious_budget: 1, steal_retries: 1, ..Profile::default() };
+        let bounds = Bounds { max_executions: Some(executions), max_steps: 20_000, profile, ..Bounds::default() };
+        let builder = builder.clone();
+        let run = shuttle::explore(scheduler.clone(), &bounds, move || program(builder.clone()));
+        let is_whole = run.executions == executions && run.truncated == 0;
+        assert!(is_whole || run.failure.is_some(), "{scheduler:?}: {run:?}");
+        run.failure
+    })
+}
+
+#[test]
+fn all_programs_come_to_their_end() {
+    for (name, program) in PROGRAMS {
+        assert_eq!(draw(&Executor::builder(), program, 300), None, "{name}");
+    }
+}
+
+/// Lost wakeups and two holders of a processor, which a machine shows hardly ever.
+#[cfg(feature = "planted-bugs")]
+#[test]
+fn planted_mistakes_are_noticed() {
+    use selvedge::proc::Bug;
+    let bugs = [
+        Bug::RetiresBlindly,
+        Bug::QueuesSilently,
+        Bug::IdleWithoutLock,
+        Bug::ReclaimByStore,
+        Bug::LinkStays,
+        Bug::NextStays,
+        Bug::QueueDies,
+        Bug::IdleWithWork,
+    ];
+    for bug in bugs {
+        let found = PROGRAMS.iter().find(|(_, program)| draw(&Executor::builder().bug(bug), *program, 2000).is_some());
+        println!("{bug:?}: {:?}", found.map(|(name, _)| name));
+        assert!(found.is_some(), "{bug:?} survives");
+    }
+}
+
+fn executor(builder: &Builder, processors: usize) -> Executor<Shuttle> {
+    builder.clone().processors(processors).processors_max(2).build_on()
+}
+
+fn tasks_are_done(builder: Builder) {
+    for processors in [1, 2] {
+        let executor = executor(&builder, processors);
+        let outer = executor.spawn(|context| {
+            let inner = context.spawn(|context| context.blocking(|| 1));
+            let other = context.spawn(|context| {
+                context.yield_now();
+                2
+            });
+            context.join(inner).expect("it does not panic") + context.join(other).expect("it does not panic")
+        });
+        assert_eq!(outer.join().expect("it does not panic"), 3);
+        executor.shutdown();
+    }
+}
+
+fn a_shutdown_waits_for_everybody(builder: Builder) {
+    let executor = executor(&builder, 2);
+    let done = Arc::new(<Shuttle as Platform>::Mutex::new(0));
+    for _ in 0..2 {
+        let done = done.clone();
+        drop(executor.spawn(move |context| {
+            let inner = done.clone();
+            drop(context.spawn(move |_| *inner.lock() += 1));
+            context.blocking_long(|| *done.lock() += 1);
+        }));
+    }
+    executor.shutdown();
+    assert_eq!(*done.lock(), 4);
+}
+
+fn a_panic_ends_its_task_alone(builder: Builder) {
+    let executor = executor(&builder, 1);
+    let bad = executor.spawn(|context| context.blocking(|| std::panic::resume_unwind(Box::new(7_u8))));
+    let good = executor.spawn(|_| 1);
+    let payload = bad.join().map(|()| ()).expect_err("it panics").into_panic().expect("it panics");
+    assert_eq!(payload.downcast_ref(), Some(&7_u8));
+    assert_eq!(good.join().expect("it does not panic"), 1);
+    executor.shutdown();
+}
+
+fn tasks_outlive_their_processor(builder: Builder) {
+    let executor = executor(&builder, 2);
+    let tasks: Vec<JoinHandle<(), Shuttle>> = (0..2)
+        .map(|_| {
+            executor.spawn(|context| {
+                let child = context.spawn(|context| context.blocking(|| ()));
+                context.checkpoint();
+                context.join(child).expect("it does not panic");
+            })
+        })
+        .collect();
+    executor.set_processors(1);
+    executor.set_processors(2);
+    tasks.into_iter().for_each(|task| task.join().expect("it does not panic"));
+    executor.shutdown();
+}
+
+fn what_is_cancelled_does_not_begin_and_what_begins_ends(builder: Builder) {
+    let executor = executor(&builder, 1);
+    let begun = Arc::new(<Shuttle as Platform>::Mutex::new(0));
+    let tasks: Vec<JoinHandle<(), Shuttle>> = (0..3)
+        .map(|_| {
+            let begun = begun.clone();
+            executor.spawn(move |context| {
+                *begun.lock() += 1;
+                context.yield_now();
+            })
+        })
+        .collect();
+    executor.shutdown_now();
+    let ended = tasks.into_iter().filter_map(|task| match task.join() {
+        Ok(()) => Some(()),
+        Err(JoinError::Cancelled) => None,
+        Err(error) => panic!("{error}"),
+    });
+    assert_eq!(ended.count(), *begun.lock());
+}
+
+fn its_own_task_may_drop_it(builder: Builder) {
+    let executor = Arc::new(executor(&builder, 1));
+    let own = executor.clone();
+    let task = executor.spawn(move |_| drop(own));
+    drop(executor);
+    task.join().expect("it does not panic");
+}
+
+/// Two tasks go in and out of calls while a third stops the world, and the tasks at work are counted.
+fn calls_beside_stops(builder: Builder) {
+    let executor = executor(&builder, 2);
+    let at_work = Arc::new(<Shuttle as Platform>::Mutex::new(0));
+    let tasks: Vec<JoinHandle<(), Shuttle>> = (0..2)
+        .map(|_| {
+            let at_work = at_work.clone();
+            executor.spawn(move |context| {
+                for is_long in [false, true] {
+                    *at_work.lock() += 1;
+                    assert!(*at_work.lock() <= 2, "more tasks at work than processors");
+                    *at_work.lock() -= 1;
+                    if is_long {
+                        context.blocking_long(|| ());
+                    } else {
+                        context.blocking(|| ());
+                    }
+                }
+            })
+        })
+        .collect();
+    executor.run(|context| {
+        let stopped = context.stop_the_world();
+        let before = *at_work.lock();
+        assert_eq!(before, *at_work.lock(), "a task is at work although the world has stopped");
+        drop(stopped);
+        context.blocking(|| ());
+    });
+    tasks.into_iter().for_each(|task| task.join().expect("it does not panic"));
+    executor.shutdown();
+}
+
+/// A thread that can never go on, and one that races, are still what they were.
+fn contained<P: Platform>() {
+    let cell = Arc::new(P::Cell::new(0));
+    let race = |cell: &Arc<P::Cell<i32>>| -> Body {
+        let cell = cell.clone();
+        Box::new(move || {
+            // SAFETY: the platform ends one of the two threads before it can race.
+            P::contain(|| cell.with_mut(|value| unsafe { *value += 1 })).expect("a race is no panic of the program's");
+        })
+    };
+    let ends = P::run_to_rest(vec![race(&cell), race(&cell)]);
+    assert!(ends.iter().any(|end| matches!(end, End::Raced(_))), "{ends:?}");
+
+    let ends = P::run_to_rest(vec![
+        Box::new(|| P::contain(P::park).expect("nobody unparks it")),
+        Box::new(|| {
+            let payload = P::contain(|| std::panic::resume_unwind(Box::new(1_u8))).expect_err("it panics");
+            P::fence(Ordering::SeqCst);
+            assert_eq!(payload.downcast_ref(), Some(&1_u8));
+        }),
+    ]);
+    assert!(matches!(ends[..], [End::Blocked, End::Returned]), "{ends:?}");
+}
+
+#[test]
+fn containing_a_panic_contains_nothing_of_the_platforms() {
+    let run = loom::explore(&Bounds::default(), contained::<Loom>);
+    assert_eq!((run.failure, run.complete), (None, true));
+    let run = shuttle::explore(SchedulerKind::Dfs, &Bounds::default(), contained::<Shuttle>);
+    assert_eq!((run.failure, run.complete), (None, true));
+}
