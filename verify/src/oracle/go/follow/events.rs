@@ -546,6 +546,10 @@ impl Follower<'_> {
     // What the trace says of how things stand.
 
     fn proc_is(&self, m: Option<Mid>, p: Pid, stand: PStand) -> Outcome {
+        if self.now.pretends.as_ref().is_some_and(|(stopper, _)| Some(*stopper) == m) {
+            // The stopper has changed his processor, and pretends that it was still idle.
+            return Ok(());
+        }
         let status = self.status(p);
         let holder = self.now.state.ps.get(usize::from(p)).and_then(|p| p.m);
         let in_call = |m: Mid| self.g_of(m).is_some_and(|g| self.g_status(g) == GStatus::Syscall);
