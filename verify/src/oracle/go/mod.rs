@@ -91,7 +91,8 @@ fn arguments(run: u32) -> Vec<String> {
         ("sleep-us", 100 + 70 * (run % 6)),
         ("pipes", run % 3),
         ("bytes", 12),
-        ("locked", run % 3),
+        // What a trace with locked goroutines shows the spec does not always allow: see `docs/go-traces.md`.
+        ("locked", 0),
         ("stops", 4 + run % 4),
         // What sweeps after a collection may yield tens of thousands of times.
         ("collections", u32::from(run % 3 == 2)),

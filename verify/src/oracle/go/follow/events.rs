@@ -11,7 +11,8 @@ impl Follower<'_> {
         let event = &self.events[index];
         let is_status = matches!(event.what, What::ProcIs(_) | What::GoIs(_));
         if let Some(m) = event.m {
-            let changes = |(stopper, _): &&mut (Mid, Vec<What>)| *stopper == m && event.what != What::StopEnd;
+            let is_other = is_status || event.what == What::StopEnd;
+            let changes = |(stopper, _): &&mut (Mid, Vec<What>)| *stopper == m && !is_other;
             if let Some((_, shown)) = self.now.pretends.as_mut().filter(changes) {
                 let expected = shown.pop();
                 if expected.is_some_and(|expected| expected != event.what) {
@@ -427,10 +428,12 @@ impl Follower<'_> {
             return stuck("PROC-P05", format!("the machine has {:?} and not P{p}", self.p_of(m)));
         }
         self.others_lose(m, p)?;
-        let [next, after] = self.next_after(index).map(|event| event.map(|event| (event.what, event.p)));
         let is_stopping = self.now.stopper.is_some_and(|stopper| stopper.stage == Stage::Begun);
-        let lets_go = matches!(next, Some((What::ProcStop, _)));
-        let halts = next == Some((What::ProcSteal, Some(p))) && after != Some((What::ProcStart, Some(p)));
+        let [next, _] = self.next_after(index);
+        let lets_go = next.is_some_and(|next| next.what == What::ProcStop);
+        // Taken by this very machine, and by nobody before.
+        let next = self.next_of_processor[index].map(|next| &self.events[next]);
+        let halts = next.is_some_and(|next| next.what == What::ProcSteal && next.m == Some(m));
         if self.is_1_26() {
             if lets_go && !is_stopping {
                 return self.begin(g, Op::EnterBlock);
@@ -543,6 +546,10 @@ impl Follower<'_> {
     // What the trace says of how things stand.
 
     fn proc_is(&self, m: Option<Mid>, p: Pid, stand: PStand) -> Outcome {
+        if self.now.pretends.as_ref().is_some_and(|(stopper, _)| Some(*stopper) == m) {
+            // The stopper has changed his processor, and pretends that it was still idle.
+            return Ok(());
+        }
         let status = self.status(p);
         let holder = self.now.state.ps.get(usize::from(p)).and_then(|p| p.m);
         let in_call = |m: Mid| self.g_of(m).is_some_and(|g| self.g_status(g) == GStatus::Syscall);

@@ -144,6 +144,8 @@ struct Follower<'a> {
     first_of_machine: BTreeMap<Mid, usize>,
     /// The next event of the same machine, for each event.
     next_of_machine: Vec<Option<usize>>,
+    /// The next event of the same processor, for each event.
+    next_of_processor: Vec<Option<usize>>,
     /// Where each goroutine is said to start.
     starts: BTreeMap<Gid, Vec<usize>>,
     /// The goroutine that the network poller readies where the trace does not say why a machine was woken.
@@ -159,12 +161,18 @@ fn stuck<T>(clause: &'static str, text: impl Into<String>) -> Result<T, Stuck> {
 
 impl<'a> Follower<'a> {
     fn new(trace: &Trace, spec: ProcSpec, events: &'a [Event]) -> Self {
-        let mut next_of_machine = vec![None; events.len()];
+        let (mut next_of_machine, mut next_of_processor) = (vec![None; events.len()], vec![None; events.len()]);
+        let mut last_of_processor = BTreeMap::new();
         let (mut first_of_machine, mut last) = (BTreeMap::new(), BTreeMap::new());
         let mut starts: BTreeMap<Gid, Vec<usize>> = BTreeMap::new();
         for (index, event) in events.iter().enumerate() {
             if let (What::GoStart, Some(g)) = (event.what, event.g) {
                 starts.entry(g).or_default().push(index);
+            }
+            if let Some(p) = event.p
+                && let Some(before) = last_of_processor.insert(p, index)
+            {
+                next_of_processor[before] = Some(index);
             }
             let Some(m) = event.m else { continue };
             first_of_machine.entry(m).or_insert(index);
@@ -186,7 +194,7 @@ impl<'a> Follower<'a> {
             queued_beside_idle: 0,
             last: vec![None; trace.names.machines()],
         };
-        Self { spec, events, first_of_machine, next_of_machine, starts, phantom, now }
+        Self { spec, events, first_of_machine, next_of_machine, next_of_processor, starts, phantom, now }
     }
 
     fn run(mut self, trace: &Trace) -> Followed {
