@@ -159,7 +159,7 @@ mod tests {
         let begun = Arc::new(AtomicUsize::new(0));
         let bounds = Bounds { max_executions: Some(40), ..Bounds::default() };
         let run = explore(SchedulerKind::Random { seed: 3 }, &bounds, move || {
-            let is_ordered = begun.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+            let is_ordered = begun.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
             let shared = Arc::new((SteppedAtomic::<usize>::new(0), <Shuttle as Platform>::Cell::new(())));
             let ends = Shuttle::run_to_rest(Vec::from([(); 2].map(|()| {
                 let shared = Arc::clone(&shared);
