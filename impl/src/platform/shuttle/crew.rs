@@ -121,7 +121,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::super::super::{Atomic, AtomicInteger, Body, Bounds, End, Platform};
+    use super::super::super::{Atomic, AtomicInteger, Body, Bounds, End, Platform, TrackedCell};
     use super::super::{SWITCHES_MAX, SchedulerKind, SteppedAtomic, explore};
     use super::*;
 
@@ -152,5 +152,29 @@ mod tests {
         });
         assert_eq!((run.failure, run.executions, run.truncated), (None, EXECUTIONS as u64, 0));
         assert_eq!(begun.load(Ordering::Relaxed), EXECUTIONS);
+    }
+
+    #[test]
+    fn what_an_execution_knew_hides_no_race_in_the_next() {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let bounds = Bounds { max_executions: Some(40), ..Bounds::default() };
+        let run = explore(SchedulerKind::Random { seed: 3 }, &bounds, move || {
+            let is_ordered = begun.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+            let shared = Arc::new((SteppedAtomic::<usize>::new(0), <Shuttle as Platform>::Cell::new(())));
+            let ends = Shuttle::run_to_rest(Vec::from([(); 2].map(|()| {
+                let shared = Arc::clone(&shared);
+                // The first kind reads what others released; if the second still knew of that, its fence would order it.
+                Box::new(move || match is_ordered {
+                    true => (0..9).for_each(|_| assert!(shared.0.fetch_add(1, Ordering::SeqCst) < 18)),
+                    false => {
+                        Shuttle::fence(Ordering::Acquire);
+                        shared.1.with_mut(|_| ());
+                    }
+                }) as Body
+            })));
+            let has_raced = ends.iter().any(|end| matches!(end, End::Raced(_)));
+            assert_eq!(has_raced, !is_ordered, "{ends:?}");
+        });
+        assert_eq!((run.failure, run.executions), (None, 40));
     }
 }
