@@ -258,7 +258,10 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
             let mut ops = thread.statements.iter().filter_map(Statement::op);
             ops.any(|op| matches!(op, Op::Stop | Op::SafePoint | Op::Freeze))
         };
-        // Two that want the world may wait for each other, one in an `await` of the program.
+        if program.threads.iter().filter(|thread| wants_world(thread)).count() > 1 {
+            return Err("who waits for the world gives its processor away, which the spec does not let it do".into());
+        }
+        // Whoever waits for a thread that wants the world would wait for ever.
         let others = |name: &str| program.threads.iter().any(|thread| thread.name != name && wants_world(thread));
         if let Some(thread) = awaits.into_iter().find(|thread| others(&thread.name)) {
             return Err(format!("{} awaits on a processor, where a task comes by no safe point", thread.name));
