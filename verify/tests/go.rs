@@ -130,6 +130,9 @@ fn real_traces_notice_planted_mistakes() {
         if trace.format < 26 {
             assert_eq!(notices(Bug::ReclaimByStore), Some("PROC-P06"), "{name}");
         }
+        if name == "go1.19.8" {
+            assert_eq!(notices(Bug::HandOffIgnoresStop), Some("PROC-W02"), "{name}");
+        }
     }
 }
 
