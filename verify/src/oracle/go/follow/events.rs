@@ -2,7 +2,7 @@
 
 use selvedge_model::proc::{GStatus, Gid, Mid, Op, PStatus, Phase, Pid, Standing, Version};
 
-use super::super::trace::{Event, GStand, PStand, What};
+use super::super::trace::{Event, What};
 use super::{Follower, MONITOR, Outcome, POLLER, Stage, Stopper, stuck};
 
 impl Follower<'_> {
@@ -78,15 +78,15 @@ impl Follower<'_> {
         self.now.state.ms[usize::from(m)].p
     }
 
-    fn g_of(&self, m: Mid) -> Option<Gid> {
+    pub(super) fn g_of(&self, m: Mid) -> Option<Gid> {
         self.now.state.ms[usize::from(m)].g
     }
 
-    fn g_status(&self, g: Gid) -> GStatus {
+    pub(super) fn g_status(&self, g: Gid) -> GStatus {
         self.now.state.gs[usize::from(g)].status
     }
 
-    fn phase(&self, thread: u8) -> Option<(Op, Phase)> {
+    pub(super) fn phase(&self, thread: u8) -> Option<(Op, Phase)> {
         self.now.running[usize::from(thread)]
     }
 
@@ -580,41 +580,5 @@ impl Follower<'_> {
         self.before_any_is_idle(|it| it.thread(g, &["exit.queue"]))?;
         self.quiet();
         Ok(())
-    }
-
-    // What the trace says of how things stand.
-
-    fn proc_is(&self, m: Option<Mid>, p: Pid, stand: PStand) -> Outcome {
-        if self.now.pretends.as_ref().is_some_and(|(stopper, _)| Some(*stopper) == m) {
-            // The stopper has changed his processor, and pretends that it was still idle.
-            return Ok(());
-        }
-        let status = self.status(p);
-        let holder = self.now.state.ps.get(usize::from(p)).and_then(|p| p.m);
-        let in_call = |m: Mid| self.g_of(m).is_some_and(|g| self.g_status(g) == GStatus::Syscall);
-        let agrees = match stand {
-            PStand::Running => matches!(status, PStatus::Running | PStatus::GcStop) && holder == m,
-            PStand::Idle => matches!(status, PStatus::Idle | PStatus::GcStop),
-            PStand::Syscall | PStand::Abandoned => status == PStatus::Syscall || holder.is_some_and(in_call),
-        };
-        match agrees {
-            true => Ok(()),
-            false => stuck("PROC-I01", format!("P{p} is said to be {stand:?} and is {status:?}")),
-        }
-    }
-
-    fn go_is(&self, g: Gid, stand: GStand) -> Outcome {
-        let status = self.g_status(g);
-        let leaves = matches!(self.phase(g), Some((Op::ExitCall, _)));
-        let agrees = match stand {
-            GStand::Runnable => status == GStatus::Runnable,
-            GStand::Running => status == GStatus::Running,
-            GStand::Syscall => status == GStatus::Syscall || leaves,
-            GStand::Waiting => status == GStatus::Waiting,
-        };
-        match agrees {
-            true => Ok(()),
-            false => stuck("PROC-G04", format!("the goroutine is said to be {stand:?} and is {status:?}")),
-        }
     }
 }
