@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use selvedge_model::Spec;
 use selvedge_model::proc::{Bug, ProcSpec};
-use selvedge_verify::engine::Profile;
+use selvedge_verify::evidence::Verdict;
 use selvedge_verify::oracle::go::follow::{UNJUDGED, follow, follow_with};
 use selvedge_verify::oracle::go::mutate::{self, Kind};
 use selvedge_verify::oracle::go::toolchain::Toolchain;
 use selvedge_verify::oracle::go::trace::{Trace, What};
 use selvedge_verify::oracle::go::{GoScheduler, shows, told};
-use selvedge_verify::oracle::{Inquiry, Oracle};
+use selvedge_verify::suite::{Options, Suite};
 
 const TRACES: [(&str, &[u8]); 3] = [
     ("go1.19.8", include_bytes!("../oracle/go/traces/go1.19.8.trace")),
@@ -130,6 +130,9 @@ fn real_traces_notice_planted_mistakes() {
         if trace.format < 26 {
             assert_eq!(notices(Bug::ReclaimByStore), Some("PROC-P06"), "{name}");
         }
+        if name == "go1.19.8" {
+            assert_eq!(notices(Bug::HandOffIgnoresStop), Some("PROC-W02"), "{name}");
+        }
     }
 }
 
@@ -171,13 +174,16 @@ fn what_is_not_judged_is_known() {
 /// Skipped, and said to be, where there is no Go.
 #[test]
 fn the_go_that_is_here_is_followed() {
+    let suite = Suite::empty().oracle(GoScheduler);
+    let [check] = &suite.plan(&Options::quick())[..] else { panic!("one check") };
+    assert_eq!(check.id, "proc/oracle/go/differential");
+    let evidence = suite.run_here(check, &Options::quick());
+    println!("{}; {:?}", evidence.reason, evidence.note);
     match Toolchain::find() {
-        Err(reason) => println!("skipped: {reason}"),
-        Ok(toolchain) => {
-            let mut inquiry = Inquiry::new(1_000_000, Profile::Quick, 1);
-            GoScheduler.ask(&mut inquiry).unwrap_or_else(|text| panic!("{}: {text}", toolchain.version));
-            assert!(inquiry.is_done() && inquiry.asked() > 1_000, "{} questions", inquiry.asked());
-            println!("{}: {} questions; {}", toolchain.version, inquiry.asked(), inquiry.notes().join("\n"));
+        Err(reason) => assert_eq!((evidence.verdict, evidence.reason), (Verdict::Skipped, reason)),
+        Ok(_) => {
+            assert_eq!(evidence.verdict, Verdict::Pass, "{}", evidence.reason);
+            assert!(evidence.executions > 1_000, "{} events", evidence.executions);
         }
     }
 }

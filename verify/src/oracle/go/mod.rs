@@ -1,12 +1,13 @@
 //! The Go scheduler, by what its own execution traces show: trace validation.
 //!
 //! A program of ours ([`toolchain`]) makes system calls, short and long, stops the world and changes GOMAXPROCS under the real
-//! toolchain, and records its own execution trace. [`trace`] reads the file in either of the two formats, [`follow`]
+//! toolchain, and records its own execution trace. [`trace`] reads the file in either of the two formats, [`follow`](mod@follow)
 //! looks for a path of the spec of that version on which the events occur, and [`shows`] says which rules a format shows at
 //! all. Any program's trace can be followed; ours asks for nothing but the standard library.
 //!
 //! Each event is a question: does the spec allow it now? After the first that it does not allow nothing is asked, for
-//! nothing is known. Then the trace is made wrong on purpose, here and there ([`mutate`]), and the spec must say so.
+//! nothing is known. That following means something is shown by traces recorded earlier and made wrong on purpose
+//! ([`mutate`], `verify/tests/go.rs`).
 
 pub mod follow;
 mod format_1_11;
@@ -30,9 +31,6 @@ use crate::engine::Profile;
 /// The oracle.
 pub struct GoScheduler;
 
-/// Events of a trace that is made wrong: following it costs time by the number of its events, for each mutant.
-const MUTATED_EVENTS_MAX: usize = 4_000;
-
 impl Oracle for GoScheduler {
     fn name(&self) -> &'static str {
         "proc/go"
@@ -40,8 +38,8 @@ impl Oracle for GoScheduler {
 
     fn about(&self) -> &'static str {
         "Every event of execution traces that the real Go records of a program that makes system calls, stops the world and \
-         changes GOMAXPROCS; and the same traces with one thing made wrong. Run queues, spinning machines, the monitor's \
-         memory and time are in no trace: there the spec may assume what it likes."
+         changes GOMAXPROCS. Run queues, spinning machines, the monitor's memory and time are in no trace: there the spec \
+         may assume what it likes."
     }
 
     fn respondent(&self) -> Result<String, String> {
@@ -57,9 +55,9 @@ impl Oracle for GoScheduler {
 
     fn ask(&self, inquiry: &mut Inquiry) -> Result<(), String> {
         let program = Toolchain::find()?.build()?;
-        let (runs, places) = match inquiry.profile() {
-            Profile::Quick => (3, 4),
-            Profile::Full => (40, 20),
+        let runs = match inquiry.profile() {
+            Profile::Quick => 3,
+            Profile::Full => 40,
         };
         let (mut all, mut format) = (BTreeSet::new(), 0);
         for run in 0..runs {
@@ -71,9 +69,6 @@ impl Oracle for GoScheduler {
             let followed = follow(&trace, &trace.events);
             tell(inquiry, &trace, &followed);
             all.extend(followed.rules.keys().copied());
-            if followed.rejected.is_none() && trace.events.len() <= MUTATED_EVENTS_MAX {
-                ask_mutants(inquiry, &trace, places);
-            }
         }
         inquiry.note(&told(format, &all));
         inquiry.that_was_all();
@@ -131,20 +126,6 @@ fn tell(inquiry: &mut Inquiry, trace: &Trace, followed: &Followed) {
             let spec = rejected.why.text.clone();
             (rejected.neighbours.clone(), spec, trace.show(&trace.events[rejected.at]))
         });
-    }
-}
-
-/// Makes the trace wrong in each way, at so many places.
-fn ask_mutants(inquiry: &mut Inquiry, trace: &Trace, places_max: usize) {
-    for kind in mutate::Kind::ALL {
-        for at in mutate::sample(trace, kind, places_max) {
-            let rejected = follow(trace, &mutate::mutant(trace, kind, at)).rejected;
-            let clause = rejected.as_ref().map_or("PROC-I01", |rejected| rejected.why.clause);
-            inquiry.answered(&[clause], rejected.is_some(), || {
-                let input = format!("{}, at event {at}: {}", kind.name(), trace.show(&trace.events[at]));
-                (input, "nothing of the kind".to_owned(), "accepted".to_owned())
-            });
-        }
     }
 }
 

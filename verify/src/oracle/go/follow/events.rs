@@ -2,7 +2,7 @@
 
 use selvedge_model::proc::{GStatus, Gid, Mid, Op, PStatus, Phase, Pid, Standing, Version};
 
-use super::super::trace::{Event, GStand, PStand, What};
+use super::super::trace::{Event, What};
 use super::{Follower, MONITOR, Outcome, POLLER, Stage, Stopper, stuck};
 
 impl Follower<'_> {
@@ -34,7 +34,7 @@ impl Follower<'_> {
         match (event.what, event.m, event.p, event.g) {
             (What::ProcStart, Some(m), Some(p), _) => self.proc_start(m, p)?,
             (What::ProcStop, Some(m), Some(p), _) => self.proc_stop(m, p)?,
-            (What::ProcSteal, m, Some(p), _) => self.proc_steal(m, p)?,
+            (What::ProcSteal, m, Some(p), _) => self.proc_steal(index, m, p)?,
             (What::GoStart, Some(m), _, Some(g)) => self.go_start(m, g)?,
             (What::GoYield | What::GoPreempt | What::GoBlock | What::GoEnd, Some(m), _, Some(g)) => {
                 self.go_leaves(event.what, m, g)?;
@@ -78,15 +78,15 @@ impl Follower<'_> {
         self.now.state.ms[usize::from(m)].p
     }
 
-    fn g_of(&self, m: Mid) -> Option<Gid> {
+    pub(super) fn g_of(&self, m: Mid) -> Option<Gid> {
         self.now.state.ms[usize::from(m)].g
     }
 
-    fn g_status(&self, g: Gid) -> GStatus {
+    pub(super) fn g_status(&self, g: Gid) -> GStatus {
         self.now.state.gs[usize::from(g)].status
     }
 
-    fn phase(&self, thread: u8) -> Option<(Op, Phase)> {
+    pub(super) fn phase(&self, thread: u8) -> Option<(Op, Phase)> {
         self.now.running[usize::from(thread)]
     }
 
@@ -114,6 +114,7 @@ impl Follower<'_> {
                     return Ok(());
                 }
                 Some((Op::ExitCall, Phase::Empty)) => {
+                    self.finish_look()?;
                     self.comes_first(p)?;
                     self.thread(g, &["exit.late-idle"])?;
                     self.now.restarts.push(m);
@@ -122,11 +123,22 @@ impl Follower<'_> {
                 _ => {}
             }
             self.loses(g)?;
+            if self.looks_at() == Some(p) {
+                self.finish_look()?;
+            }
             self.comes_first(p)?;
             return self.thread(g, &["exit.idle", "exit.idle-counted"]).map(|_| ());
         }
         if let Standing::Leaves { .. } = self.now.state.ms[usize::from(m)].standing {
             self.machine(m, "m.park")?;
+        }
+        if self.looks_at() == Some(p) {
+            self.wakes_first(m)?;
+            self.has_work();
+            self.thread(MONITOR, &["hand-off.start"])?;
+            self.phantom_sleeps();
+            self.machine(m, "m.wake")?;
+            return self.finish_look();
         }
         self.comes_first(p)?;
         self.wakes_first(m)?;
@@ -177,11 +189,11 @@ impl Follower<'_> {
         Ok(())
     }
 
-    fn proc_steal(&mut self, m: Option<Mid>, p: Pid) -> Outcome {
-        let Some(m) = m else { return self.monitor_takes(p) };
+    fn proc_steal(&mut self, index: usize, m: Option<Mid>, p: Pid) -> Outcome {
+        let Some(m) = m else { return self.monitor_takes(index, p) };
         let Some(g) = self.g_of(m) else {
             return match self.p_of(m) {
-                None => self.monitor_takes(p),
+                None => self.monitor_takes(index, p),
                 Some(_) => stuck("PROC-P07", "a machine that looks for work takes a processor out of a call"),
             };
         };
@@ -211,28 +223,54 @@ impl Follower<'_> {
         }
     }
 
-    fn monitor_takes(&mut self, p: Pid) -> Outcome {
+    fn monitor_takes(&mut self, index: usize, p: Pid) -> Outcome {
+        self.finish_look()?;
         self.begin(MONITOR, Op::Look)?;
-        loop {
-            let at = match self.phase(MONITOR) {
-                Some((_, Phase::Start)) => 0,
-                Some((_, Phase::Looks(_, at))) => at,
-                _ => return Ok(()),
-            };
+        self.looks_to(p)?;
+        self.thread(MONITOR, &["look.decide"])?;
+        if self.is_1_26() {
+            self.go_on(MONITOR, &[&["take.bit"], &["take"], &["take.clear"]])?;
+        } else {
+            self.thread(MONITOR, &["look.retake"])?;
+        }
+        // The next to get it is a machine that has not parked yet: it is handed on only then.
+        let next = self.next_of_processor[index].map(|next| &self.events[next]);
+        let takes = next.filter(|next| next.what == What::ProcStart).and_then(|next| next.m);
+        if takes.is_some_and(|m| self.g_of(m).is_some()) {
+            return Ok(());
+        }
+        self.finish_look()
+    }
+
+    /// The monitor passes over what comes before this processor.
+    fn looks_to(&mut self, p: Pid) -> Outcome {
+        while let Some((Op::Look, phase)) = self.phase(MONITOR) {
+            match phase {
+                Phase::Looks(_, at) if at == p => break,
+                Phase::Start if p == 0 => break,
+                _ => {}
+            }
             self.is_seen_long_ago(p);
-            if at != p {
-                let passes = ["look.skip", "look.note", "look.spare", "look.preempt", "look.end"];
-                self.thread(MONITOR, &passes)?;
-                continue;
-            }
-            self.thread(MONITOR, &["look.decide"])?;
-            if self.is_1_26() {
-                self.go_on(MONITOR, &[&["take.bit"], &["take"], &["take.clear"]])?;
-            } else {
-                self.thread(MONITOR, &["look.retake"])?;
-            }
+            self.thread(MONITOR, &["look.skip", "look.note", "look.spare", "look.preempt", "look.end"])?;
+        }
+        self.is_seen_long_ago(p);
+        Ok(())
+    }
+
+    /// The processor that the monitor has in its hands, if it has one.
+    fn looks_at(&self) -> Option<Pid> {
+        match self.phase(MONITOR) {
+            Some((Op::Look, Phase::HandsOff(_, p))) => Some(p),
+            _ => None,
+        }
+    }
+
+    /// The monitor hands off what it has in its hands, and its look is over.
+    fn finish_look(&mut self) -> Outcome {
+        if self.looks_at().is_some() {
             self.hand_off(MONITOR)?;
         }
+        self.looks_to(Pid::MAX)
     }
 
     /// Takes a processor so that it runs its safe-point function. That a round is under way is shown by nothing else.
@@ -321,6 +359,7 @@ impl Follower<'_> {
 
     pub(super) fn complete_stop(&mut self) -> Outcome {
         self.stop_waits()?;
+        self.finish_look()?;
         if let Some(stopper) = &mut self.now.stopper {
             let g = stopper.g;
             stopper.stage = Stage::Stopped;
@@ -541,41 +580,5 @@ impl Follower<'_> {
         self.before_any_is_idle(|it| it.thread(g, &["exit.queue"]))?;
         self.quiet();
         Ok(())
-    }
-
-    // What the trace says of how things stand.
-
-    fn proc_is(&self, m: Option<Mid>, p: Pid, stand: PStand) -> Outcome {
-        if self.now.pretends.as_ref().is_some_and(|(stopper, _)| Some(*stopper) == m) {
-            // The stopper has changed his processor, and pretends that it was still idle.
-            return Ok(());
-        }
-        let status = self.status(p);
-        let holder = self.now.state.ps.get(usize::from(p)).and_then(|p| p.m);
-        let in_call = |m: Mid| self.g_of(m).is_some_and(|g| self.g_status(g) == GStatus::Syscall);
-        let agrees = match stand {
-            PStand::Running => matches!(status, PStatus::Running | PStatus::GcStop) && holder == m,
-            PStand::Idle => matches!(status, PStatus::Idle | PStatus::GcStop),
-            PStand::Syscall | PStand::Abandoned => status == PStatus::Syscall || holder.is_some_and(in_call),
-        };
-        match agrees {
-            true => Ok(()),
-            false => stuck("PROC-I01", format!("P{p} is said to be {stand:?} and is {status:?}")),
-        }
-    }
-
-    fn go_is(&self, g: Gid, stand: GStand) -> Outcome {
-        let status = self.g_status(g);
-        let leaves = matches!(self.phase(g), Some((Op::ExitCall, _)));
-        let agrees = match stand {
-            GStand::Runnable => status == GStatus::Runnable,
-            GStand::Running => status == GStatus::Running,
-            GStand::Syscall => status == GStatus::Syscall || leaves,
-            GStand::Waiting => status == GStatus::Waiting,
-        };
-        match agrees {
-            true => Ok(()),
-            false => stuck("PROC-G04", format!("the goroutine is said to be {stand:?} and is {status:?}")),
-        }
     }
 }

@@ -23,6 +23,7 @@
 
 mod events;
 mod open;
+mod stands;
 mod start;
 
 use std::collections::BTreeMap;

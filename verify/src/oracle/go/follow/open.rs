@@ -74,6 +74,13 @@ impl Follower<'_> {
         self.now.state.ps[usize::from(p)].run_queue.push(g);
     }
 
+    /// Somebody's work is queued.
+    pub(super) fn has_work(&mut self) {
+        self.quiet();
+        self.now.state.gs[usize::from(self.phantom)].status = GStatus::Runnable;
+        self.now.state.global.push(self.phantom);
+    }
+
     /// The poller's goroutine sleeps again.
     pub(super) fn phantom_sleeps(&mut self) {
         self.quiet();
