@@ -177,6 +177,8 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
     type Platform = P;
     type Local<'a> = Local<P>;
 
+    const SHOWS_BLOCKED: bool = true;
+
     fn create(spec: &ProcSpec, initial: &[(String, i64)]) -> Result<Self, String> {
         Self::create_variant(spec, initial, bug::NONE)
     }
