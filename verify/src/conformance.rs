@@ -372,11 +372,20 @@ pub fn on_threads<S: Spec, X: Subject<S, Platform = Std>>(job: &Arc<Job<S>>) -> 
             stopped = Some(format!("{:?} were over", job.budget.duration));
             break;
         }
-        if observer.observe(execute::<S, X>(&job.target.spec, &job.target.program, job.variant, job.mode), || None) {
+        let execution = execute::<S, X>(&job.target.spec, &job.target.program, job.variant, job.mode);
+        if observer.observe(execution.map(comparable::<S, X>), || None) {
             break;
         }
     }
     observer.finish(Search { complete: false, stopped, broken: None })
+}
+
+/// The execution without a state that must not be compared.
+fn comparable<S: Spec, X: Subject<S>>(mut execution: Execution<S>) -> Execution<S> {
+    if !X::SHOWS_STATE {
+        execution.observed.clear();
+    }
+    execution
 }
 
 /// How an engine is told that it need not look further.
@@ -478,6 +487,7 @@ impl<S: Spec> Observer<S> {
             let job = &observer.job;
             let events = std::mem::take(&mut observer.seen().events);
             let execution = execute_in::<S, X>(events, &job.target.spec, &job.target.program, job.variant, job.mode);
+            let execution = execution.map(comparable::<S, X>);
             if exhaustive::is_pruned() {
                 return;
             }

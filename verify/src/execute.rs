@@ -256,11 +256,9 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
         let aborted = if has_aborted { self.aborted.with(|first| *first) } else { None };
         let ending = self.ending(&mut self.notes(), aborted, ends);
         let at_rest = matches!(ending, Ending::Outcome(Outcome::Final(_)));
-        let all_returned = matches!(&ending, Ending::Outcome(Outcome::Final(end)) if end.threads.iter().all(|end| *end == ThreadEnd::Done));
-        let is_shown = at_rest && (all_returned || X::SHOWS_BLOCKED);
         Execution {
             history: History { events, close: if at_rest { Close::AtRest } else { Close::Cut } },
-            observed: if is_shown { self.subject.observe() } else { Observed::new() },
+            observed: if at_rest { self.subject.observe() } else { Observed::new() },
             ending,
         }
     }

@@ -165,12 +165,8 @@ impl<P: Platform> Protocol<P> {
     pub fn reclaim(&self, absent: Absent) -> Option<Reclaimed> {
         let words = &self.words[absent.index];
         // Reclaim. Acquire: what others did with the processor meanwhile happens before what we do.
-        let won = words.status.compare_exchange(
-            Status::Syscall as u32,
-            Status::Running as u32,
-            Ordering::Acquire,
-            Ordering::Relaxed,
-        );
+        let (call, runs) = (Status::Syscall as u32, Status::Running as u32);
+        let won = words.status.compare_exchange(call, runs, Ordering::Acquire, Ordering::Relaxed);
         if won.is_err() && !self.reclaims_all_the_same(absent) {
             return None;
         }

@@ -21,6 +21,7 @@ pub fn all<P: Platform>() -> Vec<Named> {
         named("exit-and-retake", exit_and_retake::<P>),
         named("another-ones-call", another_ones_call::<P>),
         named("hand-over", hand_over::<P>),
+        named("stop-and-checkpoint", stop_and_checkpoint::<P>),
         named("queue-and-retire", queue_and_retire::<P>),
         named("queue-and-stop-spinning", queue_and_stop_spinning::<P>),
     ]
@@ -168,6 +169,29 @@ fn hand_over<P: Platform>() {
         assert_eq!(owned.with(|owned| unsafe { *owned }), 1);
     };
     run::<P>(vec![Box::new(ends), Box::new(goes_on)], 0);
+}
+
+/// A task comes by a safe point while another one stops the world: what it did before happens before what that one does
+/// with the world, and that before what it does afterwards.
+fn stop_and_checkpoint<P: Platform>() {
+    let lab = Lab::<P>::new(2, 2);
+    let mut comes_by = lab.running(0, Vec::new());
+    let mut stops = lab.running(0, Vec::new());
+    let owned = Arc::new(P::Cell::new(0));
+    let mine = owned.clone();
+    let first = move || {
+        // SAFETY: the stopper touches it only while we are halted.
+        mine.with_mut(|owned| unsafe { *owned += 1 });
+        comes_by.checkpoint();
+        comes_by.end_task();
+    };
+    let second = move || {
+        stops.stop_world();
+        // SAFETY: the other task is halted or over.
+        owned.with_mut(|owned| unsafe { *owned += 1 });
+        stops.start_world(None);
+    };
+    run::<P>(vec![Box::new(first), Box::new(second)], 0);
 }
 
 /// One machine queues work on its own processor while another one retires its: somebody looks for the work.

@@ -39,9 +39,9 @@ pub trait Subject<S: Spec>: Send + Sync + Sized + 'static {
     /// Whether the subject itself makes free choices ([`Platform::choose`]), which some engines must pay for.
     const CHOOSES: bool = false;
 
-    /// Whether what it shows in the end is right, too, if threads were blocked for ever. They have been unwound by then, which
-    /// changes a subject that they take part in.
-    const SHOWS_BLOCKED: bool = false;
+    /// Whether what it [shows](Subject::observe) in the end is held against the states that the spec has with the same outcome.
+    /// Not for one whose blocked threads change it as they are unwound, which they have been by then.
+    const SHOWS_STATE: bool = false;
 
     /// A new subject in the initial state that the program asks for. An error says why it cannot have that state.
     fn create(spec: &S, initial: &[(String, i64)]) -> Result<Self, String>;
@@ -73,8 +73,7 @@ pub trait Subject<S: Spec>: Send + Sync + Sized + 'static {
     /// The thread has performed its last operation, and ends.
     fn leave<'a>(&'a self, _thread: Thread, _local: Self::Local<'a>) {}
 
-    /// The observables that the subject can show once nothing moves any more. They must be those of a state of the spec with
-    /// the same outcome.
+    /// The observables that the subject can show once nothing moves any more.
     fn observe(&self) -> Observed {
         Observed::new()
     }

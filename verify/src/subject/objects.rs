@@ -89,6 +89,7 @@ impl<P: Platform> Subject<ObjectsSpec> for Objects<P> {
     type Local<'a> = Held<'a, P>;
 
     const CHOOSES: bool = true;
+    const SHOWS_STATE: bool = true;
 
     fn create(_: &ObjectsSpec, initial: &[(String, i64)]) -> Result<Self, String> {
         let value = |name: &str| {

@@ -60,6 +60,8 @@ struct Goroutine<P: Platform> {
 enum Seat<P: Platform> {
     /// Not there yet, or with the program's thread.
     Away,
+    /// Not there yet, and the program's thread has left without it.
+    Unwanted,
     /// For the program's thread to take.
     Offered(Context<P>),
     /// The thread has no operations left, and the goroutine's own code goes on.
@@ -72,7 +74,7 @@ impl<P: Platform> Seat<P> {
     fn take(&mut self) -> Context<P> {
         match std::mem::replace(self, Seat::Away) {
             Seat::Offered(context) | Seat::Left(context) | Seat::Ended(context) => context,
-            Seat::Away => unreachable!("asked for before it is taken"),
+            Seat::Away | Seat::Unwanted => unreachable!("asked for before it is taken"),
         }
     }
 }
@@ -114,7 +116,10 @@ impl<P: Platform> Shared<P> {
     /// What a queued goroutine's machine does: lends its context, and has it back when the goroutine ends.
     fn lends(&self, g: usize, context: &mut Context<P>) {
         let seat = &self.goroutines[g].seat;
-        seat.with(|seat| *seat = Seat::Offered(context.take()));
+        seat.with(|seat| {
+            let context = context.take();
+            *seat = if matches!(seat, Seat::Unwanted) { Seat::Left(context) } else { Seat::Offered(context) };
+        });
         self.stands(g, GStatus::Running);
         let is_over = |seat: &Seat<P>| matches!(seat, Seat::Left(_) | Seat::Ended(_));
         let (ended, lent) = seat.when(is_over, |seat| (matches!(seat, Seat::Ended(_)), seat.take()));
@@ -177,7 +182,7 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
     type Platform = P;
     type Local<'a> = Local<P>;
 
-    const SHOWS_BLOCKED: bool = true;
+    const SHOWS_STATE: bool = true;
 
     fn create(spec: &ProcSpec, initial: &[(String, i64)]) -> Result<Self, String> {
         Self::create_variant(spec, initial, bug::NONE)
@@ -294,9 +299,15 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
 
     fn leave<'a>(&'a self, Thread(thread): Thread, mut local: Local<P>) {
         let must_answer = *self.0.must_answer.lock().unwrap_or_else(PoisonError::into_inner) && !local.holds_world;
-        if let Some(context) = local.context.take().filter(|_| must_answer) {
-            self.0.goroutines[usize::from(thread)].seat.with(|seat| *seat = Seat::Left(context));
-        }
+        let Some(goroutine) = self.0.goroutines.get(usize::from(thread)).filter(|_| must_answer) else { return };
+        let context = local.context.take();
+        goroutine.seat.with(|seat| {
+            *seat = match (context, std::mem::replace(seat, Seat::Away)) {
+                (Some(context), _) | (None, Seat::Offered(context)) => Seat::Left(context),
+                (None, Seat::Away) => Seat::Unwanted,
+                (None, seat) => seat,
+            }
+        });
     }
 
     fn perform<'a>(&'a self, Thread(thread): Thread, local: &mut Local<P>, op: &Op) -> Result<Ret, Stop> {
