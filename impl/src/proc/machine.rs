@@ -94,9 +94,12 @@ impl<P: Platform> Machine<P> {
 
     /// Sleeps until it is told.
     pub(super) fn wait_until_told(&self) {
-        while !self.told.swap(false, Ordering::Acquire) {
+        // Two accesses in place of a swap: whoever tells it does so once, and loom lets a second swap read the first one's
+        // `false` although the store of `true` happens before it.
+        while !self.told.load(Ordering::Acquire) {
             P::park();
         }
+        self.told.store(false, Ordering::Relaxed);
     }
 }
 

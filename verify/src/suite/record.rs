@@ -465,6 +465,10 @@ fn counterexample<S: Spec>(target: &Target<S>, searched: &Searched, violation: &
     {
         rows.push(Row { thread: *thread, text: format!("✗ panicked: {message}"), here: violation.at == At::End });
     }
+    // Where everybody has returned, and only the state is wrong, it shows after the last step.
+    if let (Some(last), false) = (rows.len().checked_sub(1), rows.iter().any(|row| row.here)) {
+        rows[last].here = true;
+    }
     let schedule = violation.schedule.as_deref().unwrap_or("");
     Counterexample {
         clause: violation.clause.map(str::to_owned),
