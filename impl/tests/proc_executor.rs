@@ -109,7 +109,7 @@ fn a_panic_ends_its_task_alone(builder: Builder) {
     let executor = executor(&builder, 1);
     let bad = executor.spawn(|context| context.blocking(|| std::panic::resume_unwind(Box::new(7_u8))));
     let good = executor.spawn(|_| 1);
-    let payload = bad.join().map(|()| ()).expect_err("it panics").into_panic().expect("it panics");
+    let payload = bad.join().expect_err("it panics").into_panic().expect("it panics");
     assert_eq!(payload.downcast_ref(), Some(&7_u8));
     assert_eq!(good.join().expect("it does not panic"), 1);
     executor.shutdown();

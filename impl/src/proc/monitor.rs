@@ -35,7 +35,7 @@ struct Seen {
 
 impl<P: Platform> Monitor<P> {
     pub(super) fn new(scheduler: Arc<Scheduler<P>>) -> Self {
-        let seen = vec![Seen::default(); scheduler.protocol.len()];
+        let seen = vec![Seen::default(); scheduler.protocol.capacity()];
         Monitor { scheduler, seen }
     }
 

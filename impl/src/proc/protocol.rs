@@ -221,7 +221,7 @@ impl<P: Platform> Protocol<P> {
     }
 
     /// How many processors there can be.
-    pub fn len(&self) -> usize {
+    pub fn capacity(&self) -> usize {
         self.words.len()
     }
 }

@@ -39,7 +39,7 @@ impl Snapshot {
             tick: scheduler.protocol.tick(index),
             queued: scheduler.processors[index].work_len(),
         };
-        let processors = (0..scheduler.protocol.len()).map(processor).collect();
+        let processors = (0..scheduler.protocol.capacity()).map(processor).collect();
         let (idle, spinning) = (scheduler.idle_count(), scheduler.spinning_count());
         let lists = scheduler.lock();
         Snapshot {

@@ -331,7 +331,7 @@ impl<P: Platform> Stopped<'_, P> {
     ///
     /// If `count` is 0 or more than the executor was built for.
     pub fn start_with_processors(self, count: usize) {
-        let capacity = self.context.scheduler.protocol.len();
+        let capacity = self.context.scheduler.protocol.capacity();
         assert!((1..=capacity).contains(&count), "{count} processors, of 1 to {capacity}");
         let context = &mut std::mem::ManuallyDrop::new(self).context;
         context.start(count);

@@ -297,7 +297,7 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
         self.0.goes_on(g, context);
     }
 
-    fn leave<'a>(&'a self, Thread(thread): Thread, mut local: Local<P>) {
+    fn leave(&self, Thread(thread): Thread, mut local: Local<P>) {
         let must_answer = *self.0.must_answer.lock().unwrap_or_else(PoisonError::into_inner) && !local.holds_world;
         let Some(goroutine) = self.0.goroutines.get(usize::from(thread)).filter(|_| must_answer) else { return };
         let context = local.context.take();
@@ -310,7 +310,7 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
         });
     }
 
-    fn perform<'a>(&'a self, Thread(thread): Thread, local: &mut Local<P>, op: &Op) -> Result<Ret, Stop> {
+    fn perform(&self, Thread(thread): Thread, local: &mut Local<P>, op: &Op) -> Result<Ret, Stop> {
         let thread = usize::from(thread);
         match op {
             Op::Look => return Ok(Ret::Taken(self.0.lab.look() as u8)),
