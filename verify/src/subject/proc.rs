@@ -468,8 +468,8 @@ pub fn system() -> System<ProcSpec> {
         .primitive("executor", executor)
         .programs_of(Shape { operations_max: 2, ..Shape::default() })
         .canary(
-            "queues-silently",
-            "whoever queues work tells nobody",
+            "idles-with-work",
+            "a processor is put on the idle list although its queue has work",
             executor.variant(bug::variant(Bug::IdleWithWork)),
         );
     for mutant in bug::EXECUTOR_MUTANTS {
