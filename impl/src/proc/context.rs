@@ -338,13 +338,13 @@ impl<P: Platform> Context<P> {
             let scheduler = self.scheduler.clone();
             if scheduler.protocol.attention() & (STOP | SAFE_POINT) != 0 {
                 scheduler.run_safe_point(self.held());
+                // Before it halts: whoever starts the world again must not take it for one that will find the work.
+                if std::mem::take(&mut self.spinning) {
+                    scheduler.stop_spinning();
+                }
                 let mut lists = scheduler.lock();
                 if lists.world.is_stopping() {
                     scheduler.halt(&mut lists, self.leave_processor());
-                    drop(lists);
-                    if std::mem::take(&mut self.spinning) {
-                        scheduler.stop_spinning();
-                    }
                     return None;
                 }
             }

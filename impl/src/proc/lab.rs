@@ -9,8 +9,8 @@ use super::monitor::Monitor;
 #[cfg(feature = "planted-bugs")]
 use super::plant::Bug;
 use super::plant::Planted;
-pub use super::protocol::{Absent, Protocol, Reclaimed, STOP};
-use super::protocol::{Held, Status};
+use super::protocol::Status;
+pub use super::protocol::{Absent, Held, Protocol, Reclaimed, STOP};
 use super::scheduler::{Scheduler, Work};
 use super::snapshot::Snapshot;
 use crate::platform::{Arc, Platform, PlatformMutex};

@@ -74,7 +74,9 @@
 //! stop: it found work, and then looks for idle processors and a spinning machine itself after StopSpinFence; or it found none,
 //! and then looks at all queues after StopSpinFence. In both cases StopSpin and LookForWork face Queue and LookForIdle
 //! with a fence between each pair, so that either it sees the work or its absence was seen. Whoever began to be counted as
-//! spinning and then finds no idle processor undoes that the same way.
+//! spinning and then finds no idle processor undoes that the same way. A spinning machine that halts for a stop of the world
+//! is off the number before it takes the lock to halt: who starts the world looks at queues and number under that lock after
+//! all have halted, so what it finds spinning is not one of them.
 //!
 //! **No task waits for ever for its processor.** What waits is on one queue, once; a `Sleeper` is the one permission to
 //! give its machine a processor. Every 61st turn looks at the global queue first. (As in Go a processor that never ends its
@@ -101,6 +103,6 @@ pub use self::join::{JoinError, JoinHandle};
 #[doc(hidden)]
 #[cfg(feature = "planted-bugs")]
 pub use self::plant::Bug;
-pub use self::protocol::{Held, Status};
+pub use self::protocol::Status;
 pub use self::snapshot::{ProcessorSnapshot, Snapshot};
 pub use self::world::Stopped;

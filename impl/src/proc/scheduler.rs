@@ -478,16 +478,10 @@ impl<P: Platform> Scheduler<P> {
     /// there is work now: it spins in that case.
     pub(super) fn retire(self: &Arc<Self>, held: Held, spinning: bool) -> Option<Held> {
         let mut lists = self.lock();
-        if lists.world.is_stopping() {
-            self.halt(&mut lists, held);
-            drop(lists);
-            if spinning {
-                self.stop_spinning();
-            }
-            return None;
-        }
-        let must_stay =
-            self.processors[held.index()].owes_safe_point.load(Ordering::Relaxed) || !lists.global.is_empty();
+        // A stop of the world and a safe point are for the caller, who looks for them before all else.
+        let must_stay = lists.world.is_stopping()
+            || self.processors[held.index()].owes_safe_point.load(Ordering::Relaxed)
+            || !lists.global.is_empty();
         if must_stay {
             drop(lists);
             if !spinning {

@@ -23,7 +23,8 @@ fn nothing_is_wrong_under_weak_memory() {
 
 #[test]
 fn nothing_is_wrong_where_memory_is_sequentially_consistent() {
-    for program in programs::all::<Shuttle>() {
+    let crowded = programs::Named { name: "stop-beside-a-spinner", body: programs::stop_beside_a_spinner::<Shuttle> };
+    for program in programs::all::<Shuttle>().into_iter().chain([crowded]) {
         let run = shuttle::explore(SchedulerKind::Dfs, &bounds(2), program.body);
         println!("{}: {} executions", program.name, run.executions);
         assert_eq!(run.failure, None, "{}", program.name);

@@ -2,10 +2,11 @@
 //! something is wrong.
 
 use selvedge::platform::{Arc, Atomic, AtomicInteger, Body, End, Ordering, Platform, TrackedCell};
-use selvedge::proc::lab::{Lab, Protocol, Reclaimed, STOP, protocol};
-use selvedge::proc::{Held, Status};
+use selvedge::proc::Status;
+use selvedge::proc::lab::{Held, Lab, Protocol, Reclaimed, STOP, protocol};
 
 /// A program by its name.
+#[derive(Clone, Copy)]
 pub struct Named {
     /// The name.
     pub name: &'static str,
@@ -192,6 +193,28 @@ fn stop_and_checkpoint<P: Platform>() {
         stops.start_world(None);
     };
     run::<P>(vec![Box::new(first), Box::new(second)], 0);
+}
+
+/// The world stops and starts while a machine looks for work and a sleeper is unparked from outside: the sleeper gets the
+/// processor that nobody needs. Not among [`all`]: it takes more threads than loom has.
+pub fn stop_beside_a_spinner<P: Platform>() {
+    let lab = Arc::new(Lab::<P>::new(2, 2));
+    let mut stops = lab.running(0, Vec::new());
+    let mut sleeping = lab.sleeping();
+    let unparker = sleeping.unparker();
+    let bodies: Vec<Body> = vec![
+        Box::new(move || {
+            stops.stop_world();
+            stops.start_world(None);
+        }),
+        Box::new(move || unparker.unpark()),
+        Box::new(move || {
+            sleeping.sleep_from_the_start();
+            sleeping.end_task();
+        }),
+        Box::new(move || lab.work()),
+    ];
+    run::<P>(bodies, 1);
 }
 
 /// One machine queues work on its own processor while another one retires its: somebody looks for the work.

@@ -223,8 +223,25 @@ impl<S: Spec> System<S> {
         self
     }
 
+    /// # Panics
+    ///
+    /// If there is a subject of that name already: the second one would never run.
     fn subject(mut self, name: &'static str, role: Role, drivers: Drivers<S>) -> Self {
+        assert!(self.subjects.iter().all(|other| other.name != name), "{} has two subjects {name:?}", self.name);
         self.subjects.push(Entry { name, role, drivers });
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use selvedge_model::toy::register::RegisterSpec;
+
+    #[test]
+    #[should_panic(expected = "two subjects \"same\"")]
+    fn two_subjects_of_one_name_are_refused() {
+        let once = System::<RegisterSpec>::new("register", &[]).primitive("same", Drivers::NONE);
+        drop(once.mutant("same", "nothing", "REG-01", Drivers::NONE));
     }
 }
