@@ -48,7 +48,8 @@ fn all_programs_come_to_their_end() {
     }
 }
 
-/// Lost wakeups and two holders of a processor, which a machine shows hardly ever.
+/// Lost wakeups and two holders of a processor, which a machine shows hardly ever. (Not `IdleWithWork`: who puts the processor
+/// there looks at all queues afterwards, so that only states show it; the suite's litmus tests look at those.)
 #[cfg(feature = "planted-bugs")]
 #[test]
 fn planted_mistakes_are_noticed() {
@@ -61,7 +62,6 @@ fn planted_mistakes_are_noticed() {
         Bug::LinkStays,
         Bug::NextStays,
         Bug::QueueDies,
-        Bug::IdleWithWork,
     ];
     for bug in bugs {
         let found = PROGRAMS.iter().find(|(_, program)| draw(&Executor::builder().bug(bug), *program, 2000).is_some());
