@@ -359,8 +359,7 @@ impl<P: Platform> Context<P> {
                 }
             }
             if work.is_some() && std::mem::take(&mut self.spinning) {
-                scheduler.stop_spinning();
-                scheduler.wake_one();
+                scheduler.found_work();
             }
             match work {
                 Some(Work::Task(job)) => {

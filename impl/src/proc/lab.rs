@@ -83,9 +83,30 @@ impl<P: Platform> Lab<P> {
         }
     }
 
+    /// A machine without a task rests. It keeps for ever whatever processor it is woken with.
+    pub fn rests(&self) {
+        self.scheduler.lock().idle_machines.push(Machine::new().sleeper());
+    }
+
+    /// A machine that looks for work, and will find some of which nothing is seen here.
+    pub fn spinner(&self) -> Spinner<P> {
+        self.scheduler.start_spinning();
+        Spinner(self.scheduler.clone())
+    }
+
     /// What there is now.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::of(&self.scheduler)
+    }
+}
+
+/// See [`Lab::spinner`].
+pub struct Spinner<P: Platform>(Arc<Scheduler<P>>);
+
+impl<P: Platform> Spinner<P> {
+    /// It has found its work.
+    pub fn finds_work(self) {
+        self.0.found_work();
     }
 }
 
@@ -134,6 +155,12 @@ impl<P: Platform> Context<P> {
     pub fn take(&mut self) -> Self {
         let vacant = Context::new(self.scheduler.clone(), Machine::new(), None);
         std::mem::replace(self, vacant)
+    }
+}
+
+impl<P: Platform> std::fmt::Debug for Spinner<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spinner").finish_non_exhaustive()
     }
 }
 

@@ -73,8 +73,8 @@ impl<P: Platform> Lifetime<P> {
 impl<P: Platform> Scheduler<P> {
     /// A task has ended, or the executor's handle is gone. The last of them closes the executor.
     pub(super) fn end_task(self: &Arc<Self>) {
-        // Release, and Acquire for the last: all that tasks did happens before what follows the close.
-        if self.lifetime.reasons.0.fetch_sub(1, Ordering::AcqRel) == 1 {
+        // Relaxed: it only counts. Whoever waits for the close joins the threads, so that all that tasks did happens before.
+        if self.lifetime.reasons.0.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.close();
         }
     }

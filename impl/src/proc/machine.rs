@@ -120,7 +120,8 @@ impl<P: Platform> Sleeper<P> {
 
     /// Ends the machine, which has no task.
     pub(super) fn dismiss(self) {
-        self.machine.next.store(LEAVE, Ordering::Release);
+        // Relaxed: who leaves reads nothing that was written for it.
+        self.machine.next.store(LEAVE, Ordering::Relaxed);
         self.thread.unpark();
     }
 }

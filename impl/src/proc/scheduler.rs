@@ -474,6 +474,12 @@ impl<P: Platform> Scheduler<P> {
         P::fence(Ordering::SeqCst);
     }
 
+    /// A machine that spun has found work: another one looks in its place, if there is a processor for it.
+    pub(super) fn found_work(self: &Arc<Self>) {
+        self.stop_spinning();
+        self.wake_one();
+    }
+
     /// A worker without work retires its processor. Then it looks at the queues once more, and takes a processor back if
     /// there is work now: it spins in that case.
     pub(super) fn retire(self: &Arc<Self>, held: Held, spinning: bool) -> Option<Held> {
@@ -491,18 +497,14 @@ impl<P: Platform> Scheduler<P> {
         }
         self.put_idle(&mut lists, held);
         drop(lists);
+        if spinning {
+            self.spinning_count.fetch_sub(1, Ordering::Relaxed);
+        }
         if self.planted.has(Bug::RetiresBlindly) {
-            if spinning {
-                self.stop_spinning();
-            }
             return None;
         }
-        if spinning {
-            self.stop_spinning();
-        } else {
-            // Retire, RetireFence: see "No work is lost".
-            P::fence(Ordering::SeqCst);
-        }
+        // RetireFence, and StopSpinFence if it spun: see "No work is lost".
+        P::fence(Ordering::SeqCst);
         if !self.is_queued_anywhere() {
             return None;
         }

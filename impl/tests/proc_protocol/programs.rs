@@ -2,8 +2,8 @@
 //! something is wrong.
 
 use selvedge::platform::{Arc, Atomic, AtomicInteger, Body, End, Ordering, Platform, TrackedCell};
-use selvedge::proc::Status;
 use selvedge::proc::lab::{Held, Lab, Protocol, Reclaimed, STOP, protocol};
+use selvedge::proc::{Executor, Status};
 
 /// A program by its name.
 #[derive(Clone, Copy)]
@@ -25,6 +25,8 @@ pub fn all<P: Platform>() -> Vec<Named> {
         named("stop-and-checkpoint", stop_and_checkpoint::<P>),
         named("queue-and-retire", queue_and_retire::<P>),
         named("queue-and-stop-spinning", queue_and_stop_spinning::<P>),
+        named("queue-beside-a-spinner", queue_beside_a_spinner::<P>),
+        named("shutdown", shutdown::<P>),
     ]
 }
 
@@ -244,4 +246,38 @@ fn queue_and_stop_spinning<P: Platform>() {
         Box::new(move || lab.work()),
     ];
     run::<P>(bodies, 1);
+}
+
+/// One machine queues work and sees another one spin, which has just found other work, while a third one retires its
+/// processor: whoever spun sees to it that somebody looks, with that processor.
+fn queue_beside_a_spinner<P: Platform>() {
+    let lab = Lab::<P>::new(2, 2);
+    lab.rests();
+    let mut queues = lab.running(0, Vec::new());
+    let mut retires = lab.running(0, Vec::new());
+    let spinner = lab.spinner();
+    let bodies: Vec<Body> = vec![
+        Box::new(move || drop(queues.spawn(|_| ()))),
+        Box::new(move || retires.end_task()),
+        Box::new(move || spinner.finds_work()),
+    ];
+    run::<P>(bodies, 0);
+    assert_eq!(lab.snapshot().idle, 0, "work is queued, and nobody looks for it");
+}
+
+/// What a task did happens before the end of a shutdown.
+fn shutdown<P: Platform>() {
+    let owned = Arc::new(P::Cell::new(0));
+    let body = move || {
+        let executor = Executor::builder().processors(1).processors_max(1).build_on::<P>();
+        let mine = owned.clone();
+        drop(executor.spawn(move |_| {
+            // SAFETY: the other one who touches it waits for our end.
+            mine.with_mut(|owned| unsafe { *owned += 1 });
+        }));
+        executor.shutdown();
+        // SAFETY: the task is over.
+        assert_eq!(owned.with(|owned| unsafe { *owned }), 1);
+    };
+    run::<P>(vec![Box::new(body)], 0);
 }
