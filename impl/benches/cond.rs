@@ -17,6 +17,8 @@
 //! Peers are compared within a pass, and the passes follow one another (`SELVEDGE_BENCH_PASSES`, 3 unless told), so that
 //! a machine that gets slower or faster over time treats all alike.
 
+mod passes;
+
 use std::cell::Cell;
 use std::fs::File;
 use std::hint::black_box;
@@ -403,15 +405,12 @@ fn pass(criterion: &mut Criterion, pass: usize) {
 }
 
 fn main() {
-    let passes = std::env::var("SELVEDGE_BENCH_PASSES").map_or(3, |passes| {
-        passes.parse().unwrap_or_else(|error| panic!("SELVEDGE_BENCH_PASSES is {passes:?}: {error}"))
-    });
     let mut criterion = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(1000))
         .configure_from_args();
-    for number in 1..=passes {
+    for number in passes::passes() {
         pass(&mut criterion, number);
     }
     criterion.final_summary();

@@ -10,6 +10,8 @@
 //! must do anew for a command line: copying pointers for those that permute in place, copying the words for those that want
 //! to own them. Before the measurements a table says how often each allocates.
 
+mod passes;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::{CString, OsStr, OsString, c_char, c_int};
 use std::hint::black_box;
@@ -263,18 +265,17 @@ fn allocations(mut parse: impl FnMut() -> usize) -> (usize, usize) {
 fn measure(criterion: &mut Criterion) {
     // It would change what glibc and ours do.
     assert!(std::env::var_os("POSIXLY_CORRECT").is_none());
-    let passes = std::env::var("SELVEDGE_BENCH_PASSES").map_or(3, |passes| passes.parse().expect("a number of passes"));
     let (options, theirs) = (options(), getopts_options());
     let (_names, table) = c_table();
     let optstring = CString::new(OPTSTRING).expect("no NUL");
     let lines = lines();
     println!("{:<26} {:<16} {:>8} {:>12}", "line", "parser", "options", "allocations");
-    for pass in 0..passes {
+    for pass in passes::passes() {
         for line in &lines {
             let (mut argv, mut scratch, mut c_argv) = (Vec::new(), Vec::new(), Vec::new());
             let mut group = criterion.benchmark_group(format!("getopt-{}", line.name));
             let mut measure = |name: &str, parse: &mut dyn FnMut() -> usize| {
-                if pass == 0 {
+                if pass == 1 {
                     let (found, allocated) = allocations(&mut *parse);
                     println!("{:<26} {name:<16} {found:>8} {allocated:>12}", line.name);
                 }

@@ -14,6 +14,8 @@
 //!   workers were at work for so long before that our monitor looks every 10 ms only, which is its worst case.
 //! - `spawn-outside`, `spawn-inside`: 10,000 tasks that count themselves, from the spawn of the first to the end of the last.
 
+mod passes;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
@@ -347,15 +349,12 @@ fn throughput(criterion: &mut Criterion, pass: usize) {
 }
 
 fn main() {
-    let passes = std::env::var("SELVEDGE_BENCH_PASSES").map_or(3, |passes| {
-        passes.parse().unwrap_or_else(|error| panic!("SELVEDGE_BENCH_PASSES is {passes:?}: {error}"))
-    });
     let mut criterion = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(100))
         .measurement_time(Duration::from_millis(500))
         .configure_from_args();
-    for pass in 1..=passes {
+    for pass in passes::passes() {
         calls(&mut criterion, pass);
         latency(&mut criterion, pass);
         throughput(&mut criterion, pass);

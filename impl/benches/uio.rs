@@ -18,14 +18,17 @@
 //! - `import-linux-N`, `import-freebsd-N`: the same against one loop written by hand that reads each word once, makes the
 //!   checks of that kernel and adds the lengths up, but cannot say what is wrong: what the checks cost anybody.
 //!
-//! `scripts/bench-ratios` prints ours ÷ the better peer of each group.
+//! `scripts/bench-ratios` prints ours ÷ the better peer of each group. Three passes (`SELVEDGE_BENCH_PASSES`) follow one another.
+
+mod passes;
 
 use std::hint::black_box;
 use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::time::Duration;
 
 use bytes::Buf;
 use criterion::measurement::WallTime;
-use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use selvedge::uio::{AddressSpace, Fault, Gather, Layout, Limits, Scatter, import};
 use vm_memory::VolatileSlice;
 
@@ -81,16 +84,13 @@ fn each_shape(
     }
 }
 
-/// The only pass, for `scripts/bench-ratios`.
-const PASS: usize = 1;
-
 fn sized<'a>(criterion: &'a mut Criterion, name: &str, bytes: usize) -> BenchmarkGroup<'a, WallTime> {
     let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Bytes(bytes as u64));
     group
 }
 
-fn gather(criterion: &mut Criterion) {
+fn gather(criterion: &mut Criterion, pass: usize) {
     each_shape(criterion, "gather", |criterion, [peers, limit, by_piece], count, len| {
         let mut pieces = vec![vec![1_u8; len]; count];
         let whole = vec![1_u8; count * len];
@@ -98,15 +98,15 @@ fn gather(criterion: &mut Criterion) {
         {
             let slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
             let mut group = sized(criterion, &limit, count * len);
-            group.bench_function(BenchmarkId::new("memcpy", PASS), |bencher| {
+            group.bench_function(BenchmarkId::new("memcpy", pass), |bencher| {
                 bencher.iter(|| black_box(&mut buffer[..]).copy_from_slice(black_box(&whole)));
             });
-            group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+            group.bench_function(BenchmarkId::new("selvedge", pass), |bencher| {
                 bencher.iter(|| Gather::new(black_box(&slices)).copy_to(black_box(&mut buffer)));
             });
             group.finish();
             let mut group = sized(criterion, &by_piece, count * len);
-            group.bench_function(BenchmarkId::new("memcpy-pieces", PASS), |bencher| {
+            group.bench_function(BenchmarkId::new("memcpy-pieces", pass), |bencher| {
                 bencher.iter(|| {
                     let mut rest = &mut black_box(&mut buffer[..])[..];
                     for slice in black_box(&slices) {
@@ -116,24 +116,24 @@ fn gather(criterion: &mut Criterion) {
                     }
                 });
             });
-            group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+            group.bench_function(BenchmarkId::new("selvedge", pass), |bencher| {
                 bencher.iter(|| Gather::new(black_box(&slices)).copy_to(black_box(&mut buffer)));
             });
             group.finish();
             let mut group = sized(criterion, &peers, count * len);
-            group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+            group.bench_function(BenchmarkId::new("selvedge", pass), |bencher| {
                 bencher.iter(|| Gather::new(black_box(&slices)).copy_to(black_box(&mut buffer)));
             });
-            group.bench_function(BenchmarkId::new("std", PASS), |bencher| {
+            group.bench_function(BenchmarkId::new("std", pass), |bencher| {
                 bencher.iter(|| black_box(&mut buffer[..]).write_vectored(black_box(&slices)));
             });
-            group.bench_function(BenchmarkId::new("bytes", PASS), |bencher| {
+            group.bench_function(BenchmarkId::new("bytes", pass), |bencher| {
                 bencher.iter(|| Pieces::new(black_box(&slices)).copy_to_slice(black_box(&mut buffer)));
             });
         }
         let slices: Vec<VolatileSlice<'_>> =
             pieces.iter_mut().map(|piece| VolatileSlice::from(&mut piece[..])).collect();
-        sized(criterion, &peers, count * len).bench_function(BenchmarkId::new("vm-memory", PASS), |bencher| {
+        sized(criterion, &peers, count * len).bench_function(BenchmarkId::new("vm-memory", pass), |bencher| {
             bencher.iter(|| {
                 let mut rest = &mut black_box(&mut buffer[..])[..];
                 for slice in black_box(&slices) {
@@ -146,7 +146,7 @@ fn gather(criterion: &mut Criterion) {
     });
 }
 
-fn scatter(criterion: &mut Criterion) {
+fn scatter(criterion: &mut Criterion, pass: usize) {
     each_shape(criterion, "scatter", |criterion, [peers, limit, by_piece], count, len| {
         let mut pieces = vec![vec![0_u8; len]; count];
         let data = vec![1_u8; count * len];
@@ -154,15 +154,15 @@ fn scatter(criterion: &mut Criterion) {
         {
             let mut slices: Vec<IoSliceMut<'_>> = pieces.iter_mut().map(|piece| IoSliceMut::new(piece)).collect();
             let mut group = sized(criterion, &limit, count * len);
-            group.bench_function(BenchmarkId::new("memcpy", PASS), |bencher| {
+            group.bench_function(BenchmarkId::new("memcpy", pass), |bencher| {
                 bencher.iter(|| black_box(&mut buffer[..]).copy_from_slice(black_box(&data)));
             });
-            group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+            group.bench_function(BenchmarkId::new("selvedge", pass), |bencher| {
                 bencher.iter(|| Scatter::new(black_box(&mut slices)).copy_from(black_box(&data)));
             });
             group.finish();
             let mut group = sized(criterion, &by_piece, count * len);
-            group.bench_function(BenchmarkId::new("memcpy-pieces", PASS), |bencher| {
+            group.bench_function(BenchmarkId::new("memcpy-pieces", pass), |bencher| {
                 bencher.iter(|| {
                     let mut rest = black_box(&data[..]);
                     for slice in black_box(&mut slices) {
@@ -172,21 +172,21 @@ fn scatter(criterion: &mut Criterion) {
                     }
                 });
             });
-            group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+            group.bench_function(BenchmarkId::new("selvedge", pass), |bencher| {
                 bencher.iter(|| Scatter::new(black_box(&mut slices)).copy_from(black_box(&data)));
             });
             group.finish();
             let mut group = sized(criterion, &peers, count * len);
-            group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+            group.bench_function(BenchmarkId::new("selvedge", pass), |bencher| {
                 bencher.iter(|| Scatter::new(black_box(&mut slices)).copy_from(black_box(&data)));
             });
-            group.bench_function(BenchmarkId::new("std", PASS), |bencher| {
+            group.bench_function(BenchmarkId::new("std", pass), |bencher| {
                 bencher.iter(|| black_box(&data[..]).read_vectored(black_box(&mut slices)));
             });
         }
         let slices: Vec<VolatileSlice<'_>> =
             pieces.iter_mut().map(|piece| VolatileSlice::from(&mut piece[..])).collect();
-        sized(criterion, &peers, count * len).bench_function(BenchmarkId::new("vm-memory", PASS), |bencher| {
+        sized(criterion, &peers, count * len).bench_function(BenchmarkId::new("vm-memory", pass), |bencher| {
             bencher.iter(|| {
                 let mut rest = black_box(&data[..]);
                 for slice in black_box(&slices) {
@@ -210,7 +210,7 @@ fn drawn(most: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-fn advance(criterion: &mut Criterion) {
+fn advance(criterion: &mut Criterion, pass: usize) {
     for count in COUNTS {
         let pieces = vec![vec![1_u8; 64]; count];
         let slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
@@ -225,7 +225,7 @@ fn advance(criterion: &mut Criterion) {
         }
         let mut group = criterion.benchmark_group(format!("advance-{count}"));
         group.throughput(Throughput::Elements(steps.len() as u64));
-        group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+        group.bench_function(BenchmarkId::new("selvedge", pass), |bencher| {
             bencher.iter(|| {
                 let mut gather = Gather::new(black_box(&slices));
                 steps.iter().for_each(|step| {
@@ -234,7 +234,7 @@ fn advance(criterion: &mut Criterion) {
                 gather.resid()
             });
         });
-        group.bench_function(BenchmarkId::new("bytes", PASS), |bencher| {
+        group.bench_function(BenchmarkId::new("bytes", pass), |bencher| {
             bencher.iter(|| {
                 let mut rest = Pieces::new(black_box(&slices));
                 steps.iter().for_each(|step| rest.advance(*step));
@@ -242,7 +242,7 @@ fn advance(criterion: &mut Criterion) {
             });
         });
         // std changes the slices themselves, so that it needs new ones each time: they are made outside the time.
-        group.bench_function(BenchmarkId::new("std", PASS), |bencher| {
+        group.bench_function(BenchmarkId::new("std", pass), |bencher| {
             bencher.iter_batched_ref(
                 || slices.clone(),
                 |slices| {
@@ -293,18 +293,18 @@ fn by_hand(
     Some((elements, sum))
 }
 
-fn imports(criterion: &mut Criterion) {
+fn imports(criterion: &mut Criterion, pass: usize) {
     for count in COUNTS {
         let words = (0..count).flat_map(|number| [number * 64, 64]);
         let space = Bytes(words.flat_map(usize::to_ne_bytes).collect());
         let mut group = criterion.benchmark_group(format!("import-{count}"));
         group.throughput(Throughput::Elements(count as u64));
         for (name, limits) in [("selvedge-linux", Limits::LINUX), ("selvedge-freebsd", Limits::FREEBSD)] {
-            group.bench_function(BenchmarkId::new(name, PASS), |bencher| {
+            group.bench_function(BenchmarkId::new(name, pass), |bencher| {
                 bencher.iter(|| import(black_box(&space), 0, black_box(count), Layout::Native, limits));
             });
         }
-        group.bench_function(BenchmarkId::new("unchecked", PASS), |bencher| {
+        group.bench_function(BenchmarkId::new("unchecked", pass), |bencher| {
             bencher.iter(|| {
                 let elements = black_box(&space).0.chunks_exact(2 * size_of::<usize>());
                 let halves = elements.map(|element| element.split_at(size_of::<usize>()));
@@ -313,32 +313,37 @@ fn imports(criterion: &mut Criterion) {
         });
         group.finish();
         let mut group = criterion.benchmark_group(format!("import-linux-{count}"));
-        group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+        group.bench_function(BenchmarkId::new("selvedge", pass), |bencher| {
             bencher.iter(|| import(black_box(&space), 0, black_box(count), Layout::Native, Limits::LINUX));
         });
-        group.bench_function(BenchmarkId::new("by-hand", PASS), |bencher| {
+        group.bench_function(BenchmarkId::new("by-hand", pass), |bencher| {
             // The most that Linux moves is positive, so that a negative length is too long as well.
             let is_range = |base: usize, len: usize| base.checked_add(len).is_some();
             bencher.iter(|| by_hand(black_box(&space), black_box(count), 0x7fff_f000, is_range));
         });
         group.finish();
         let mut group = criterion.benchmark_group(format!("import-freebsd-{count}"));
-        group.bench_function(BenchmarkId::new("selvedge", PASS), |bencher| {
+        group.bench_function(BenchmarkId::new("selvedge", pass), |bencher| {
             bencher.iter(|| import(black_box(&space), 0, black_box(count), Layout::Native, Limits::FREEBSD));
         });
-        group.bench_function(BenchmarkId::new("by-hand", PASS), |bencher| {
+        group.bench_function(BenchmarkId::new("by-hand", pass), |bencher| {
             bencher.iter(|| by_hand(black_box(&space), black_box(count), isize::MAX as usize, |_, _| true));
         });
         group.finish();
     }
 }
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default()
+fn main() {
+    let mut criterion = Criterion::default()
         .sample_size(20)
-        .warm_up_time(std::time::Duration::from_millis(100))
-        .measurement_time(std::time::Duration::from_millis(300));
-    targets = gather, scatter, advance, imports
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(300))
+        .configure_from_args();
+    for pass in passes::passes() {
+        gather(&mut criterion, pass);
+        scatter(&mut criterion, pass);
+        advance(&mut criterion, pass);
+        imports(&mut criterion, pass);
+    }
+    criterion.final_summary();
 }
-criterion_main!(benches);
