@@ -6,7 +6,9 @@ mod platform_searches;
 use std::collections::BTreeSet;
 
 use selvedge::platform::shuttle::{self, Decision, Schedule, SchedulerKind};
-use selvedge::platform::{Arc, Atomic, Bounds, Failure, Ordering, Platform, Run, Shuttle, Stop, host};
+use selvedge::platform::{
+    Arc, Atomic, Bounds, End, Failure, Ordering, Platform, Run, Shuttle, Stop, TrackedCell, host,
+};
 
 use Ordering::{Acquire, Relaxed, Release};
 use platform_programs::{self as programs, Order, Outcomes, outcomes};
@@ -50,6 +52,35 @@ fn atomics_are_sequentially_consistent() {
     let strong = outcomes(["0 1", "1 0", "1 1"]);
     assert_eq!(all(|| programs::store_buffering::<Shuttle>(false)), strong);
     assert_eq!(all(|| programs::store_buffering::<Shuttle>(true)), strong);
+}
+
+/// Data passed under a flag that is relaxed, between two fences.
+fn message_between_fences() -> String {
+    let shared = Arc::new((<Shuttle as Platform>::AtomicBool::new(false), <Shuttle as Platform>::Cell::new(0)));
+    let other = Arc::clone(&shared);
+    let ends = Shuttle::run_to_rest(vec![
+        Box::new(move || {
+            // SAFETY: the other thread looks once it has seen the flag; the platform says so if that is not enough.
+            shared.1.with_mut(|data| unsafe { *data = 42 });
+            Shuttle::fence(Release);
+            shared.0.store(true, Relaxed);
+        }),
+        Box::new(move || {
+            if other.0.load(Relaxed) {
+                Shuttle::fence(Acquire);
+                // SAFETY: as above.
+                assert_eq!(other.1.with(|data| unsafe { *data }), 42);
+            }
+        }),
+    ]);
+    if ends.iter().any(|end| matches!(end, End::Raced(_))) { "race".to_owned() } else { "order".to_owned() }
+}
+
+#[test]
+fn fences_can_be_left_out() {
+    assert_eq!(all(message_between_fences), outcomes(["order"]));
+    assert!(shuttle::without_fences(|| all(message_between_fences)).contains("race"));
+    assert_eq!(all(message_between_fences), outcomes(["order"]));
 }
 
 #[test]
