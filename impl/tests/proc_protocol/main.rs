@@ -5,7 +5,8 @@
 mod programs;
 
 use selvedge::platform::shuttle::SchedulerKind;
-use selvedge::platform::{Bounds, Loom, Shuttle, loom, shuttle};
+use selvedge::platform::{Arc, Body, Bounds, Loom, Shuttle, loom, shuttle};
+use selvedge::proc::lab::Lab;
 
 fn bounds(preemptions: usize) -> Bounds {
     Bounds { preemptions: Some(preemptions), max_executions: Some(200_000), ..Bounds::default() }
@@ -33,11 +34,33 @@ fn sequential_consistency_hides_that_fences_are_missing() {
 }
 
 fn explore_all_under_sequential_consistency() {
-    let crowded = programs::Named { name: "stop-beside-a-spinner", body: programs::stop_beside_a_spinner::<Shuttle> };
+    let crowded = programs::Named { name: "stop-beside-a-spinner", body: stop_beside_a_spinner };
     for program in programs::all::<Shuttle>().into_iter().chain([crowded]) {
         let run = shuttle::explore(SchedulerKind::Dfs, &bounds(2), program.body);
         println!("{}: {} executions", program.name, run.executions);
         assert_eq!(run.failure, None, "{}", program.name);
         assert!(run.complete, "{}: {run:?}", program.name);
     }
+}
+
+/// The world stops and starts while a machine looks for work and a sleeper is unparked from outside: the sleeper gets the
+/// processor that nobody needs. It takes more threads than loom has.
+fn stop_beside_a_spinner() {
+    let lab = Arc::new(Lab::<Shuttle>::new(2, 2));
+    let mut stops = lab.running(0, Vec::new());
+    let mut sleeping = lab.sleeping();
+    let unparker = sleeping.unparker();
+    let bodies: Vec<Body> = vec![
+        Box::new(move || {
+            stops.stop_world();
+            stops.start_world(None);
+        }),
+        Box::new(move || unparker.unpark()),
+        Box::new(move || {
+            sleeping.sleep_from_the_start();
+            sleeping.end_task();
+        }),
+        Box::new(move || lab.work()),
+    ];
+    programs::run::<Shuttle>(bodies, 1);
 }

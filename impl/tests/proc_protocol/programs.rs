@@ -6,7 +6,6 @@ use selvedge::proc::lab::{Held, Lab, Protocol, Reclaimed, STOP, protocol};
 use selvedge::proc::{Executor, Status};
 
 /// A program by its name.
-#[derive(Clone, Copy)]
 pub struct Named {
     /// The name.
     pub name: &'static str,
@@ -31,7 +30,7 @@ pub fn all<P: Platform>() -> Vec<Named> {
 }
 
 /// Runs the bodies as threads. Each must come to its end, but for the last `may_wait`.
-fn run<P: Platform>(bodies: Vec<Body>, may_wait: usize) {
+pub fn run<P: Platform>(bodies: Vec<Body>, may_wait: usize) {
     let must_end = bodies.len() - may_wait;
     for (thread, end) in P::run_to_rest(bodies).into_iter().enumerate() {
         match end {
@@ -195,28 +194,6 @@ fn stop_and_checkpoint<P: Platform>() {
         stops.start_world(None);
     };
     run::<P>(vec![Box::new(first), Box::new(second)], 0);
-}
-
-/// The world stops and starts while a machine looks for work and a sleeper is unparked from outside: the sleeper gets the
-/// processor that nobody needs. Not among [`all`]: it takes more threads than loom has.
-pub fn stop_beside_a_spinner<P: Platform>() {
-    let lab = Arc::new(Lab::<P>::new(2, 2));
-    let mut stops = lab.running(0, Vec::new());
-    let mut sleeping = lab.sleeping();
-    let unparker = sleeping.unparker();
-    let bodies: Vec<Body> = vec![
-        Box::new(move || {
-            stops.stop_world();
-            stops.start_world(None);
-        }),
-        Box::new(move || unparker.unpark()),
-        Box::new(move || {
-            sleeping.sleep_from_the_start();
-            sleeping.end_task();
-        }),
-        Box::new(move || lab.work()),
-    ];
-    run::<P>(bodies, 1);
 }
 
 /// One machine queues work on its own processor while another one retires its: somebody looks for the work.
