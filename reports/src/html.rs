@@ -1163,6 +1163,11 @@ fn words() -> Markup {
                      something.",
                 ),
                 ("canary", "A check that must fail, one for each engine and mode, to prove that the alarm works."),
+                (
+                    "observation",
+                    "Something that a spec allows and perhaps nobody meant, found by exploring it. About the model first; about \
+                     the real system only as far as it says so.",
+                ),
             ],
         ),
         (

@@ -219,7 +219,7 @@ fn lock_suite() -> Suite {
         CorpusFile {
             name: "unlocked",
             text: "spec lock\nthread A\n  lock\n  unlock\nthread B\n  try-lock\n
-                   exists blocked A\nobservation somebody-starves\n",
+                   exists blocked B\nobservation somebody-starves\n",
         },
     ];
     Suite::empty().with(System::<LockSpec>::new("lock", CORPUS))

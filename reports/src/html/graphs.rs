@@ -20,8 +20,9 @@ const AXES_MANY: (f64, f64) = (225.0, 150.0);
 /// Room around the ellipse, for boxes and for arrows that bend outwards.
 const MARGIN: (f64, f64) = (75.0, 40.0);
 const LABEL_RADIUS: f64 = 10.0;
-/// How far an arrow that has a counterpart bends, as a share of its length.
+/// How far an arrow that has a counterpart bends, as a share of its length, and at most.
 const BEND: f64 = 0.2;
+const BEND_MAX: f64 = 46.0;
 /// More boxes than this are left in the order of their names: the orders to try grow with the factorial.
 const ORDERED_MAX: usize = 8;
 
@@ -71,7 +72,7 @@ impl Page<'_> {
                             th.number scope="col" { "No." }
                             th scope="col" { "From" }
                             th scope="col" { "To" }
-                            th scope="col" { "Rules, with the clauses that they stand for" }
+                            th scope="col" { "Rules (and clauses)" }
                         }
                     }
                     tbody {
@@ -226,7 +227,7 @@ impl Drawing {
 /// The position of each node on the ellipse, such that few arrows cross, and those that remain are short.
 fn fewest_crossings(nodes: usize, edges: &[(usize, usize)]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..nodes).collect();
-    if nodes > ORDERED_MAX || nodes < 4 {
+    if !(4..=ORDERED_MAX).contains(&nodes) {
         return order;
     }
     let mut best = (cost(&order, edges), order.clone());
@@ -265,6 +266,7 @@ fn cost(order: &[usize], edges: &[(usize, usize)]) -> (usize, usize) {
 /// The curve from one box's edge to the other's: where it begins, where it bends to, where it ends.
 fn between(from: &Node, to: &Node, bend: f64) -> [Point; 3] {
     let (across, down) = (to.x - from.x, to.y - from.y);
+    let bend = bend.min(BEND_MAX / across.hypot(down));
     let middle = ((from.x + to.x) / 2.0 - down * bend, (from.y + to.y) / 2.0 + across * bend);
     let whole = [(from.x, from.y), middle, (to.x, to.y)];
     let steps = || (0..=200).map(|step| f64::from(step) / 200.0);
