@@ -38,7 +38,10 @@ impl Page<'_> {
                 @if !others.is_empty() {
                     (scrolled("Where it is not allowed", html! {
                         table.beside {
-                            caption { @if found.is_empty() { "Who looked" } @else { "Beside it" } }
+                            caption {
+                                @if found.is_empty() { "Who looked. " } @else { "Beside it. " }
+                                "Not allowed: all outcomes were explored, and none is such."
+                            }
                             thead {
                                 tr {
                                     th scope="col" { "Program" }
