@@ -14,5 +14,5 @@ pub mod uio;
 
 pub use spec::{
     Broken, Clause, Commutation, Departure, Exclusion, Form, Freedom, Obligation, Parameter, Progress, Rule, RuleId,
-    Semantics, Spec, Step, StepOf, Story, Taken, Thread, Unknown, Unreadable,
+    Semantics, Spec, Statuses, Step, StepOf, Story, Taken, Thread, Unknown, Unreadable,
 };

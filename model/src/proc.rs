@@ -50,7 +50,7 @@ pub use self::state::{
     Standing, State,
 };
 
-use crate::spec::{Broken, Clause, Form, Parameter, Progress, RuleId, Spec, Step, StepOf, Thread, Unknown};
+use crate::spec::{Broken, Clause, Form, Parameter, Progress, RuleId, Spec, Statuses, Step, StepOf, Thread, Unknown};
 use crate::text as reading;
 
 /// The most threads of a program: goroutines, the monitor, the clock.
@@ -497,6 +497,10 @@ impl Spec for ProcSpec {
                 Op::Advance { by_us: 10_000 },
             ],
         }
+    }
+
+    fn statuses(&self, state: &State) -> Vec<Statuses> {
+        text::statuses(state)
     }
 
     fn may_end(&self, done: &[Op]) -> bool {

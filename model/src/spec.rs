@@ -303,6 +303,15 @@ impl<S: Spec> Story<'_, S> {
     }
 }
 
+/// The things of one kind in a state. See [`Spec::statuses`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Statuses {
+    /// What they are, in the plural and in lower case: `processors`.
+    pub things: &'static str,
+    /// The status of each, by number.
+    pub statuses: Vec<&'static str>,
+}
+
 /// An executable spec.
 ///
 /// The value itself holds the choice of semantics (the parameters); [`Spec::State`] holds what changes.
@@ -417,6 +426,13 @@ pub trait Spec: Clone + Debug + Send + Sync + 'static {
     /// unless it begins with a name, no full stop. The default says nothing; the checker's own words then stand.
     fn tell(&self, _story: &Story<'_, Self>) -> Option<String> {
         None
+    }
+
+    /// The things that a state numbers, kind by kind, with the status that each has: for whoever draws which rule takes
+    /// a thing from which status to which. A thing keeps its number; more may come, and none goes. By default there is
+    /// nothing to draw.
+    fn statuses(&self, _state: &Self::State) -> Vec<Statuses> {
+        Vec::new()
     }
 
     /// Whether a well-formed thread may end after `done`: no lock held, for instance.

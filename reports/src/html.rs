@@ -24,7 +24,9 @@ use crate::report::{
 };
 
 mod fuzzing;
+mod graphs;
 mod lanes;
+mod observations;
 mod oracles;
 mod outcomes;
 mod programs;
@@ -468,6 +470,8 @@ impl Page<'_> {
         html! {
             @if !system.clauses.is_empty() { (self.clauses(position, system)) }
             @if !system.oracles.is_empty() { (self.oracles(position, system)) }
+            @if !system.observations.is_empty() { (self.observations(position, system)) }
+            @if !system.graphs.is_empty() { (self.graphs(position, system)) }
             @if !system.outcomes.is_empty() { (self.outcomes(position, system)) }
             @if !system.fuzzing.is_empty() { (self.fuzzing(position, system)) }
             @if !system.mutants.is_empty() { (self.mutants(position, system)) }
@@ -1159,6 +1163,11 @@ fn words() -> Markup {
                      something.",
                 ),
                 ("canary", "A check that must fail, one for each engine and mode, to prove that the alarm works."),
+                (
+                    "observation",
+                    "Something that a spec allows and perhaps nobody meant, found by exploring it. About the model first; about \
+                     the real system only as far as it says so.",
+                ),
             ],
         ),
         (
@@ -1266,10 +1275,12 @@ fn words() -> Markup {
     }
 }
 
-fn parts_of(system: &System) -> [(&'static str, &'static str, bool); 7] {
+fn parts_of(system: &System) -> [(&'static str, &'static str, bool); 9] {
     [
         ("clauses", "Clauses", !system.clauses.is_empty()),
         ("oracles", "Real systems", !system.oracles.is_empty()),
+        ("observations", "Observations", !system.observations.is_empty()),
+        ("graphs", "State graphs", !system.graphs.is_empty()),
         ("outcomes", "One table, all engines", !system.outcomes.is_empty()),
         ("fuzzing", "Fuzzing", !system.fuzzing.is_empty()),
         ("mutants", "Planted bugs", !system.mutants.is_empty()),

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
+use selvedge_verify::diagram;
 use selvedge_verify::engine::Engine;
-use selvedge_verify::evidence::{self, Evidence, Kind, Maker, Mode, PeerAnswers, Relation, Verdict};
+use selvedge_verify::evidence::{self, Evidence, Kind, Maker, Mode, PeerAnswers, Relation, StateGraph, Verdict};
 use selvedge_verify::explore::RACE;
 use selvedge_verify::gaps::GapInfo;
 use selvedge_verify::info::{ObligationInfo, ParameterInfo, RuleInfo, SystemInfo};
@@ -20,6 +21,10 @@ use crate::exit::Exit;
 use crate::fuzz;
 use crate::store::{RunRecord, Source};
 use crate::suite::{Partition, Planned, Profile};
+
+mod observations;
+
+pub use self::observations::{Look, ObservationRow, Sight};
 
 /// The version of the report's format.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -254,6 +259,12 @@ pub struct System {
     pub parameters: Vec<ParameterInfo>,
     /// Its clauses: uncovered ones first, then violated ones, then by strength of coverage.
     pub clauses: Vec<Clause>,
+    /// What was observed about its spec, by name.
+    #[serde(default)]
+    pub observations: Vec<ObservationRow>,
+    /// Its spec's state graphs, over the programs of all records: a graph a setting of the spec and kind of thing.
+    #[serde(default)]
+    pub graphs: Vec<StateGraph>,
     /// The outcomes that the reference subject and subjects of ours reached under each engine, program by program, the
     /// reference subject first: it shows how far each engine sees.
     pub outcomes: Vec<OutcomeRow>,
@@ -1154,6 +1165,8 @@ fn describe_system(evidence: &[Evidence], not_run: &[NotRun], targets: &BTreeSet
         },
         clauses,
         gaps: info.gaps.iter().map(|gap| find_gap(gap, &records)).collect(),
+        observations: observations::observations(&records),
+        graphs: diagram::merged(records.iter().flat_map(|(_, record)| &record.graphs)),
         differences: count_classes(&outcomes),
         outcomes,
         mutants,

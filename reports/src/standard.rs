@@ -57,6 +57,22 @@ impl Suite for suite::Suite {
                 writeln!(out, "{:14} ({leans})", "").expect("a string takes everything");
             }
         }
+        for observed in &found.observations {
+            let allowed = match observed.allowed {
+                Some(true) => "allowed",
+                Some(false) => "not allowed",
+                None => "unknown",
+            };
+            writeln!(out, "\nobservation {}: {} is {allowed}", observed.name, observed.condition)
+                .expect("a string takes everything");
+            if !observed.text.is_empty() {
+                writeln!(out, "{}", observed.text).expect("a string takes everything");
+            }
+            if !observed.rows.is_empty() {
+                let path = selvedge_verify::columns::render(&observed.threads, &observed.rows);
+                writeln!(out, "\n{path}").expect("a string takes everything");
+            }
+        }
         let taken: Vec<String> = found
             .rules
             .iter()

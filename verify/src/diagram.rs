@@ -1,107 +1,117 @@
 //! State graphs, drawn from what a spec does: which rule takes a thing from which status to which.
 //!
-//! The graph is collected from every step of every execution of some programs. So it shows what happens there and nothing
-//! that somebody believes to happen; an arrow that is missing is a transition that no program of the corpus takes.
+//! A graph is collected from every step of every execution of a program, and graphs of several programs are put together.
+//! So it shows what happens there and nothing that somebody believes to happen; an arrow that is missing is a transition
+//! that none of the programs takes. A spec has graphs as soon as it says the statuses of its things ([`Spec::statuses`]):
+//! its checks then record them, and the report draws them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use selvedge_model::proc::{ProcSpec, State};
+use selvedge_model::proc::ProcSpec;
 use selvedge_model::{Rule, Spec, Unknown, spec::rule};
 
+use crate::evidence::{Arrow, StateGraph};
 use crate::explore::every_step;
+use crate::info::spec_in_words;
 use crate::litmus::Program;
 use crate::litmus::corpus::{self, CorpusFile};
 
-/// The states that one program of the corpus may have here. It is an error if one has more.
+/// The states that a program may have under a setting. Of one with more the graph is not complete, and says so.
 const STATES_MAX: usize = 100_000;
 
-/// Statuses, and the rules that lead from one to another.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Graph {
-    arrows: BTreeMap<(String, String), BTreeSet<&'static str>>,
+/// The graphs of a program: for each value that each parameter of its spec can have, the program's own other ones with it,
+/// one a kind of thing. None if the spec's states have no statuses.
+///
+/// # Errors
+///
+/// If the program is not one of the spec's.
+pub fn of_program<S: Spec>(program: &Program<S::Op>) -> Result<Vec<StateGraph>, Unknown> {
+    let own = S::configure(&program.parameters)?;
+    if own.statuses(&own.initial(&program.initial)?).is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut graphs: Vec<StateGraph> = Vec::new();
+    for spec in settings::<S>(&program.parameters)? {
+        if graphs.iter().all(|graph| graph.spec != spec_in_words(&spec)) {
+            graphs.extend(under(&spec, program)?);
+        }
+    }
+    Ok(graphs)
 }
 
-impl Graph {
-    /// Adds what the rule did to things that are numbered: each one's status before and after. A thing that was not
-    /// there before has come from nothing.
-    pub fn add(&mut self, rule: &'static str, before: &[String], after: &[String]) {
-        for (index, to) in after.iter().enumerate() {
-            let from = before.get(index).map_or("[*]", String::as_str);
-            if from != to {
-                self.arrows.entry((from.to_owned(), to.clone())).or_default().insert(rule);
-            }
+/// Graphs of the same things under the same setting put together, in the order in which they are first met.
+pub fn merged<'a>(graphs: impl IntoIterator<Item = &'a StateGraph>) -> Vec<StateGraph> {
+    let mut all: Vec<(&StateGraph, bool, Arrows)> = Vec::new();
+    for graph in graphs {
+        let known = all.iter().position(|(known, ..)| (&known.spec, &known.things) == (&graph.spec, &graph.things));
+        let index = known.unwrap_or_else(|| {
+            all.push((graph, true, Arrows::new()));
+            all.len() - 1
+        });
+        let (_, complete, arrows) = &mut all[index];
+        *complete &= graph.complete;
+        for Arrow { from, to, rules } in &graph.arrows {
+            arrows.entry((from.clone(), to.clone())).or_default().extend(rules.iter().cloned());
         }
     }
-
-    /// The arrows: from, to, and the rules.
-    pub fn arrows(&self) -> impl Iterator<Item = (&str, &str, &BTreeSet<&'static str>)> {
-        self.arrows.iter().map(|((from, to), rules)| (from.as_str(), to.as_str(), rules))
-    }
-
-    /// In the language of Mermaid, which hosts of Markdown draw.
-    pub fn mermaid(&self) -> String {
-        let mut text = "stateDiagram-v2\n".to_owned();
-        for (from, to, rules) in self.arrows() {
-            let rules: Vec<&str> = rules.iter().copied().collect();
-            let _ = writeln!(text, "    {from} --> {to}: {}", rules.join("<br/>"));
-        }
-        text
-    }
-
-    /// As a table: an arrow and rule a row, with the clause that demands or permits the rule.
-    fn table(&self, rules: &[Rule]) -> String {
-        let mut text = "| from | to | rule | clause |\n|---|---|---|---|\n".to_owned();
-        for (from, to, names) in self.arrows() {
-            for name in names {
-                let clause = rules.iter().find(|rule| rule.name == *name).map_or("", |rule| rule.clause);
-                let from = if from == "[*]" { "(new)" } else { from };
-                let _ = writeln!(text, "| {from} | {to} | `{name}` | {clause} |");
-            }
-        }
-        text
-    }
+    let graph = |(first, complete, arrows): (&StateGraph, bool, Arrows)| StateGraph {
+        arrows: listed(arrows),
+        complete,
+        ..first.clone()
+    };
+    all.into_iter().map(graph).collect()
 }
 
-/// The graphs of processors and of goroutines under one version of Go, from every program of the corpus, taken under that
-/// version whichever it was written for.
+/// A graph in the language of Mermaid, which hosts of Markdown draw.
+pub fn mermaid(graph: &StateGraph) -> String {
+    let mut text = "stateDiagram-v2\n".to_owned();
+    for Arrow { from, to, rules } in &graph.arrows {
+        let from = from.as_deref().unwrap_or("[*]");
+        let _ = writeln!(text, "    {from} --> {to}: {}", rules.join("<br/>"));
+    }
+    text
+}
+
+/// The graphs of all programs of a corpus.
 ///
 /// # Errors
 ///
 /// If a program is not one of the spec's, or has more states than are looked at.
-pub fn processors_and_goroutines(version: &str) -> Result<(Graph, Graph), Unknown> {
-    let (mut processors, mut goroutines) = (Graph::default(), Graph::default());
-    let spec = ProcSpec::configure(&[("version".to_owned(), version.to_owned())])?;
-    for file in corpus::PROC {
-        let program = program(file)?;
-        let complete = every_step(&spec, &program, STATES_MAX, |id, before, after| {
-            let name = rule::<ProcSpec>(id).name;
-            processors.add(name, &processor_statuses(before), &processor_statuses(after));
-            goroutines.add(name, &goroutine_statuses(before), &goroutine_statuses(after));
-        })?;
-        if !complete {
+pub fn of_corpus<S: Spec>(files: &[CorpusFile]) -> Result<Vec<StateGraph>, Unknown> {
+    let mut graphs = Vec::new();
+    for file in files {
+        let program = crate::litmus::parse(file.name, file.text)
+            .and_then(|source| source.program::<S>())
+            .map_err(|diagnostics| Unknown { message: diagnostics.to_string(), expected: Vec::new() })?;
+        let found = of_program::<S>(&program)?;
+        if found.iter().any(|graph| !graph.complete) {
             let message = format!("{} has more than {STATES_MAX} states", file.name);
             return Err(Unknown { message, expected: Vec::new() });
         }
+        graphs.extend(found);
     }
-    Ok((processors, goroutines))
+    Ok(merged(&graphs))
 }
 
 /// `docs/proc.md`: the graphs, version by version.
 ///
 /// # Errors
 ///
-/// As [`processors_and_goroutines`].
+/// As [`of_corpus`].
 pub fn document() -> Result<String, Unknown> {
+    let graphs = of_corpus::<ProcSpec>(corpus::PROC)?;
     let mut text = HEAD.to_owned();
     for (version, title) in VERSIONS {
-        let (processors, goroutines) = processors_and_goroutines(version)?;
-        for (what, graph) in [("Processors", processors), ("Goroutines", goroutines)] {
+        let spec = spec_in_words(&ProcSpec::configure(&[("version".to_owned(), version.to_owned())])?);
+        for graph in graphs.iter().filter(|graph| graph.spec == spec) {
+            let (first, rest) = graph.things.split_at(1);
             let _ = write!(
                 text,
-                "\n## {what}, {title}\n\n```mermaid\n{}```\n\n{}",
-                graph.mermaid(),
-                graph.table(ProcSpec::rules())
+                "\n## {}{rest}, {title}\n\n```mermaid\n{}```\n\n{}",
+                first.to_uppercase(),
+                mermaid(graph),
+                table(graph, ProcSpec::rules())
             );
         }
     }
@@ -122,17 +132,67 @@ taken under each version of Go. A transition that is missing is one that no prog
 date. What the clauses say stands in `model/src/proc/clauses.rs`.
 ";
 
-fn program(file: &CorpusFile) -> Result<Program<<ProcSpec as Spec>::Op>, Unknown> {
-    crate::litmus::parse(file.name, file.text)
-        .and_then(|source| source.program::<ProcSpec>())
-        .map_err(|diagnostics| Unknown { message: diagnostics.to_string(), expected: Vec::new() })
+/// From, to, and the rules. A thing that was not there before has come from nothing.
+type Arrows<Name = String> = BTreeMap<(Option<Name>, Name), BTreeSet<Name>>;
+
+fn listed<Name: Into<String>>(arrows: Arrows<Name>) -> Vec<Arrow> {
+    let arrow = |((from, to), rules): ((Option<Name>, Name), BTreeSet<Name>)| Arrow {
+        from: from.map(Into::into),
+        to: to.into(),
+        rules: rules.into_iter().map(Into::into).collect(),
+    };
+    arrows.into_iter().map(arrow).collect()
 }
 
-fn processor_statuses(state: &State) -> Vec<String> {
-    state.ps.iter().map(|p| format!("{:?}", p.status).to_lowercase()).collect()
+/// The spec under each value of each parameter; as it is where there are no parameters.
+fn settings<S: Spec>(own: &[(String, String)]) -> Result<Vec<S>, Unknown> {
+    let mut specs = Vec::new();
+    for parameter in S::parameters() {
+        for value in parameter.values {
+            let mut parameters: Vec<_> = own.iter().filter(|(name, _)| name != parameter.name).cloned().collect();
+            parameters.push((parameter.name.to_owned(), (*value).to_owned()));
+            specs.push(S::configure(&parameters)?);
+        }
+    }
+    if specs.is_empty() {
+        specs.push(S::configure(own)?);
+    }
+    Ok(specs)
 }
 
-fn goroutine_statuses(state: &State) -> Vec<String> {
-    let scan = |scan: bool| if scan { "scan_" } else { "" };
-    state.gs.iter().map(|g| format!("{}{}", scan(g.scan), format!("{:?}", g.status).to_lowercase())).collect()
+fn under<S: Spec>(spec: &S, program: &Program<S::Op>) -> Result<Vec<StateGraph>, Unknown> {
+    let mut found: Vec<(&'static str, Arrows<&'static str>)> = Vec::new();
+    let complete = every_step(spec, program, STATES_MAX, |id, before, after| {
+        let (before, after) = (spec.statuses(before), spec.statuses(after));
+        found.resize_with(found.len().max(after.len()), Default::default);
+        for ((kind, after), (things, arrows)) in after.iter().enumerate().zip(&mut found) {
+            *things = after.things;
+            for (number, to) in after.statuses.iter().enumerate() {
+                let from = before.get(kind).and_then(|before| before.statuses.get(number));
+                if from != Some(to) {
+                    arrows.entry((from.copied(), to)).or_default().insert(rule::<S>(id).name);
+                }
+            }
+        }
+    })?;
+    let graph = |(things, arrows): (&'static str, Arrows<&'static str>)| StateGraph {
+        things: things.to_owned(),
+        spec: spec_in_words(spec),
+        complete,
+        arrows: listed(arrows),
+    };
+    Ok(found.into_iter().filter(|(_, arrows)| !arrows.is_empty()).map(graph).collect())
+}
+
+/// A graph as a table: an arrow and rule a row, with the clause that demands or permits the rule.
+fn table(graph: &StateGraph, rules: &[Rule]) -> String {
+    let mut text = "| from | to | rule | clause |\n|---|---|---|---|\n".to_owned();
+    for Arrow { from, to, rules: names } in &graph.arrows {
+        for name in names {
+            let clause = rules.iter().find(|rule| rule.name == name).map_or("", |rule| rule.clause);
+            let from = from.as_deref().unwrap_or("(new)");
+            let _ = writeln!(text, "| {from} | {to} | `{name}` | {clause} |");
+        }
+    }
+    text
 }

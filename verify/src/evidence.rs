@@ -177,6 +177,56 @@ pub struct Expected {
     pub leans: Option<String>,
 }
 
+/// Something seen in a spec that its author may not have meant, and that the real system may or may not share: that a
+/// program can come to certain outcomes, or cannot.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Observation {
+    /// Its name. Checks of several programs that name the same one belong together.
+    pub name: String,
+    /// What the program's author says of it; may be empty.
+    pub text: String,
+    /// The spec, with the parameters under which it was explored: `proc (version go1.26)`.
+    pub spec: String,
+    /// Which outcomes it is about, as a condition of the litmus language.
+    pub condition: String,
+    /// Whether the spec allows such an outcome; absent if its states were too many to say.
+    pub allowed: Option<bool>,
+    /// The outcome that the path comes to, in words.
+    pub outcome: Option<String>,
+    /// The threads' names, and `daemon` behind them if one takes part: the columns of the path.
+    pub threads: Vec<String>,
+    /// A shortest execution to such an outcome; empty if the spec allows none.
+    pub rows: Vec<Row>,
+    /// The program in litmus syntax.
+    pub program: String,
+    /// The command that prints it, if the program lies in a file.
+    pub command: Option<String>,
+}
+
+/// Which rules of a spec take a thing from which status to which, in every execution of a program.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct StateGraph {
+    /// The things, in the plural: `processors`.
+    pub things: String,
+    /// The spec, with the parameters under which the program was taken.
+    pub spec: String,
+    /// Whether every execution was looked at.
+    pub complete: bool,
+    /// The changes of status, sorted.
+    pub arrows: Vec<Arrow>,
+}
+
+/// A change of status.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Arrow {
+    /// The status before; absent where the thing was not there.
+    pub from: Option<String>,
+    /// The status after.
+    pub to: String,
+    /// The rules that make the change, by name.
+    pub rules: Vec<String>,
+}
+
 /// A real system's answers beside the spec's.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
@@ -339,6 +389,12 @@ pub struct Evidence {
     pub clauses: Vec<String>,
     /// The program's expectations.
     pub expectations: Vec<Expected>,
+    /// What the program's author has observed about the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub observations: Vec<Observation>,
+    /// The spec's state graphs, as far as the program's executions show them, under each value of each parameter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub graphs: Vec<StateGraph>,
     /// For a mutant: what is planted. For a peer: what its documentation promises.
     pub note: Option<String>,
     /// For a mutant: the executions until it was killed.

@@ -9,6 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::gaps::GapInfo;
 
+/// The spec's name with the parameters it has: `proc (version go1.26)`.
+pub(crate) fn spec_in_words<S: Spec>(spec: &S) -> String {
+    let parameters: Vec<String> =
+        spec.configuration().into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+    if parameters.is_empty() { spec.name().to_owned() } else { format!("{} ({})", spec.name(), parameters.join(", ")) }
+}
+
 /// A system, described by its spec.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SystemInfo {

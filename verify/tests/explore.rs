@@ -242,7 +242,7 @@ fn equals(left: Condition, right: i64) -> Condition {
 }
 
 fn expect(quantifier: Quantifier, condition: Condition) -> Expectation {
-    Expectation { quantifier, condition }
+    Expectation { quantifier, condition, observation: None }
 }
 
 fn done(thread: usize) -> Condition {

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use selvedge_model::Spec;
 use selvedge_model::proc::{Bug, Op, ProcSpec};
 use selvedge_verify::diagram;
+use selvedge_verify::evidence::{Evidence, Kind, StateGraph};
 use selvedge_verify::explore::{Exploration, Limits, describe, explore, judge, shortest_path};
 use selvedge_verify::litmus::corpus;
 use selvedge_verify::litmus::{Outcome, Program, Source, ThreadEnd, parse};
 use selvedge_verify::mutant::proc::{MUTANTS, Notices};
+use selvedge_verify::suite::{Options, Planned, Suite};
 
 /// States that a program of the corpus may have at most: exploring one must take no time worth mentioning.
 const STATES_MAX: usize = 20_000;
@@ -149,6 +151,65 @@ fn a_stop_that_a_call_escapes_exists_from_go_1_26_on_only() {
     assert_eq!(stuck("S04-then-a-look-1.26"), None);
 }
 
+/// The records of the spec's checks, by program.
+fn records() -> BTreeMap<String, Evidence> {
+    let suite = Suite::standard();
+    let is_spec = |planned: &Planned| planned.system == "proc" && planned.kind == Kind::Spec;
+    let planned = suite.plan(&Options::quick()).into_iter().filter(is_spec);
+    planned
+        .map(|planned| {
+            let record = suite.run_here(&planned, &Options::quick());
+            (planned.program.expect("it is of one program"), record)
+        })
+        .collect()
+}
+
+/// What the report shows of facts 2.12: allowed from Go 1.26 on, along the path above, and nowhere else; and its graphs
+/// are those of `docs/proc.md`.
+#[test]
+fn the_records_hold_the_observation_and_the_graphs() {
+    let records = records();
+    let observed: BTreeMap<(&str, Option<bool>), usize> = records
+        .iter()
+        .flat_map(|(program, record)| record.observations.iter().map(move |observed| (program, observed)))
+        .inspect(|(_, observed)| assert_eq!(observed.name, "stop-escapes"))
+        .map(|(program, observed)| ((program.as_str(), observed.allowed), observed.rows.len()))
+        .collect();
+    let expected = BTreeMap::from([
+        (("S04-stop-and-enter", Some(false)), 0),
+        (("S04-stop-and-enter-1.11", Some(false)), 0),
+        (("S04-stop-and-enter-1.26", Some(true)), 8),
+        (("S04-then-a-look-1.26", Some(false)), 0),
+        (("S04-then-a-return-1.26", Some(false)), 0),
+    ]);
+    assert_eq!(observed, expected);
+    let found = &records["S04-stop-and-enter-1.26"].observations[0];
+    assert_eq!(found.spec, "proc (version go1.26)");
+    let command = found.command.as_deref().unwrap_or_default();
+    let file = command.strip_prefix("cargo run --release -- outcomes ").expect("it prints the outcomes");
+    assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file).is_file(), "{file}");
+    for careful in ["In this model", "it is a hypothesis", "no report of it upstream"] {
+        assert!(found.text.contains(careful), "{}", found.text);
+    }
+
+    let recorded = diagram::merged(records.values().flat_map(|record| &record.graphs));
+    let drawn = diagram::of_corpus::<ProcSpec>(corpus::PROC).unwrap_or_else(|error| panic!("{error}"));
+    assert!(recorded == drawn, "the records' graphs are not those of the page");
+    assert_eq!(recorded.len(), 6, "processors and goroutines of three versions");
+}
+
+/// The programs of S4 differ in the version and in what they expect, and in nothing else.
+#[test]
+fn the_programs_of_the_escaping_stop_are_one_program() {
+    let bare = |name: &str| {
+        let (_, program) = read(name);
+        let (name, about, parameters, clauses, expectations) = Default::default();
+        Program { name, about, parameters, clauses, expectations, ..program }
+    };
+    assert_eq!(bare("S04-stop-and-enter"), bare("S04-stop-and-enter-1.26"));
+    assert_eq!(bare("S04-stop-and-enter"), bare("S04-stop-and-enter-1.11"));
+}
+
 #[test]
 fn the_page_of_graphs_is_up_to_date() {
     let page: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/proc.md");
@@ -164,9 +225,17 @@ fn the_page_of_graphs_is_up_to_date() {
 /// out of a call up to Go 1.25.
 #[test]
 fn the_graph_of_processors_is_the_table_of_transitions() {
-    let (processors, _) = diagram::processors_and_goroutines("go1.12").unwrap_or_else(|error| panic!("{error}"));
-    let arrows: BTreeMap<(&str, &str), &BTreeSet<&str>> =
-        processors.arrows().map(|(from, to, rules)| ((from, to), rules)).collect();
+    let graphs = diagram::of_corpus::<ProcSpec>(corpus::PROC).unwrap_or_else(|error| panic!("{error}"));
+    let is_wanted = |graph: &&StateGraph| graph.things == "processors" && graph.spec == "proc (version go1.12)";
+    let processors = graphs.iter().find(is_wanted).expect("it has processors");
+    let arrows: BTreeMap<(&str, &str), BTreeSet<&str>> = processors
+        .arrows
+        .iter()
+        .map(|arrow| {
+            let ends = (arrow.from.as_deref().unwrap_or("[*]"), arrow.to.as_str());
+            (ends, arrow.rules.iter().map(String::as_str).collect())
+        })
+        .collect();
     for (from, to, rule) in [
         ("idle", "running", "m.wake"),
         ("running", "idle", "block.release"),
@@ -188,7 +257,10 @@ fn the_graph_of_processors_is_the_table_of_transitions() {
     ] {
         assert!(arrows.get(&(from, to)).is_some_and(|rules| rules.contains(rule)), "{from} to {to} by {rule}");
     }
-    let out_of_calls: Vec<&&str> =
-        arrows.iter().filter(|((from, _), _)| *from == "syscall").flat_map(|(_, rules)| rules.iter()).collect();
-    assert_eq!(out_of_calls, [&"enter.halts", &"stop.call", &"exit.reclaim", &"look.retake", &"round.call"]);
+    let out_of_calls: Vec<&str> = arrows
+        .iter()
+        .filter(|((from, _), _)| *from == "syscall")
+        .flat_map(|(_, rules)| rules.iter().copied())
+        .collect();
+    assert_eq!(out_of_calls, ["enter.halts", "stop.call", "exit.reclaim", "look.retake", "round.call"]);
 }

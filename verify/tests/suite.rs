@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use selvedge::platform::{Arc, Loom, Platform, PlatformCondvar, PlatformMutex, Shuttle, Std, host};
+use selvedge_model::toy::LockSpec;
 use selvedge_model::toy::register::{Op, RegisterSpec, Ret};
 use selvedge_model::{Spec, Thread};
 use selvedge_verify::conformance::{Findings, Goal, Job, Target, on_loom, on_shuttle};
 use selvedge_verify::engine::{Budget, Engine, Profile};
-use selvedge_verify::evidence::{Evidence, Kind, Mode, Relation, Verdict};
+use selvedge_verify::evidence::{Arrow, Evidence, Kind, Mode, Relation, Verdict};
 use selvedge_verify::litmus::corpus::CorpusFile;
 use selvedge_verify::litmus::{self, Program, corpus};
 use selvedge_verify::subject::cond::{Guarded, GuardedCond};
@@ -204,6 +205,68 @@ fn what_fails_only_with_spurious_wakeups_says_so() {
     let posix = run(&suite, "cond/conformance/posix/plain/portfolio");
     assert_eq!(posix.verdict, Verdict::Pass, "{}", posix.reason);
     assert!(posix.technique.contains("as many again with a spurious wakeup a thread"), "{}", posix.technique);
+}
+
+/// A lock of the toy spec, which says its statuses and nothing else for this.
+fn lock_suite() -> Suite {
+    static CORPUS: &[CorpusFile] = &[
+        CorpusFile {
+            name: "never-unlocked",
+            text: "spec lock\nthread A\n  lock\nthread B\n  lock\n
+                   exists blocked B\nobservation somebody-starves\nobservation \"One\"\nobservation \"of them.\"
+                   never blocked A && blocked B\nobservation both-starve\n",
+        },
+        CorpusFile {
+            name: "unlocked",
+            text: "spec lock\nthread A\n  lock\n  unlock\nthread B\n  try-lock\n
+                   exists blocked B\nobservation somebody-starves\n",
+        },
+    ];
+    Suite::empty().with(System::<LockSpec>::new("lock", CORPUS))
+}
+
+#[test]
+fn an_observation_is_recorded_with_the_shortest_way_to_it() {
+    let found = run(&lock_suite(), "lock/spec/never-unlocked/explorer");
+    assert_eq!(found.verdict, Verdict::Pass, "{}", found.reason);
+    let [starves, both] = &found.observations[..] else { panic!("{:?}", found.observations) };
+    assert_eq!((starves.name.as_str(), starves.text.as_str()), ("somebody-starves", "One of them."));
+    assert_eq!((starves.allowed, starves.spec.as_str()), (Some(true), "lock"));
+    assert_eq!((starves.threads.join(" "), starves.condition.as_str()), ("A B".to_owned(), "blocked B"));
+    let steps: Vec<(usize, &str, bool)> =
+        starves.rows.iter().map(|row| (row.thread, row.text.as_str(), row.here)).collect();
+    assert_eq!(steps, [(0, "lock → ok", false)]);
+    assert!(starves.outcome.as_ref().is_some_and(|outcome| outcome.contains("B blocked at")), "{:?}", starves.outcome);
+    assert_eq!(starves.command, None, "there is no file to print it of");
+    assert!(starves.program.contains("thread B\n  lock\n") && !starves.program.contains("One"), "{}", starves.program);
+    // That it is expected not to exist is no reason to say so: it was looked for.
+    assert_eq!((both.allowed, both.outcome.as_ref(), both.rows.len()), (Some(false), None, 0));
+}
+
+/// What an author claims and the spec does not allow is not found, and fails its check.
+#[test]
+fn an_observation_that_the_spec_does_not_allow_is_not_found() {
+    let found = run(&lock_suite(), "lock/spec/unlocked/explorer");
+    assert_eq!(found.verdict, Verdict::Fail, "{}", found.reason);
+    assert_eq!((found.observations[0].allowed, found.observations[0].rows.len()), (Some(false), 0));
+}
+
+#[test]
+fn a_spec_that_says_its_statuses_has_its_graphs_recorded() {
+    let arrow = |from: &str, to: &str, rules: &[&str]| Arrow {
+        from: Some(from.to_owned()),
+        to: to.to_owned(),
+        rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
+    };
+    let found = run(&lock_suite(), "lock/spec/unlocked/explorer");
+    let [graph] = &found.graphs[..] else { panic!("{:?}", found.graphs) };
+    assert_eq!((graph.things.as_str(), graph.spec.as_str(), graph.complete), ("locks", "lock", true));
+    assert_eq!(graph.arrows, [arrow("free", "held", &["lock", "try-lock"]), arrow("held", "free", &["unlock"])]);
+    // Nobody unlocks there.
+    let found = run(&lock_suite(), "lock/spec/never-unlocked/explorer");
+    assert_eq!(found.graphs[0].arrows, [arrow("free", "held", &["lock"])]);
+    // A register has no statuses, and nothing to draw.
+    assert!(run(&suite(), "register/spec/two-reads/explorer").graphs.is_empty());
 }
 
 #[test]

@@ -101,6 +101,35 @@ pub(super) fn observe(state: &State, name: &str) -> Option<i64> {
     })
 }
 
+/// Processors and goroutines; a goroutine whose status somebody holds still has one of its own.
+pub(super) fn statuses(state: &State) -> Vec<Statuses> {
+    let processor = |p: &P| match p.status {
+        PStatus::Idle => "idle",
+        PStatus::Running => "running",
+        PStatus::Syscall => "syscall",
+        PStatus::GcStop => "gcstop",
+        PStatus::Dead => "dead",
+    };
+    let goroutine = |g: &G| match (g.status, g.scan) {
+        (GStatus::Idle, false) => "idle",
+        (GStatus::Runnable, false) => "runnable",
+        (GStatus::Running, false) => "running",
+        (GStatus::Syscall, false) => "syscall",
+        (GStatus::Waiting, false) => "waiting",
+        (GStatus::Dead, false) => "dead",
+        (GStatus::Idle, true) => "scan_idle",
+        (GStatus::Runnable, true) => "scan_runnable",
+        (GStatus::Running, true) => "scan_running",
+        (GStatus::Syscall, true) => "scan_syscall",
+        (GStatus::Waiting, true) => "scan_waiting",
+        (GStatus::Dead, true) => "scan_dead",
+    };
+    vec![
+        Statuses { things: "processors", statuses: state.ps.iter().map(processor).collect() },
+        Statuses { things: "goroutines", statuses: state.gs.iter().map(goroutine).collect() },
+    ]
+}
+
 fn is_initial(name: &str) -> bool {
     let by_index = indexed(name).is_some_and(|(what, _)| matches!(what, "queued" | "tick"));
     by_index || matches!(name, "procs" | "running" | "waiting")

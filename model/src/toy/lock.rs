@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::spec::{
-    Broken, Clause, Commutation, Exclusion, Form, Parameter, Progress, Rule, Spec, Step, StepOf, Thread, Unknown,
-    Unreadable,
+    Broken, Clause, Commutation, Exclusion, Form, Parameter, Progress, Rule, Spec, Statuses, Step, StepOf, Thread,
+    Unknown, Unreadable,
 };
 use crate::text;
 
@@ -165,6 +165,11 @@ impl Spec for LockSpec {
             Some(Op::Lock) => vec![Op::Unlock],
             Some(Op::TryLock) => vec![Op::TryLock],
         }
+    }
+
+    fn statuses(&self, state: &State) -> Vec<Statuses> {
+        let status = if state.is_some() { "held" } else { "free" };
+        vec![Statuses { things: "locks", statuses: vec![status] }]
     }
 
     fn may_end(&self, done: &[Op]) -> bool {

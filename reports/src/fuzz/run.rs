@@ -354,6 +354,8 @@ impl Session {
             rules: Default::default(),
             clauses: Vec::new(),
             expectations: Vec::new(),
+            observations: Vec::new(),
+            graphs: Vec::new(),
             note: None,
             killed_after: None,
             counterexample: None,

@@ -6,6 +6,7 @@ mod browser;
 mod documentation;
 mod html;
 mod junit;
+mod observed;
 mod schema;
 mod size;
 mod trust;

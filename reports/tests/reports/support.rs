@@ -7,8 +7,8 @@ use selvedge_reports::report::Report;
 use selvedge_reports::store::{RunRecord, Source};
 use selvedge_reports::suite::{Partition, Planned, Profile};
 use selvedge_verify::evidence::{
-    ClauseAnswers, Comparison, Counterexample, Crash, Difference, Evidence, Expected, FORMAT, Fuzzing, Kind, Maker,
-    Mode, PeerAnswers, Relation, Row, Verdict, Witness,
+    Arrow, ClauseAnswers, Comparison, Counterexample, Crash, Difference, Evidence, Expected, FORMAT, Fuzzing, Kind,
+    Maker, Mode, Observation, PeerAnswers, Relation, Row, StateGraph, Verdict, Witness,
 };
 use selvedge_verify::gaps::GapInfo;
 use selvedge_verify::info::{ClauseInfo, ObligationInfo, ParameterInfo, RuleInfo, SystemInfo};
@@ -274,6 +274,8 @@ pub fn passing(kind: Kind, program: &str, subject: Option<&str>, engine: &str) -
         rules: BTreeMap::new(),
         clauses: vec![],
         expectations: vec![],
+        observations: vec![],
+        graphs: vec![],
         note: None,
         killed_after: None,
         counterexample: None,
@@ -369,7 +371,60 @@ fn specs() -> Vec<Evidence> {
     abort.rules = rules(&[("wait.unlocked", 1)]);
     abort.outcomes = vec![witness("T1 aborts the program (COND-09)", 1, true)];
     records.push(abort);
+    for record in &mut records {
+        record.observations = observations(record.program.as_deref().unwrap_or_default());
+        record.graphs = graphs(record.program.as_deref().unwrap_or_default());
+    }
     records
+}
+
+/// One that a program's spec allows, another's does not, and of which a third cannot tell.
+fn observations(program: &str) -> Vec<Observation> {
+    let (allowed, text, spec) = match program {
+        "L01-signal-no-lock" => (Some(true), "A signal that nobody waits for is lost in this model.", "cond"),
+        "L02-loop" => (Some(false), "With a loop.", "cond"),
+        "L13-late-signal" => (None, "", "cond (order fifo)"),
+        _ => return Vec::new(),
+    };
+    let row = |thread: usize, text: &str| Row { thread, text: text.to_owned(), here: false };
+    let path = if allowed == Some(true) { vec![row(1, "signal.none"), row(0, "wait.enqueue")] } else { Vec::new() };
+    vec![Observation {
+        name: "signal-is-lost".to_owned(),
+        text: text.to_owned(),
+        spec: spec.to_owned(),
+        condition: "blocked T1".to_owned(),
+        allowed,
+        outcome: allowed.filter(|allowed| *allowed).map(|_| "T1 blocked in wait".to_owned()),
+        threads: if path.is_empty() { Vec::new() } else { strings(&["T1", "T2"]) },
+        rows: path,
+        program: "spec cond\n\nthread T1\n  lock\n  wait\n\nthread T2\n  signal\n\nexists blocked T1\n".to_owned(),
+        command: allowed.map(|_| "selvedge outcomes verify/litmus/cond/L01.litmus".to_owned()),
+    }]
+}
+
+/// Two programs know arrows of one graph, and one of them an arrow of another.
+fn graphs(program: &str) -> Vec<StateGraph> {
+    let arrow = |from: Option<&str>, to: &str, rules: &[&str]| Arrow {
+        from: from.map(str::to_owned),
+        to: to.to_owned(),
+        rules: strings(rules),
+    };
+    let graph = |spec: &str, arrows: Vec<Arrow>| StateGraph {
+        things: "waiters".to_owned(),
+        spec: spec.to_owned(),
+        complete: true,
+        arrows,
+    };
+    let oldest = arrow(Some("parked"), "notified", &["signal.oldest"]);
+    match program {
+        "L01-signal-no-lock" => vec![graph("cond", vec![arrow(None, "parked", &["wait.enqueue"]), oldest])],
+        "L02-loop" => {
+            let all = arrow(Some("parked"), "notified", &["broadcast.all"]);
+            let relocked = arrow(Some("notified"), "running", &["wait.relock"]);
+            vec![graph("cond", vec![relocked, all]), graph("cond (order any)", vec![oldest])]
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn conformance() -> Vec<Evidence> {

@@ -19,6 +19,14 @@ pub struct CorpusFile {
     pub text: &'static str,
 }
 
+impl CorpusFile {
+    /// Where the file lies in a checkout, from its root. `None` for a test that is not one of the suite's own.
+    pub fn path(&self) -> Option<String> {
+        let (folder, _) = FOLDERS.iter().find(|(_, files)| files.contains(self))?;
+        Some(format!("verify/litmus/{folder}/{}.litmus", self.name))
+    }
+}
+
 macro_rules! corpus {
     ($folder:literal: $($name:literal)*) => {
         &[$(CorpusFile {

@@ -22,8 +22,20 @@ pub(super) const DEPTH_MAX: usize = 64;
 pub(super) const OPERATORS_MAX: usize = 256;
 
 /// The words that begin a line of their own; no name may be one of them.
-pub(super) const KEYWORDS: [&str; 11] =
-    ["spec", "parameter", "initial", "clauses", "var", "atomic", "thread", "await", "exists", "forall", "never"];
+pub(super) const KEYWORDS: [&str; 12] = [
+    "spec",
+    "parameter",
+    "initial",
+    "clauses",
+    "var",
+    "atomic",
+    "thread",
+    "await",
+    "exists",
+    "forall",
+    "never",
+    "observation",
+];
 /// The words that begin an atom of an expectation; no variable, register or thread may be one of them.
 pub(super) const ATOMS: [&str; 5] = ["done", "blocked", "abort", "race", "state"];
 
@@ -116,6 +128,10 @@ pub(super) enum Directive {
     Variable(Word, Access, i64),
     Thread(Word),
     Expectation(Quantifier, Tree),
+    /// The name of an observation.
+    Observation(Word),
+    /// What an observation says, quotes and escapes removed.
+    ObservationText(String),
 }
 
 /// A statement, before names are resolved.
@@ -389,6 +405,7 @@ fn any_directive(input: &mut Input<'_>) -> Parsed<Directive> {
         "exists" => expectation(Quantifier::Exists, input),
         "forall" => expectation(Quantifier::Forall, input),
         "never" => expectation(Quantifier::Never, input),
+        "observation" => after_keyword(observation, "a name, or a text in quotes").parse_next(input),
         other => unreachable!("`{other}` was dispatched here but is no directive"),
     }
 }
@@ -419,6 +436,10 @@ fn name_of_access(input: &mut Input<'_>) -> Parsed<Access> {
 fn expectation(quantifier: Quantifier, input: &mut Input<'_>) -> Parsed<Directive> {
     let condition = after_keyword(tree, "a condition").parse_next(input)?;
     Ok(Directive::Expectation(quantifier, condition))
+}
+
+fn observation(input: &mut Input<'_>) -> Parsed<Directive> {
+    alt((text_in_quotes.map(Directive::ObservationText), name.map(Directive::Observation))).parse_next(input)
 }
 
 fn any_statement<'a>(input: &mut Input<'a>, known: &dyn Fn(&str) -> bool) -> Parsed<RawStatement> {
@@ -699,6 +720,20 @@ fn minus(input: &mut Input<'_>) -> Parsed<Node> {
 
 fn quoted(input: &mut Input<'_>) -> Parsed<Node> {
     let start = input.current_token_start();
+    let text = text_in_quotes.parse_next(input)?;
+    if text.parse::<i64>().is_ok() {
+        let span = start..input.previous_token_end();
+        return diagnosis(
+            Diagnostic::new("a number in quotes", span, "this is a word, which no number equals")
+                .help(format!("write `{text}`")),
+        );
+    }
+    Ok(Node::Quoted(text))
+}
+
+/// A text in quotes, without them and its escapes.
+fn text_in_quotes(input: &mut Input<'_>) -> Parsed<String> {
+    let start = input.current_token_start();
     '"'.parse_next(input)?;
     let mut text = String::new();
     loop {
@@ -712,7 +747,7 @@ fn quoted(input: &mut Input<'_>) -> Parsed<Node> {
                     "expected `\"` before the end",
                 ));
             }
-            Some('"') => break,
+            Some('"') => return Ok(text),
             Some('\\') => match opt(winnow::token::any).parse_next(input)? {
                 Some('n') => text.push('\n'),
                 Some('r') => text.push('\r'),
@@ -728,14 +763,6 @@ fn quoted(input: &mut Input<'_>) -> Parsed<Node> {
             Some(c) => text.push(c),
         }
     }
-    if text.parse::<i64>().is_ok() {
-        let span = start..input.previous_token_end();
-        return diagnosis(
-            Diagnostic::new("a number in quotes", span, "this is a word, which no number equals")
-                .help(format!("write `{text}`")),
-        );
-    }
-    Ok(Node::Quoted(text))
 }
 
 fn named(input: &mut Input<'_>) -> Parsed<Node> {

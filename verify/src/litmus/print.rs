@@ -44,6 +44,12 @@ impl<Op: Display> Display for Program<Op> {
                 writeln!(f)?;
             }
             writeln!(f, "{} {}", expectation.quantifier, self.condition(&expectation.condition))?;
+            if let Some(observation) = &expectation.observation {
+                writeln!(f, "observation {}", observation.name)?;
+                for sentence in &observation.text {
+                    writeln!(f, "observation {}", in_quotes(sentence))?;
+                }
+            }
         }
         Ok(())
     }
@@ -135,18 +141,22 @@ impl<Op> Names<'_, Op> {
         if is_identifier(word) && !taken && !self.quote_words {
             return word.to_owned();
         }
-        let mut quoted = String::from("\"");
-        for c in word.chars() {
-            match c {
-                '\n' => quoted.push_str("\\n"),
-                '\r' => quoted.push_str("\\r"),
-                '"' | '\\' => quoted.extend(['\\', c]),
-                c => quoted.push(c),
-            }
-        }
-        quoted.push('"');
-        quoted
+        in_quotes(word)
     }
+}
+
+fn in_quotes(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// What expressions and conditions have in common.
@@ -245,7 +255,7 @@ mod tests {
     use selvedge_model::cond::CondSpec;
 
     use super::*;
-    use crate::litmus::program::{Expectation, Quantifier, Variable};
+    use crate::litmus::program::{Expectation, Observation, Quantifier, Variable};
     use crate::litmus::resolve::never_or_always;
     use crate::litmus::{Source, parse};
 
@@ -362,7 +372,13 @@ mod tests {
         );
         let threads = proptest::collection::vec(proptest::collection::vec(draft(), 0..6), 1..=THREADS.len());
         let quantifier = select(vec![Quantifier::Exists, Quantifier::Forall, Quantifier::Never]);
-        let expectations = proptest::collection::vec((quantifier, condition()), 0..4);
+        let sentences = vec!["It may.", "7", "say \"\\\" # :", "line\nbreak é", "# no comment"];
+        let observation = (
+            select(vec!["lost-wakeup", "S04.x", "7", "done", "spec"]),
+            proptest::collection::vec(select(sentences), 0..3),
+        );
+        let expectations =
+            proptest::collection::vec((quantifier, condition(), proptest::option::of(observation)), 0..4);
         (about, head, threads, expectations).prop_map(|(about, head, threads, expectations)| {
             let (parameters, initial, clauses, variables, accesses) = head;
             let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
@@ -386,9 +402,17 @@ mod tests {
                 let body = build(name, drafts, &program.variables);
                 program.threads.push(body);
             }
-            for (quantifier, draft) in expectations {
+            for (quantifier, draft, observation) in expectations {
                 let condition = settle_condition(draft, &program);
-                let expectation = Expectation { quantifier, condition };
+                let is_new = |name: &str| {
+                    let mut known = program.expectations.iter().filter_map(|known| known.observation.as_ref());
+                    quantifier != Quantifier::Forall && known.all(|known| known.name != name)
+                };
+                let observation = observation.filter(|(name, _)| is_new(name)).map(|(name, text)| Observation {
+                    name: name.to_owned(),
+                    text: text.into_iter().map(str::to_owned).collect(),
+                });
+                let expectation = Expectation { quantifier, condition, observation };
                 if never_or_always(&expectation, &program, 0..0).is_none() {
                     program.expectations.push(expectation);
                 }
@@ -568,6 +592,8 @@ mod tests {
             "exists ",
             "forall ",
             "never ",
+            "observation lost-wakeup\n",
+            "observation \"It may.\"\n",
             "done ",
             "blocked ",
             "abort ",

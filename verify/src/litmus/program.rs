@@ -231,6 +231,18 @@ pub struct Expectation {
     pub quantifier: Quantifier,
     /// The condition.
     pub condition: Condition,
+    /// What is remarkable about there being such outcomes, or none; never beside a `forall`.
+    pub observation: Option<Observation>,
+}
+
+/// That a spec allows some outcomes, or does not, is worth reporting by itself: something seen in the spec, whose author
+/// may not have meant it, and which the real system may or may not share.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Observation {
+    /// Its name. Programs that name the same one are reported side by side.
+    pub name: String,
+    /// What to say of it, sentence by sentence.
+    pub text: Vec<String>,
 }
 
 /// A litmus test.

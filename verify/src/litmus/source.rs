@@ -4,7 +4,9 @@ use selvedge_model::{Form, Spec, Unreadable};
 
 use super::diagnostic::{Diagnostic, Diagnostics, PROBLEMS_MAX, Span, line_of};
 use super::grammar::{self, ATOMS, Directive, KEYWORDS, OpText, RawStatement, Word, list};
-use super::program::{Access, Expectation, Program, Statement, ThreadBody, ThreadIndex, Variable};
+use super::program::{
+    Access, Expectation, Observation, Program, Quantifier, Statement, ThreadBody, ThreadIndex, Variable,
+};
 use super::resolve::{Mentions, Scope, condition, expression, nearest, never_or_always};
 
 /// A program has at most this many threads.
@@ -53,6 +55,7 @@ struct Places {
     registers: Vec<Vec<Word>>,
     statements: Vec<Vec<StatementPlace>>,
     expectations: Vec<Span>,
+    observations: Vec<Word>,
     clauses: Vec<Word>,
     mentions: Mentions,
 }
@@ -373,6 +376,8 @@ struct Reader {
     statements: usize,
     /// Names whose declaration could not be read: speaking of them again would only repeat the first problem.
     spoiled: Vec<String>,
+    /// Likewise of the latest expectation: what is said of it is not looked at.
+    spoiled_expectation: bool,
     problems: Vec<Diagnostic>,
 }
 
@@ -396,6 +401,7 @@ impl Reader {
             threads: Vec::new(),
             statements: 0,
             spoiled: Vec::new(),
+            spoiled_expectation: false,
             problems: Vec::new(),
         }
     }
@@ -460,6 +466,7 @@ impl Reader {
             "var" | "atomic" if grammar::is_identifier(second) => self.spoiled.push(second.to_owned()),
             "thread" => self.push_thread(Word { text: second.to_owned(), span: 0..0 }),
             "spec" => self.program.spec = "?".to_owned(),
+            "exists" | "forall" | "never" | "observation" => self.spoiled_expectation = true,
             _ => {}
         }
         self.enter(first);
@@ -477,7 +484,9 @@ impl Reader {
         let at = line.start..line.start + keyword.len();
         let needs = match directive {
             Directive::Thread(_) => Section::Threads,
-            Directive::Expectation(..) => Section::Expectations,
+            Directive::Expectation(..) | Directive::Observation(_) | Directive::ObservationText(_) => {
+                Section::Expectations
+            }
             _ => Section::Head,
         };
         if self.section > needs {
@@ -526,10 +535,12 @@ impl Reader {
             Directive::Expectation(quantifier, tree) => {
                 self.limit("expectations", self.program.expectations.len(), ITEMS_MAX, &line);
                 let scope = Scope::outcome(&self.program, &self.spoiled);
-                match condition(&tree, &scope, &mut self.places.mentions) {
+                let condition = condition(&tree, &scope, &mut self.places.mentions);
+                self.spoiled_expectation = condition.is_err();
+                match condition {
                     Ok(condition) => {
                         let place = line.clone();
-                        let expectation = Expectation { quantifier, condition };
+                        let expectation = Expectation { quantifier, condition, observation: None };
                         if let Some(problem) = never_or_always(&expectation, &self.program, tree.span) {
                             self.problems.push(problem);
                         }
@@ -539,6 +550,65 @@ impl Reader {
                     Err(problems) => self.problems.extend(problems),
                 }
             }
+            Directive::Observation(name) => self.observation(name, line),
+            Directive::ObservationText(text) => self.observation_text(text, line),
+        }
+    }
+
+    /// The latest expectation, for what is said of it. None if that could not be read, or if there is none, which is
+    /// reported.
+    fn observed(&mut self, line: &Span) -> Option<usize> {
+        if self.spoiled_expectation {
+            return None;
+        }
+        let latest = self.program.expectations.len().checked_sub(1);
+        if latest.is_none() {
+            self.problems.push(
+                Diagnostic::new("an observation of nothing", line.clone(), "no expectation stands above it")
+                    .help("an observation stands below the `exists` or `never` that it is about"),
+            );
+        }
+        latest
+    }
+
+    fn observation(&mut self, name: Word, line: Span) {
+        let Some(latest) = self.observed(&line) else { return };
+        let known = self.places.observations.iter().map(|known| (known.text.as_str(), known.span.clone()));
+        duplicate("observation", &name, known, &mut self.problems);
+        let place = self.places.expectations[latest].clone();
+        let expectation = &mut self.program.expectations[latest];
+        if expectation.quantifier == Quantifier::Forall {
+            self.problems.push(
+                Diagnostic::new("an observation of a `forall`", line, "says of which outcomes?")
+                    .and(place, "the expectation above it")
+                    .help("an observation is that there are such outcomes, `exists`, or that there are none, `never`"),
+            );
+        } else if expectation.observation.is_some() {
+            self.problems.push(
+                Diagnostic::new("a second observation of one expectation", line, "has a name already")
+                    .and(place, "the expectation above it")
+                    .help("further sentences stand in quotes: `observation \"TEXT\"`"),
+            );
+        }
+        expectation.observation = Some(Observation { name: name.text.clone(), text: Vec::new() });
+        self.places.observations.push(name);
+    }
+
+    fn observation_text(&mut self, text: String, line: Span) {
+        let Some(latest) = self.observed(&line) else { return };
+        if text.trim().is_empty() {
+            self.problems.push(Diagnostic::new("an observation that says nothing", line.clone(), "empty"));
+        }
+        match &mut self.program.expectations[latest].observation {
+            Some(observation) => {
+                observation.text.push(text);
+                let count = observation.text.len() - 1;
+                self.limit("sentences of an observation", count, ITEMS_MAX, &line);
+            }
+            None => self.problems.push(
+                Diagnostic::new("an observation without a name", line, "which one is it?")
+                    .help("its name stands on a line above its text: `observation NAME`"),
+            ),
         }
     }
 
@@ -1507,6 +1577,137 @@ mod tests {
           ╰────
          help: expectations stand at the end of the file
         "##);
+    }
+
+    #[test]
+    fn an_observation_without_an_expectation() {
+        insta::assert_snapshot!(complaint_of_expectation("observation lost"), @r##"
+         × an observation of nothing
+          ╭─[t.litmus:8:1]
+        7 │   signal
+        8 │ observation lost
+          · ────────┬───────
+          ·         ╰── no expectation stands above it
+          ╰────
+         help: an observation stands below the `exists` or `never` that it is about
+        "##);
+    }
+
+    #[test]
+    fn an_observation_without_anything() {
+        insta::assert_snapshot!(complaint_of_expectation("exists done T\nobservation"), @r##"
+         × expected a name, or a text in quotes, found the end of the line
+          ╭─[t.litmus:9:12]
+        8 │ exists done T
+        9 │ observation
+          ·            ▲
+          ·            ╰── expected a name, or a text in quotes
+          ╰────
+        "##);
+    }
+
+    #[test]
+    fn an_observation_without_a_name() {
+        insta::assert_snapshot!(complaint_of_expectation("exists done T\nobservation \"It may.\""), @r##"
+         × an observation without a name
+          ╭─[t.litmus:9:1]
+        8 │ exists done T
+        9 │ observation "It may."
+          · ──────────┬──────────
+          ·           ╰── which one is it?
+          ╰────
+         help: its name stands on a line above its text: `observation NAME`
+        "##);
+    }
+
+    #[test]
+    fn an_observation_that_says_nothing() {
+        insta::assert_snapshot!(complaint_of_expectation("exists done T\nobservation lost\nobservation \" \""), @r##"
+         × an observation that says nothing
+           ╭─[t.litmus:10:1]
+         9 │ observation lost
+        10 │ observation " "
+           · ───────┬───────
+           ·        ╰── empty
+           ╰────
+        "##);
+    }
+
+    #[test]
+    fn an_observation_whose_quote_is_never_closed() {
+        insta::assert_snapshot!(complaint_of_expectation("exists done T\nobservation \"It may."), @r##"
+         × a quote is never closed
+          ╭─[t.litmus:9:13]
+        8 │ exists done T
+        9 │ observation "It may.
+          ·             ────┬───
+          ·                 ╰── expected `"` before the end
+          ╰────
+        "##);
+    }
+
+    #[test]
+    fn an_observation_of_a_forall() {
+        insta::assert_snapshot!(
+            complaint_of_expectation("forall done T\nobservation lost\nobservation \"It may.\""), @r##"
+         × an observation of a `forall`
+           ╭─[t.litmus:9:1]
+         7 │   signal
+         8 │ forall done T
+           · ──────┬──────
+           ·       ╰── the expectation above it
+         9 │ observation lost
+           · ────────┬───────
+           ·         ╰── says of which outcomes?
+        10 │ observation "It may."
+           ╰────
+         help: an observation is that there are such outcomes, `exists`, or that there are none, `never`
+        "##);
+    }
+
+    #[test]
+    fn a_second_observation_of_one_expectation() {
+        insta::assert_snapshot!(complaint_of_expectation("exists done T\nobservation lost\nobservation found"), @r##"
+         × a second observation of one expectation
+           ╭─[t.litmus:10:1]
+         7 │   signal
+         8 │ exists done T
+           · ──────┬──────
+           ·       ╰── the expectation above it
+         9 │ observation lost
+        10 │ observation found
+           · ────────┬────────
+           ·         ╰── has a name already
+           ╰────
+         help: further sentences stand in quotes: `observation "TEXT"`
+        "##);
+    }
+
+    #[test]
+    fn an_observation_named_twice() {
+        insta::assert_snapshot!(
+            complaint_of_expectation("exists done T\nobservation lost\nnever done U\nobservation lost"), @r##"
+         × observation `lost` is given twice
+           ╭─[t.litmus:11:13]
+         8 │ exists done T
+         9 │ observation lost
+           ·             ──┬─
+           ·               ╰── the first
+        10 │ never done U
+        11 │ observation lost
+           ·             ──┬─
+           ·               ╰── the second
+           ╰────
+        "##);
+    }
+
+    /// One problem, not two: what stands below an expectation that cannot be read is not looked at.
+    #[test]
+    fn an_observation_of_an_expectation_that_cannot_be_read() {
+        for line in ["exists done V", "exists", "never done T &&"] {
+            let complaint = complaint_of_expectation(&format!("{line}\nobservation lost\nobservation \"It may.\""));
+            assert_eq!(complaint.matches('×').count(), 1, "{complaint}");
+        }
     }
 
     #[test]

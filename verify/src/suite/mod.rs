@@ -6,6 +6,7 @@
 
 mod ask;
 mod legs;
+mod observe;
 mod record;
 mod replay;
 mod run;
@@ -154,6 +155,8 @@ pub struct Outcomes {
     pub outcomes: Vec<AllowedOutcome>,
     /// The expectations and whether they hold.
     pub expectations: Vec<crate::evidence::Expected>,
+    /// What the program's author has observed about the spec, and whether it is so.
+    pub observations: Vec<crate::evidence::Observation>,
     /// States visited.
     pub states: u64,
     /// Transitions taken.

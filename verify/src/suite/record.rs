@@ -17,12 +17,14 @@ use crate::check::At;
 use crate::conformance::{Findings, Target, Violation};
 use crate::engine::{Engine, Profile};
 use crate::evidence::{
-    Comparison, Counterexample, Evidence, Expected, FORMAT, Kind, Maker, Mode, Relation, Row, Verdict, Witness,
+    Comparison, Counterexample, Evidence, Expected, FORMAT, Kind, Maker, Mode, Observation, Relation, Row, StateGraph,
+    Verdict, Witness,
 };
 use crate::execute::Ending;
 use crate::explore::{self, Exploration};
 use crate::generate::GenerationReport;
 use crate::history::{Event, jsonl};
+use crate::info::spec_in_words;
 use crate::isolate::ChildEnd;
 use crate::litmus::{Outcome, Program, ThreadEnd};
 use crate::parts::{self, Identity, Part, Search};
@@ -45,6 +47,8 @@ pub(super) struct Found {
     pub rules: BTreeMap<String, u64>,
     pub clauses: Vec<String>,
     pub expectations: Vec<Expected>,
+    pub observations: Vec<Observation>,
+    pub graphs: Vec<StateGraph>,
     pub note: Option<String>,
     pub killed_by: Option<(String, Engine)>,
     pub counterexample: Option<Counterexample>,
@@ -70,6 +74,8 @@ impl Found {
             rules: BTreeMap::new(),
             clauses: Vec::new(),
             expectations: Vec::new(),
+            observations: Vec::new(),
+            graphs: Vec::new(),
             note: None,
             killed_by: None,
             counterexample: None,
@@ -124,6 +130,8 @@ pub(super) fn evidence(planned: &Planned, options: &Options, found: Found, durat
         rules: found.rules,
         clauses: found.clauses,
         expectations: found.expectations,
+        observations: found.observations,
+        graphs: found.graphs,
         note: found.note,
         killed_after,
         counterexample: found.counterexample,
@@ -253,7 +261,7 @@ pub(super) fn spec<S: Spec>(target: &Target<S>, expectations: Vec<Expected>) -> 
     } else {
         Found::new(Verdict::Pass, format!("{} outcomes, every expectation holds", allowed.outcomes.len()))
     };
-    found.technique = format!("explorer, all {} states of {}", allowed.states, super::run::spec_in_words(&target.spec));
+    found.technique = format!("explorer, all {} states of {}", allowed.states, spec_in_words(&target.spec));
     found.complete = allowed.complete;
     found.states = allowed.states as u64;
     found.rules = rules_by_name(allowed);

@@ -8,12 +8,12 @@ use selvedge_model::Spec;
 use sha2::{Digest, Sha256};
 
 use super::System;
-use super::run::spec_in_words;
 use crate::check::{self, Judgement, check};
 use crate::conformance::{Goal, Job, Target};
 use crate::engine::{Budget, Engine};
 use crate::evidence::{Evidence, Mode, Verdict};
 use crate::history::jsonl;
+use crate::info::spec_in_words;
 use crate::litmus;
 use crate::shrink;
 

@@ -7,19 +7,22 @@ use selvedge::platform::{Arc, Loom, Shuttle, Std, loom};
 use selvedge_model::{Semantics, Spec, Unknown};
 
 use super::legs::Leg;
+use super::observe::observations;
 use super::record::{self, Found};
 use super::replay::Replay;
 use super::system::{Drivers, Entry, Role};
 use super::{AllowedOutcome, AnySystem, JudgedHistory, Options, Outcomes, Planned, System};
 use crate::check::{Checker, Judgement};
 use crate::conformance::{Driver, Findings, Goal, Job, Target};
+use crate::diagram;
 use crate::engine::{Budget, Engine, Profile, exhaustive};
 use crate::evidence::{Evidence, Expected, Kind, Mode, Verdict};
 use crate::explore::{self, leanings};
 use crate::gaps::GapInfo;
 use crate::generate;
 use crate::history::jsonl;
-use crate::info::SystemInfo;
+use crate::info::{SystemInfo, spec_in_words};
+use crate::litmus::corpus::CorpusFile;
 use crate::litmus::{self, Diagnostics, Program};
 use crate::parts::Identity;
 use crate::shrink::{self, Failure, Shrunk};
@@ -158,6 +161,7 @@ impl<S: Spec> AnySystem for System<S> {
             spec: spec_in_words(&target.spec),
             outcomes,
             expectations: expectations(&target).map_err(|unknown| source.refuse(&unknown))?,
+            observations: observations(&target, None),
             states: target.allowed.states as u64,
             transitions: target.allowed.transitions,
             depth: target.allowed.depth as u64,
@@ -301,7 +305,7 @@ impl<S: Spec> System<S> {
         let engine = || planned.engine.parse::<Engine>();
         let subject = planned.subject.as_deref().unwrap_or_default();
         match planned.kind {
-            Kind::Spec => self.judge_spec(self.program(planned)?),
+            Kind::Spec => self.judge_spec(planned),
             Kind::Reference => {
                 let mut budget = options.profile.budget(engine()?, options.seed);
                 if options.profile == Profile::Quick {
@@ -335,10 +339,14 @@ impl<S: Spec> System<S> {
     }
 
     pub(super) fn program(&self, planned: &Planned) -> Result<Program<S::Op>, String> {
+        let file = self.file(planned)?;
+        self.parse(file.name, file.text)
+    }
+
+    fn file(&self, planned: &Planned) -> Result<&'static CorpusFile, String> {
         let name = planned.program.as_deref().ok_or("the check names no program")?;
         let file = self.corpus.iter().find(|file| file.name == name);
-        let file = file.ok_or_else(|| format!("the corpus of {} has no program `{name}`", self.name))?;
-        self.parse(file.name, file.text)
+        file.ok_or_else(|| format!("the corpus of {} has no program `{name}`", self.name))
     }
 
     fn parse(&self, name: &str, text: &str) -> Result<Program<S::Op>, String> {
@@ -354,11 +362,16 @@ impl<S: Spec> System<S> {
         })
     }
 
-    /// The program's expectations against everything that its spec allows.
-    fn judge_spec(&self, program: Program<S::Op>) -> Result<Found, String> {
-        let target = Target::<S>::new(program).map_err(|unknown| unknown.message)?;
+    /// The program's expectations against everything that its spec allows, what its author has observed there, and the
+    /// spec's state graphs.
+    fn judge_spec(&self, planned: &Planned) -> Result<Found, String> {
+        let target = Target::<S>::new(self.program(planned)?).map_err(|unknown| unknown.message)?;
         let expectations = expectations(&target).map_err(|unknown| unknown.message)?;
-        Ok(record::spec(&target, expectations))
+        let mut found = record::spec(&target, expectations);
+        let command = self.file(planned)?.path().map(|path| format!("cargo run --release -- outcomes {path}"));
+        found.observations = observations(&target, command.as_deref());
+        found.graphs = diagram::of_program::<S>(&target.program).map_err(|unknown| unknown.message)?;
+        Ok(found)
     }
 
     /// A subject must do only what the spec allows; for the reference subject it is counted how much of that it did.
@@ -980,11 +993,4 @@ fn expectations<S: Spec>(target: &Target<S>) -> Result<Vec<Expected>, Unknown> {
         leans: leaning.map(|leaning| leaning.to_string()),
     });
     Ok(expected.collect())
-}
-
-/// The spec's name with the parameters it has.
-pub(super) fn spec_in_words<S: Spec>(spec: &S) -> String {
-    let parameters: Vec<String> =
-        spec.configuration().into_iter().map(|(name, value)| format!("{name} {value}")).collect();
-    if parameters.is_empty() { spec.name().to_owned() } else { format!("{} ({})", spec.name(), parameters.join(", ")) }
 }
