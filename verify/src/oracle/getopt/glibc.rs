@@ -95,6 +95,7 @@ impl Glibc {
             table: Table::new(&[]),
             longindex: -1,
             printed: Word::new(),
+            has_begun: true,
         };
         // glibc keeps a copy of optopt that outlives a restart. An unknown long option makes it 0.
         run.set(0, 0);
@@ -106,6 +107,7 @@ impl Glibc {
         run.table = Table::new(&case.table);
         run.longindex = -1;
         run.set(0, c_int::from(case.opterr));
+        run.has_begun = false;
         run
     }
 
@@ -146,6 +148,8 @@ pub struct GlibcRun<'g> {
     table: Table,
     longindex: c_int,
     printed: Word,
+    /// Whether a call of this case has had an argv.
+    has_begun: bool,
 }
 
 /// An argv as C has it.
@@ -205,6 +209,38 @@ impl GlibcRun<'_> {
         // SAFETY: as above.
         unsafe { c::opterr = opterr };
     }
+
+    /// A new process begins with the first call that has an argv, wherever optind is; a process in which glibc has been used
+    /// before begins anew where optind is 0. If the program has set optind since, this makes up for the difference.
+    fn begin_as_in_a_new_process(&mut self) {
+        // SAFETY: the lock is held.
+        let optind = unsafe { c::optind };
+        if optind != 0 {
+            let argv = std::mem::replace(&mut self.argv, Argv::new(&[b"prog".to_vec()]));
+            // SAFETY: the lock is held.
+            unsafe { c::optind = 0 };
+            self.ask();
+            self.argvs_before.push(std::mem::replace(&mut self.argv, argv));
+            // SAFETY: the lock is held.
+            unsafe { c::optind = optind };
+        }
+    }
+
+    fn ask(&mut self) -> c_int {
+        let argc = c_int::try_from(self.argv.pointers.len() - 1).expect("an argv is short");
+        let argv = self.argv.pointers.as_mut_ptr();
+        let optstring = self.optstring.as_ptr();
+        let (table, index) = (self.table.entries.as_ptr(), &raw mut self.longindex);
+        match self.function {
+            // SAFETY: argv ends in a null pointer and its strings, like optstring, in NULs; the lock is held; whoever moves
+            // optind asks the spec first whether the call is defined.
+            Function::Getopt => unsafe { c::getopt(argc, argv, optstring) },
+            // SAFETY: as above, and the table ends in an entry without a name.
+            Function::GetoptLong => unsafe { c::getopt_long(argc, argv, optstring, table, index) },
+            // SAFETY: as above.
+            Function::GetoptLongOnly => unsafe { c::getopt_long_only(argc, argv, optstring, table, index) },
+        }
+    }
 }
 
 impl Run for GlibcRun<'_> {
@@ -213,19 +249,12 @@ impl Run for GlibcRun<'_> {
     }
 
     fn call(&mut self) -> Option<i32> {
-        let argc = c_int::try_from(self.argv.pointers.len() - 1).expect("an argv is short");
-        let argv = self.argv.pointers.as_mut_ptr();
-        let optstring = self.optstring.as_ptr();
-        let (table, index) = (self.table.entries.as_ptr(), &raw mut self.longindex);
-        let returned = match self.function {
-            // SAFETY: argv ends in a null pointer and its strings, like optstring, in NULs; the lock is held; whoever moves
-            // optind asks the spec first whether the call is defined.
-            Function::Getopt => unsafe { c::getopt(argc, argv, optstring) },
-            // SAFETY: as above, and the table ends in an entry without a name.
-            Function::GetoptLong => unsafe { c::getopt_long(argc, argv, optstring, table, index) },
-            // SAFETY: as above.
-            Function::GetoptLongOnly => unsafe { c::getopt_long_only(argc, argv, optstring, table, index) },
-        };
+        let has_argv = self.argv.pointers.len() > 1;
+        if has_argv && !self.has_begun {
+            self.begin_as_in_a_new_process();
+        }
+        self.has_begun |= has_argv;
+        let returned = self.ask();
         self.glibc.take_printed(&mut self.printed);
         Some(returned)
     }
