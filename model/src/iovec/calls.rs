@@ -358,7 +358,6 @@ pub fn after(call: Call, file: &File, answer: Result<u64, Errno>) -> File {
     let (Ok(count), mut file) = (answer, file.clone()) else {
         return file.clone();
     };
-    let own_position = call.position.is_none() || call.flags.is_some() && call.position == Some(-1);
     match (file.kind, call.direction) {
         (FileKind::Pipe | FileKind::Socket, Direction::Read) => {
             file.held -= count;
@@ -374,18 +373,37 @@ pub fn after(call: Call, file: &File, answer: Result<u64, Errno>) -> File {
             file.room.1 = file.room.1.saturating_sub(count);
         }
         (FileKind::Regular, Direction::Write) => {
-            let at = if own_position { file.position } else { call.position.unwrap_or(0) };
             if count > 0 {
-                file.held = file.held.max(at as u64 + count);
+                file.held = file.held.max(place(call, &file) + count);
             }
         }
         _ => {}
     }
     // The devices count too, but where nobody can see it.
-    if own_position && file.kind == FileKind::Regular {
+    if is_at_own_position(call) && file.kind == FileKind::Regular {
         file.position += count as i64;
     }
     file
+}
+
+/// The other file that may be there after a call that answered so (IOV-18), if `allowed` is what it might answer. Some
+/// kernels take a write that faults at its first byte for one of no bytes, and the file then ends no earlier than that.
+pub fn grown(call: Call, file: &File, answer: Result<u64, Errno>, allowed: &Allowed) -> Option<File> {
+    let faults = answer == Err(Errno::EFAULT) && allowed.clause == "IOV-11";
+    let is_write = file.kind == FileKind::Regular && call.direction == Direction::Write;
+    let begins = place(call, file);
+    (faults && is_write && begins > file.held).then(|| File { held: begins, ..file.clone() })
+}
+
+/// Whether a call is made at the file's own position, and moves it.
+fn is_at_own_position(call: Call) -> bool {
+    call.position.is_none() || call.flags.is_some() && call.position == Some(-1)
+}
+
+/// Where in a regular file a call that was not refused begins.
+fn place(call: Call, file: &File) -> u64 {
+    let position = if is_at_own_position(call) { file.position } else { call.position.unwrap_or(0) };
+    position as u64
 }
 
 #[cfg(test)]
@@ -463,5 +481,20 @@ mod tests {
         let own = Call { direction: Direction::Write, position: Some(-1), flags: Some(0) };
         let written = after(own, &file, Ok(40));
         assert_eq!((written.held, written.position), (44, 44));
+    }
+
+    #[test]
+    fn only_a_write_that_faults_at_once_beyond_the_end_may_leave_the_file_longer() {
+        let file = File { held: 30, position: 4, ..File::empty(FileKind::Regular) };
+        let (none, some) = (in_part(5, 0), in_part(5, 2));
+        let write = |position| Call { direction: Direction::Write, position: Some(position), flags: None };
+        let fault = Err(Errno::EFAULT);
+        assert_eq!(grown(write(40), &file, fault, &none), Some(File { held: 40, ..file.clone() }));
+        assert_eq!(grown(write(30), &file, fault, &none), None);
+        assert_eq!(grown(write(40), &file, Ok(2), &some), None);
+        assert_eq!(grown(Call { direction: Direction::Read, ..write(40) }, &file, fault, &none), None);
+        assert_eq!(grown(write(40), &file, fault, &Allowed::error(Errno::EFAULT, "IOV-05")), None);
+        let device = File { held: 30, ..File::empty(FileKind::Null) };
+        assert_eq!(grown(write(40), &device, fault, &none), None);
     }
 }

@@ -109,6 +109,7 @@ crate::rules! {
     BUFFERS = "fault.buffers", "IOV-12", Must, "Returns the whole buffers before the fault, or EFAULT.";
     ROOM = "wait", "IOV-13", Must, "Would have to wait, for bytes or for room.";
     PROCESS = "process", "IOV-14", Must, "Refuses flags or the process, or there is nothing to move.";
+    GROWN = "fault.grown", "IOV-18", May, "Returns EFAULT, and the file ends where the write began: there are zeros before.";
     PROCESS_SHORT = "process.short", "IOV-15", Must, "Returns what was moved before a fault on either side, else EFAULT.";
 }
 
@@ -159,6 +160,11 @@ static CLAUSES: &[Clause] = &[
     Clause::new("IOV-15", REMOTE, "A fault on either side is a short count up to it, else EFAULT."),
     Clause::extension("IOV-16", "Selvedge: the scaffolding of a litmus test", "What is written down is what is there."),
     Clause::new("IOV-17", CALLS, "The position moves by exactly what is returned, and not at all on an error."),
+    Clause::new(
+        "IOV-18",
+        "Linux 6.18 mm/filemap.c, generic_perform_write; seen on ext4 and tmpfs",
+        "A write to a file that faults at its first byte may leave it longer: what was missing up to there is zeros.",
+    ),
 ];
 
 static FORMS: &[Form] = &[
@@ -330,9 +336,12 @@ fn answer(state: &State, call: Option<Call>, allowed: &Allowed, seen: Option<&Re
     let rule = rule_of(allowed.clause);
     let mut push = |answer: Result<u64, Errno>| {
         let file = call.map_or_else(|| state.file.clone(), |call| calls::after(call, &state.file, answer));
-        let state = State { file, mapped: state.mapped.clone(), threads: state.threads.clone() };
-        let ret = answer.map_or_else(Ret::Error, Ret::Count);
-        out.push(Step { rule, state, progress: Progress::Return(ret) });
+        let grown = call.and_then(|call| calls::grown(call, &state.file, answer, allowed));
+        for (rule, file) in [(rule, file)].into_iter().chain(grown.map(|file| (GROWN, file))) {
+            let state = State { file, mapped: state.mapped.clone(), threads: state.threads.clone() };
+            let ret = answer.map_or_else(Ret::Error, Ret::Count);
+            out.push(Step { rule, state, progress: Progress::Return(ret) });
+        }
     };
     let seen = match seen {
         Some(Ret::Count(count)) => Some(Ok(*count)),

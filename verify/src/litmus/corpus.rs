@@ -294,6 +294,7 @@ pub static IOVEC: &[CorpusFile] = corpus! { "iovec":
     "unknown-flag"
     "unreadable-vector"
     "write-and-position"
+    "write-fault-past-the-end"
     "zero-fault"
 };
 
