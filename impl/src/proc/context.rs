@@ -430,7 +430,7 @@ impl<P: Platform> Context<P> {
 /// Ends a task's sleep in [`Context::park`].
 pub struct Unparker<P: Platform = Std> {
     scheduler: Arc<Scheduler<P>>,
-    machine: Arc<Machine<P>>,
+    pub(super) machine: Arc<Machine<P>>,
 }
 
 impl<P: Platform> Clone for Unparker<P> {

@@ -78,7 +78,11 @@ fn machines(spec: &ProcSpec, state: &State, require: &mut Require<'_>) {
             Standing::Schedules if machine.locked_g.is_some() => true,
             _ => machine.next_p.is_none(),
         };
-        require("PROC-I10", may_be_given, format_args!("M{m} has a next processor and is neither waking nor told early"));
+        require(
+            "PROC-I10",
+            may_be_given,
+            format_args!("M{m} has a next processor and is neither waking nor told early"),
+        );
         require(
             "PROC-I11",
             !machine.unnoticed,
@@ -89,8 +93,7 @@ fn machines(spec: &ProcSpec, state: &State, require: &mut Require<'_>) {
     for (index, p) in given.iter().enumerate() {
         require("PROC-I10", !given[..index].contains(p), format_args!("P{p} is given to two machines"));
         let processor = state.p(*p);
-        let is_in_transit =
-            processor.status == PStatus::Idle && processor.m.is_none() && !state.idle_ps.contains(p);
+        let is_in_transit = processor.status == PStatus::Idle && processor.m.is_none() && !state.idle_ps.contains(p);
         require("PROC-I02", is_in_transit, format_args!("P{p} is given to a machine and somebody else's as well"));
     }
     let spinning = state.ms.iter().filter(|machine| machine.spinning).count();

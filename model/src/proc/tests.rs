@@ -175,7 +175,8 @@ fn one_stops_and_one_waits(version: Version) -> Stage {
     stage.call(1, "stop");
     stage.take(1, "world.queue");
     assert_eq!((stage.state.g(1).status, stage.state.line.as_slice()), (GStatus::Waiting, &[1][..]));
-    let takes: &[&str] = if is_1_26 { &["stop.sees-call", "take.bit", "take.halt", "take.clear"] } else { &["stop.call"] };
+    let takes: &[&str] =
+        if is_1_26 { &["stop.sees-call", "take.bit", "take.halt", "take.clear"] } else { &["stop.call"] };
     for rule in [&["stop.announce", "stop.own", "stop.pass", "stop.pass"], takes, &["stop.wait"]].concat() {
         stage.take(0, rule);
     }
@@ -260,7 +261,9 @@ fn goroutines_of_a_destroyed_processor_come_first_and_in_order() {
     let set = [("procs", 4), ("running", 4), ("queued2", 1), ("queued3", 2)];
     let mut stage = Stage::with(Version::Go1_12, &set);
     stage.call(0, "stop");
-    for rule in ["world.take", "stop.announce", "stop.own", "stop.pass", "stop.pass", "stop.pass", "stop.pass", "stop.wait"] {
+    for rule in
+        ["world.take", "stop.announce", "stop.own", "stop.pass", "stop.pass", "stop.pass", "stop.pass", "stop.wait"]
+    {
         stage.take(0, rule);
     }
     for m in 1..4 {
@@ -275,7 +278,11 @@ fn goroutines_of_a_destroyed_processor_come_first_and_in_order() {
     }
     stage.take(0, "stop.done");
     stage.perform(0, "resize 2", &["resize"]);
-    stage.perform(0, "start", &["start.keep", "start.destroy", "start.destroy", "start.pair", "start.go", "world.release"]);
+    stage.perform(
+        0,
+        "start",
+        &["start.keep", "start.destroy", "start.destroy", "start.pair", "start.go", "world.release"],
+    );
     assert_eq!(stage.state.global, [2, 4, 3, 5, 6]);
     assert_eq!(stage.state.ps.iter().map(|p| p.status as u8).collect::<Vec<_>>(), [1, 0, 4, 4]);
 }

@@ -77,7 +77,7 @@ impl Oracle for GoScheduler {
 }
 
 /// What the program is to do in this run: the same every time.
-fn arguments(run: u32) -> Vec<String> {
+pub fn arguments(run: u32) -> Vec<String> {
     let counts = [
         ("callers", 2 + run % 5),
         ("calls", 60 + 40 * (run % 7)),
@@ -86,8 +86,7 @@ fn arguments(run: u32) -> Vec<String> {
         ("sleep-us", 100 + 70 * (run % 6)),
         ("pipes", run % 3),
         ("bytes", 12),
-        // What a trace with locked goroutines shows the spec does not always allow: see `docs/go-traces.md`.
-        ("locked", 0),
+        ("locked", run % 4),
         ("stops", 4 + run % 4),
         // What sweeps after a collection may yield tens of thousands of times.
         ("collections", u32::from(run % 3 == 2)),

@@ -33,7 +33,7 @@ impl Follower<'_> {
         }
         match (event.what, event.m, event.p, event.g) {
             (What::ProcStart, Some(m), Some(p), _) => self.proc_start(m, p)?,
-            (What::ProcStop, Some(m), Some(p), _) => self.proc_stop(m, p)?,
+            (What::ProcStop, Some(m), Some(p), _) => self.proc_stop(index, m, p)?,
             (What::ProcSteal, m, Some(p), _) => self.proc_steal(index, m, p)?,
             (What::GoStart, Some(m), _, Some(g)) => self.go_start(m, g)?,
             (What::GoYield | What::GoPreempt | What::GoBlock | What::GoEnd, Some(m), _, Some(g)) => {
@@ -129,7 +129,15 @@ impl Follower<'_> {
             self.comes_first(p)?;
             return self.thread(g, &["exit.idle", "exit.idle-counted"]).map(|_| ());
         }
-        if let Standing::Leaves { .. } = self.now.state.ms[usize::from(m)].standing {
+        let machine = &self.now.state.ms[usize::from(m)];
+        if machine.next_p == Some(p) {
+            return self.machine(m, "m.wake");
+        }
+        if let (Standing::ParkedLocked, Some(g)) = (machine.standing, machine.locked_g) {
+            self.is_unlocked(g, m);
+        }
+        let machine = &self.now.state.ms[usize::from(m)];
+        if let Standing::Leaves { .. } = machine.standing {
             self.machine(m, "m.park")?;
         }
         if self.looks_at() == Some(p) {
@@ -147,12 +155,35 @@ impl Follower<'_> {
         self.machine(m, "m.wake")
     }
 
-    fn proc_stop(&mut self, m: Mid, p: Pid) -> Outcome {
+    fn proc_stop(&mut self, index: usize, m: Mid, p: Pid) -> Outcome {
         if self.p_of(m) != Some(p) {
             return stuck("PROC-P02", format!("the machine has {:?} and lets go of P{p}", self.p_of(m)));
         }
         let Some(g) = self.g_of(m) else {
-            self.runs_safe_point(m, p)?;
+            let starts = self.next_holder(index, m).filter(|_| self.now.state.gc_waiting);
+            let is_told = self.now.state.ms[usize::from(m)].next_p.is_some();
+            match (starts, self.now.left[usize::from(m)]) {
+                (Some((_, started)), Some(_)) if is_told => return self.starts_with_it(m, started, "m.told-locked"),
+                _ if is_told => return self.while_others_look(|it| it.machine(m, "m.told-locked")),
+                _ => self.runs_safe_point(m, p)?,
+            }
+            let before = self.now.clone();
+            if let Some((owner, g)) = self.hands_over(index, m) {
+                self.is_locked_to(g, owner);
+                self.is_queued_at(g, p);
+                let sleeps = self.now.state.ms[usize::from(owner)].standing == Standing::ParkedLocked;
+                match self.machine(m, if sleeps { "m.hand-locked" } else { "m.hand-locked-early" }) {
+                    Ok(()) => return Ok(()),
+                    Err(_) => self.now = before.clone(),
+                }
+            }
+            if let (Some((_, started)), Some(g)) = (starts, self.now.left[usize::from(m)]) {
+                self.is_locked_to(g, m);
+                match self.starts_with_it(m, started, "m.park-locked") {
+                    Ok(()) => return Ok(()),
+                    Err(_) => self.now = before,
+                }
+            }
             if self.now.state.gc_waiting {
                 return self.machine(m, "m.halt");
             }
@@ -173,6 +204,74 @@ impl Follower<'_> {
             }
             _ => stuck("PROC-P02", "the machine lets go of its processor while its goroutine runs"),
         }
+    }
+
+    /// The other machine with which the processor starts next, and where it does, if no world is started in between.
+    fn next_holder(&self, index: usize, m: Mid) -> Option<(usize, Mid)> {
+        let start = self.next_of_processor[index]?;
+        let holder =
+            self.events[start].m.filter(|holder| self.events[start].what == What::ProcStart && *holder != m)?;
+        let is_world_started = self.events[index..start].iter().any(|event| event.what == What::StopEnd);
+        (!is_world_started).then_some((start, holder))
+    }
+
+    /// The machine that gets the processor next, if that may be because the goroutine which it ran last is locked to it: it goes on with
+    /// that one at once.
+    fn hands_over(&self, index: usize, m: Mid) -> Option<(Mid, Gid)> {
+        let (start, owner) = self.next_holder(index, m)?;
+        let [one, other] = self.next_after(start);
+        let is_status = one.is_some_and(|event| matches!(event.what, What::ProcIs(_) | What::GoIs(_)));
+        let first = if is_status { other } else { one };
+        let g = first.filter(|event| event.what == What::GoStart)?.g?;
+        let is_its_own = self.now.left[usize::from(owner)] == Some(g) && self.g_of(owner).is_none();
+        let is_told = self.now.state.ms[usize::from(owner)].next_p.is_some();
+        (is_its_own && !is_told && self.g_status(g) == GStatus::Runnable).then_some((owner, g))
+    }
+
+    /// Whether a machine lets go of its processor for another one that has still to leave its goroutine.
+    pub(super) fn lets_go_for_a_busy_one(&self, index: usize) -> bool {
+        let event = &self.events[index];
+        let Some(m) = event.m.filter(|m| event.what == What::ProcStop && self.g_of(*m).is_none()) else { return false };
+        self.next_holder(index, m).is_some_and(|(start, holder)| {
+            let next = self.now.last[usize::from(holder)].and_then(|last| self.next_of_machine[last]);
+            let pending = std::iter::successors(next, |index| self.next_of_machine[*index]);
+            let last = pending.take_while(|index| *index < start).last().map(|index| self.events[index].what);
+            let has_left = matches!(
+                last,
+                Some(
+                    What::GoYield
+                        | What::GoPreempt
+                        | What::GoBlock
+                        | What::GoEnd
+                        | What::CallEndBlocked
+                        | What::ProcStop
+                )
+            );
+            self.g_of(holder).is_some() && has_left
+        })
+    }
+
+    /// A machine that is to sleep for its locked goroutine hands its processor off. There is work, so another one is started
+    /// with it, although the world is to stop.
+    fn starts_with_it(&mut self, m: Mid, started: Mid, rule: &'static str) -> Outcome {
+        if let Standing::Leaves { .. } = self.now.state.ms[usize::from(started)].standing {
+            self.machine(started, "m.park")?;
+        }
+        self.wakes_first(started)?;
+        self.has_work();
+        let locked = self.now.state.ms[usize::from(m)].locked_g;
+        self.now.state.global.extend(locked);
+        self.machine(m, rule)?;
+        self.phantom_sleeps();
+        Ok(())
+    }
+
+    /// The goroutine does not run on the machine any more.
+    fn leaves(&mut self, g: Gid, m: Mid) {
+        for left in self.now.left.iter_mut().filter(|left| **left == Some(g)) {
+            *left = None;
+        }
+        self.now.left[usize::from(m)] = Some(g);
     }
 
     fn runs_safe_point(&mut self, m: Mid, p: Pid) -> Outcome {
@@ -281,8 +380,7 @@ impl Follower<'_> {
             self.finish_round(g)?;
         }
         if self.phase(g).is_none() {
-            self.begin(g, Op::SafePoint)?;
-            self.thread(g, &["round.announce"])?;
+            self.perform(g, Op::SafePoint, &[&["world.take"], &["round.announce"]])?;
             while let Some((_, Phase::RoundIdle(_))) = self.phase(g) {
                 self.thread(g, &["round.idle", "round.own"])?;
             }
@@ -306,7 +404,7 @@ impl Follower<'_> {
     fn finish_round(&mut self, g: Gid) -> Outcome {
         self.only_owes(None);
         while let Some((Op::SafePoint, _)) = self.phase(g) {
-            self.thread(g, &["round.pass", "round.done"])?;
+            self.thread(g, &["round.pass", "round.done", "world.release"])?;
         }
         Ok(())
     }
@@ -326,7 +424,7 @@ impl Follower<'_> {
     /// The stop has looked at every processor before this one.
     fn stop_scans_to(&mut self, g: Gid, p: Option<Pid>) -> Outcome {
         if self.phase(g).is_none() {
-            self.perform(g, Op::Stop, &[&["stop.announce"], &["stop.own"]])?;
+            self.perform(g, Op::Stop, &[&["world.take"], &["stop.announce"], &["stop.own"]])?;
         }
         loop {
             match self.phase(g) {
@@ -387,8 +485,9 @@ impl Follower<'_> {
         let own = self.p_of(stopper);
         self.begin(g, Op::Start)?;
         while self.phase(g).is_some() {
-            let rules = ["start.grow", "start.keep", "start.switch", "start.destroy", "start.idle", "start.go"];
-            self.while_others_look(|it| it.thread(g, &rules))?;
+            let rules = ["start.grow", "start.keep", "start.switch", "start.destroy", "start.idle"];
+            let last = ["start.go", "world.release"];
+            self.while_others_look(|it| it.thread(g, &[&rules[..], &last].concat()))?;
         }
         if self.p_of(stopper) != own {
             let shown = vec![What::GoStart, What::ProcStart, What::ProcStop, What::GoYield];
@@ -414,10 +513,18 @@ impl Follower<'_> {
         if self.g_status(g) != GStatus::Runnable {
             return stuck("PROC-G04", format!("the goroutine is not runnable but {:?}", self.g_status(g)));
         }
-        self.runs_safe_point(m, p)?;
-        self.is_queued_at(g, p);
-        self.machine(m, "m.local")?;
-        self.quiet();
+        if self.now.state.ms[usize::from(m)].locked_g == Some(g) {
+            self.machine(m, "m.run-locked")?;
+            self.is_unlocked(g, m);
+        } else {
+            if let Some(owner) = self.now.state.gs[usize::from(g)].locked_m {
+                self.is_unlocked(g, owner);
+            }
+            self.runs_safe_point(m, p)?;
+            self.is_queued_at(g, p);
+            self.machine(m, "m.local")?;
+            self.quiet();
+        }
         match self.phase(g) {
             Some((_, Phase::Off { .. })) => self.thread(g, &["resume", "resume.call"]).map(|_| ()),
             _ => Ok(()),
@@ -436,6 +543,7 @@ impl Follower<'_> {
                 self.machine(m, "m.preempt")?;
             }
         }
+        self.leaves(g, m);
         self.quiet();
         Ok(())
     }
@@ -578,6 +686,7 @@ impl Follower<'_> {
         }
         self.now.queued_beside_idle += u64::from(!self.now.state.idle_ps.is_empty());
         self.before_any_is_idle(|it| it.thread(g, &["exit.queue"]))?;
+        self.leaves(g, m);
         self.quiet();
         Ok(())
     }
