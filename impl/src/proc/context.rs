@@ -211,7 +211,8 @@ impl<P: Platform> Context<P> {
         self.answer();
     }
 
-    /// A safe point: lets the world stop, runs what the processor owes, and makes room if the task has run for long.
+    /// A safe point: lets the world stop, and runs what the processor owes. Makes room for what is queued if the task has run for
+    /// long, or if others wanted it to come here.
     ///
     /// A task that computes for long without any of the other methods should call it now and then. It costs two loads if
     /// nobody wants anything.
@@ -234,6 +235,13 @@ impl<P: Platform> Context<P> {
     fn answer(&mut self) {
         while self.scheduler.protocol.attention() & (STOP | SAFE_POINT) != 0 {
             let scheduler = &self.scheduler;
+            let index = self.held().index();
+            let is_waited_for = || scheduler.processors[index].has_work() || !scheduler.lock().global.is_empty();
+            if scheduler.owes_safe_point(index) && is_waited_for() {
+                // As in Go, whose goroutines come to a safe point by being preempted. Whoever has the processor next runs
+                // the function.
+                return self.yield_now();
+            }
             scheduler.run_safe_point(self.held());
             let mut lists = scheduler.lock();
             if !lists.world.is_stopping() {

@@ -151,7 +151,8 @@ impl<P: Platform> Context<P> {
         });
     }
 
-    /// Hands the world to the next in line: it stays taken, so that nobody who comes by is faster.
+    /// Hands the world to the next in line: it stays taken, so that nobody who comes by is faster. Go does so after a stop, all but
+    /// for a moment in which somebody may be; after a round of safe points it lets them race. Neither is of use to anybody.
     fn give_world(&mut self) {
         let next = {
             let world = &mut self.scheduler.lock().world;

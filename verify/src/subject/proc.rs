@@ -286,6 +286,10 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
             // Nobody will ever take it.
             self.0.goroutines[g].seat.with(|seat| *seat = Seat::Left(seat.take()));
         }
+        for g in program.threads.len().max(self.0.running)..self.0.first_waiting {
+            // Nor this; its machine goes on for it.
+            self.0.goroutines[g].seat.with(|seat| *seat = Seat::Unwanted);
+        }
         let queued = self.0.first_waiting - self.0.running;
         if must_answer { self.0.goroutines.len() - queued } else { 0 }
     }

@@ -160,29 +160,8 @@ impl Follower<'_> {
             return stuck("PROC-P02", format!("the machine has {:?} and lets go of P{p}", self.p_of(m)));
         }
         let Some(g) = self.g_of(m) else {
-            let starts = self.next_holder(index, m).filter(|_| self.now.state.gc_waiting);
-            let is_told = self.now.state.ms[usize::from(m)].next_p.is_some();
-            match (starts, self.now.left[usize::from(m)]) {
-                (Some((_, started)), Some(_)) if is_told => return self.starts_with_it(m, started, "m.told-locked"),
-                _ if is_told => return self.while_others_look(|it| it.machine(m, "m.told-locked")),
-                _ => self.runs_safe_point(m, p)?,
-            }
-            let before = self.now.clone();
-            if let Some((owner, g)) = self.hands_over(index, m) {
-                self.is_locked_to(g, owner);
-                self.is_queued_at(g, p);
-                let sleeps = self.now.state.ms[usize::from(owner)].standing == Standing::ParkedLocked;
-                match self.machine(m, if sleeps { "m.hand-locked" } else { "m.hand-locked-early" }) {
-                    Ok(()) => return Ok(()),
-                    Err(_) => self.now = before.clone(),
-                }
-            }
-            if let (Some((_, started)), Some(g)) = (starts, self.now.left[usize::from(m)]) {
-                self.is_locked_to(g, m);
-                match self.starts_with_it(m, started, "m.park-locked") {
-                    Ok(()) => return Ok(()),
-                    Err(_) => self.now = before,
-                }
+            if self.lets_go_for_locked(index, m, p)? {
+                return Ok(());
             }
             if self.now.state.gc_waiting {
                 return self.machine(m, "m.halt");
@@ -206,75 +185,7 @@ impl Follower<'_> {
         }
     }
 
-    /// The other machine with which the processor starts next, and where it does, if no world is started in between.
-    fn next_holder(&self, index: usize, m: Mid) -> Option<(usize, Mid)> {
-        let start = self.next_of_processor[index]?;
-        let holder =
-            self.events[start].m.filter(|holder| self.events[start].what == What::ProcStart && *holder != m)?;
-        let is_world_started = self.events[index..start].iter().any(|event| event.what == What::StopEnd);
-        (!is_world_started).then_some((start, holder))
-    }
-
-    /// The machine that gets the processor next, if that may be because the goroutine which it ran last is locked to it: it goes on with
-    /// that one at once.
-    fn hands_over(&self, index: usize, m: Mid) -> Option<(Mid, Gid)> {
-        let (start, owner) = self.next_holder(index, m)?;
-        let [one, other] = self.next_after(start);
-        let is_status = one.is_some_and(|event| matches!(event.what, What::ProcIs(_) | What::GoIs(_)));
-        let first = if is_status { other } else { one };
-        let g = first.filter(|event| event.what == What::GoStart)?.g?;
-        let is_its_own = self.now.left[usize::from(owner)] == Some(g) && self.g_of(owner).is_none();
-        let is_told = self.now.state.ms[usize::from(owner)].next_p.is_some();
-        (is_its_own && !is_told && self.g_status(g) == GStatus::Runnable).then_some((owner, g))
-    }
-
-    /// Whether a machine lets go of its processor for another one that has still to leave its goroutine.
-    pub(super) fn lets_go_for_a_busy_one(&self, index: usize) -> bool {
-        let event = &self.events[index];
-        let Some(m) = event.m.filter(|m| event.what == What::ProcStop && self.g_of(*m).is_none()) else { return false };
-        self.next_holder(index, m).is_some_and(|(start, holder)| {
-            let next = self.now.last[usize::from(holder)].and_then(|last| self.next_of_machine[last]);
-            let pending = std::iter::successors(next, |index| self.next_of_machine[*index]);
-            let last = pending.take_while(|index| *index < start).last().map(|index| self.events[index].what);
-            let has_left = matches!(
-                last,
-                Some(
-                    What::GoYield
-                        | What::GoPreempt
-                        | What::GoBlock
-                        | What::GoEnd
-                        | What::CallEndBlocked
-                        | What::ProcStop
-                )
-            );
-            self.g_of(holder).is_some() && has_left
-        })
-    }
-
-    /// A machine that is to sleep for its locked goroutine hands its processor off. There is work, so another one is started
-    /// with it, although the world is to stop.
-    fn starts_with_it(&mut self, m: Mid, started: Mid, rule: &'static str) -> Outcome {
-        if let Standing::Leaves { .. } = self.now.state.ms[usize::from(started)].standing {
-            self.machine(started, "m.park")?;
-        }
-        self.wakes_first(started)?;
-        self.has_work();
-        let locked = self.now.state.ms[usize::from(m)].locked_g;
-        self.now.state.global.extend(locked);
-        self.machine(m, rule)?;
-        self.phantom_sleeps();
-        Ok(())
-    }
-
-    /// The goroutine does not run on the machine any more.
-    fn leaves(&mut self, g: Gid, m: Mid) {
-        for left in self.now.left.iter_mut().filter(|left| **left == Some(g)) {
-            *left = None;
-        }
-        self.now.left[usize::from(m)] = Some(g);
-    }
-
-    fn runs_safe_point(&mut self, m: Mid, p: Pid) -> Outcome {
+    pub(super) fn runs_safe_point(&mut self, m: Mid, p: Pid) -> Outcome {
         let owes = self.now.state.ps[usize::from(p)].owes_safe_point;
         if owes && !self.now.state.gc_waiting { self.machine(m, "m.safe-point") } else { Ok(()) }
     }

@@ -23,6 +23,7 @@
 //! [`AHEAD_MAX`] events, where the spec does not allow the order by time: clocks are read before or after what they time.
 
 mod events;
+mod locked;
 mod open;
 mod stands;
 mod start;

@@ -1,6 +1,6 @@
 //! What no trace shows, set to whatever lets the next step happen.
 
-use selvedge_model::proc::{GStatus, Gid, Mid, Pid, Standing};
+use selvedge_model::proc::{GStatus, Gid, Mid, Pid};
 
 use super::{Follower, Outcome, stuck};
 
@@ -72,33 +72,6 @@ impl Follower<'_> {
     pub(super) fn is_queued_at(&mut self, g: Gid, p: Pid) {
         self.quiet();
         self.now.state.ps[usize::from(p)].run_queue.push(g);
-    }
-
-    /// The goroutine has been locked to the machine, which ran it last.
-    pub(super) fn is_locked_to(&mut self, g: Gid, owner: Mid) {
-        let state = &mut self.now.state;
-        state.gs[usize::from(g)].locked_m = Some(owner);
-        let machine = &mut state.ms[usize::from(owner)];
-        machine.locked_g = Some(g);
-        if matches!(machine.standing, Standing::Leaves { .. } | Standing::Parked) {
-            // It has parked as one does who has such a goroutine.
-            machine.standing = Standing::ParkedLocked;
-            state.idle_ms.retain(|m| *m != owner);
-            state.idle_locked += 1;
-        }
-    }
-
-    /// The goroutine is not locked to the machine, or not any more.
-    pub(super) fn is_unlocked(&mut self, g: Gid, owner: Mid) {
-        let state = &mut self.now.state;
-        state.gs[usize::from(g)].locked_m = None;
-        let machine = &mut state.ms[usize::from(owner)];
-        machine.locked_g = None;
-        if machine.standing == Standing::ParkedLocked {
-            machine.standing = Standing::Parked;
-            state.idle_ms.push(owner);
-            state.idle_locked -= 1;
-        }
     }
 
     /// Somebody's work is queued.
