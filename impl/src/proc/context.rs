@@ -238,8 +238,7 @@ impl<P: Platform> Context<P> {
             let index = self.held().index();
             let is_waited_for = || scheduler.processors[index].has_work() || !scheduler.lock().global.is_empty();
             if scheduler.owes_safe_point(index) && is_waited_for() {
-                // As in Go, whose goroutines come to a safe point by being preempted. Whoever has the processor next runs
-                // the function.
+                // As in Go, whose goroutines come to a safe point by being preempted.
                 return self.yield_now();
             }
             scheduler.run_safe_point(self.held());
@@ -267,6 +266,8 @@ impl<P: Platform> Context<P> {
             let mut lists = self.scheduler.lock();
             self.scheduler.push_global(&mut lists, Work::Machine(self.machine.sleeper()));
         }
+        // Now, or those to whom it goes would pass what it owes on from one to the other.
+        self.scheduler.run_safe_point(&held);
         self.scheduler.hand_off(held);
         self.wait_for_processor();
     }
