@@ -21,8 +21,9 @@
 //! call, looks again whether that one still has the processor, and clears the bit afterwards. In Go 1.11 the machine keeps
 //! its link to the processor (`m.p`) during the call; later it is remembered as `m.oldp`.
 //!
-//! Who starts the world hands `worldsema` to the goroutine that has waited longest for it since issue 40459 was closed in 2020. What stands for
-//! Go 1.12 here has that, as the sources do from which it was read (1.19 to 1.25); the few versions before it behave as `go1.11` in this respect.
+//! Who starts the world hands `worldsema` to the goroutine that has waited longest for it, since golang/go issue 40459 was
+//! closed in 2020. What stands for Go 1.12 here has that, as the sources have from which it was read (1.19 to 1.25); those few
+//! versions before it do as `go1.11` does.
 //!
 //! # What is left out
 //!

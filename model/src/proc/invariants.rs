@@ -142,8 +142,12 @@ fn goroutines(spec: &ProcSpec, state: &State, require: &mut Require<'_>) {
 }
 
 fn world(state: &State, require: &mut Require<'_>) {
-    let is_taken = state.world.is_some() || !(state.gc_waiting && !state.freezing);
-    require("PROC-I16", is_taken, format_args!("the world is to stop, and nobody has worldsema"));
+    let is_to_stop = state.gc_waiting && !state.freezing;
+    require(
+        "PROC-I16",
+        state.world.is_some() || !is_to_stop,
+        format_args!("the world is to stop, and nobody has worldsema"),
+    );
     for (place, g) in state.line.iter().enumerate() {
         let sleeps = state.g(*g).status == GStatus::Waiting && state.world != Some(*g);
         require("PROC-I16", sleeps, format_args!("goroutine {g} is in worldsema's queue and does not sleep"));

@@ -1,9 +1,10 @@
 //! Goroutines locked to threads: which are, no trace says, so that is open too.
 //!
-//! It matters where a processor goes from one machine to another without having been idle. A machine that picks a goroutine
-//! locked to another one gives that one its processor (`startlockedm`), whether or not it has come to sleep yet; and a machine whose
-//! own goroutine is locked hands its processor off to whoever finds work (`stoplockedm`), even while the world is to stop. Both
-//! are told by what the processor does next. A goroutine is said to be locked from there until it runs.
+//! It matters where a processor goes from one machine to another without having been idle. A machine that picks a
+//! goroutine locked to another one gives that one its processor (`startlockedm`), whether or not it has come to sleep
+//! yet; and a machine whose own goroutine is locked hands its processor off to whoever finds work (`stoplockedm`), even
+//! while the world is to stop. Both are told by what the processor does next. A goroutine is said to be locked from
+//! there until it runs.
 
 use std::iter::successors;
 
@@ -13,8 +14,8 @@ use super::super::trace::What;
 use super::{Follower, Outcome, Stuck};
 
 impl Follower<'_> {
-    /// A machine without a goroutine lets go of its processor for the sake of a locked one; or it does not, and has come by
-    /// its safe point.
+    /// A machine without a goroutine lets go of its processor for the sake of a locked one; or it does not, and has come
+    /// by its safe point.
     pub(super) fn lets_go_for_locked(&mut self, index: usize, m: Mid, p: Pid) -> Result<bool, Stuck> {
         let left = self.now.left[usize::from(m)];
         let starts = self.next_holder(index, m).filter(|_| self.now.state.gc_waiting && left.is_some());
