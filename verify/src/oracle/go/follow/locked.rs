@@ -53,10 +53,15 @@ impl Follower<'_> {
         let event = &self.events[index];
         let Some(m) = event.m.filter(|m| event.what == What::ProcStop && self.g_of(*m).is_none()) else { return false };
         self.next_holder(index, m).is_some_and(|(start, holder)| {
-            let next = self.now.last[usize::from(holder)].and_then(|last| self.next_of_machine[last]);
-            let pending = successors(next, |index| self.next_of_machine[*index]).take_while(|index| *index < start);
-            self.g_of(holder).is_some() && pending.last().is_some_and(|index| leaves_goroutine(self.events[index].what))
+            let last = self.pending(holder, start).last();
+            self.g_of(holder).is_some() && last.is_some_and(|index| leaves_goroutine(self.events[index].what))
         })
+    }
+
+    /// The machine's events before this one that have not been taken yet.
+    fn pending(&self, m: Mid, before: usize) -> impl Iterator<Item = usize> {
+        let next = self.now.last[usize::from(m)].and_then(|last| self.next_of_machine[last]);
+        successors(next, |index| self.next_of_machine[*index]).take_while(move |index| *index < before)
     }
 
     /// The goroutine does not run on the machine any more.
@@ -113,7 +118,10 @@ impl Follower<'_> {
         let g = first.filter(|event| event.what == What::GoStart)?.g?;
         let is_its_own = self.now.left[usize::from(owner)] == Some(g) && self.g_of(owner).is_none();
         let is_told = self.now.state.ms[usize::from(owner)].next_p.is_some();
-        (is_its_own && !is_told && self.g_status(g) == GStatus::Runnable).then_some((owner, g))
+        // It must not run anything before, not even that one.
+        let mut pending = self.pending(owner, start).map(|index| self.events[index].what);
+        let waits = pending.all(|what| matches!(what, What::ProcStop | What::ProcIs(_) | What::GoIs(_)));
+        (is_its_own && waits && !is_told && self.g_status(g) == GStatus::Runnable).then_some((owner, g))
     }
 
     /// A machine that is to sleep for its locked goroutine hands its processor off. There is work, so another one is started
