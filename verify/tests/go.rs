@@ -209,7 +209,7 @@ fn new_traces_are_followed() {
     let count = std::env::var("SELVEDGE_GO_TRACES").ok().map_or(12, |count| count.parse().expect("a number"));
     let (mut early, mut rejected) = (0, 0);
     for run in 0..count {
-        let bytes = program.record(&arguments(run)).expect("it records a trace");
+        let bytes = program.record(&arguments(run, run % 4)).expect("it records a trace");
         let trace = Trace::read(&bytes).expect("it is whole");
         let followed = follow(&trace, &trace.events);
         early += followed.rules.get("m.hand-locked-early").copied().unwrap_or_default();
