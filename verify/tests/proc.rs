@@ -139,6 +139,7 @@ fn a_stop_that_a_call_escapes_exists_from_go_1_26_on_only() {
     let expected = [
         (0, "enter-call: enter.owes-nothing"),
         (0, "enter-call: enter.reads-early-no-stop"),
+        (1, "stop: world.take"),
         (1, "stop.announce"),
         (1, "stop.own"),
         (1, "stop.pass"),

@@ -211,7 +211,8 @@ impl<P: Platform> Context<P> {
         self.answer();
     }
 
-    /// A safe point: lets the world stop, runs what the processor owes, and makes room if the task has run for long.
+    /// A safe point: lets the world stop, and runs what the processor owes. Makes room for what is queued if the task has run for
+    /// long, or if others wanted it to come here.
     ///
     /// A task that computes for long without any of the other methods should call it now and then. It costs two loads if
     /// nobody wants anything.
@@ -234,6 +235,12 @@ impl<P: Platform> Context<P> {
     fn answer(&mut self) {
         while self.scheduler.protocol.attention() & (STOP | SAFE_POINT) != 0 {
             let scheduler = &self.scheduler;
+            let index = self.held().index();
+            let is_waited_for = || scheduler.processors[index].has_work() || !scheduler.lock().global.is_empty();
+            if scheduler.owes_safe_point(index) && is_waited_for() {
+                // As in Go, whose goroutines come to a safe point by being preempted.
+                return self.yield_now();
+            }
             scheduler.run_safe_point(self.held());
             let mut lists = scheduler.lock();
             if !lists.world.is_stopping() {
@@ -259,6 +266,8 @@ impl<P: Platform> Context<P> {
             let mut lists = self.scheduler.lock();
             self.scheduler.push_global(&mut lists, Work::Machine(self.machine.sleeper()));
         }
+        // Now, or those to whom it goes would pass what it owes on from one to the other.
+        self.scheduler.run_safe_point(&held);
         self.scheduler.hand_off(held);
         self.wait_for_processor();
     }
@@ -429,7 +438,7 @@ impl<P: Platform> Context<P> {
 /// Ends a task's sleep in [`Context::park`].
 pub struct Unparker<P: Platform = Std> {
     scheduler: Arc<Scheduler<P>>,
-    machine: Arc<Machine<P>>,
+    pub(super) machine: Arc<Machine<P>>,
 }
 
 impl<P: Platform> Clone for Unparker<P> {

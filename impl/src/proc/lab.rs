@@ -94,6 +94,11 @@ impl<P: Platform> Lab<P> {
         Spinner(self.scheduler.clone())
     }
 
+    /// Whether the unparker's task waits for its turn to stop the world, or to run a round of safe points.
+    pub fn is_in_line(&self, task: &Unparker<P>) -> bool {
+        self.scheduler.lock().world.is_in_line(&task.machine)
+    }
+
     /// What there is now.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::of(&self.scheduler)

@@ -104,6 +104,11 @@ impl<P: Platform> Machine<P> {
 }
 
 impl<P: Platform> Sleeper<P> {
+    /// Whether it is this machine's.
+    pub(super) fn is_of(&self, machine: &Arc<Machine<P>>) -> bool {
+        Arc::ptr_eq(&self.machine, machine)
+    }
+
     /// Gives it the processor.
     pub(super) fn give(self, held: Held, spinning: bool) {
         let flag = if spinning { SPINNING } else { 0 };

@@ -9,7 +9,7 @@ use std::fmt;
 use std::panic::resume_unwind;
 
 use super::context::Context;
-use super::machine::Sleeper;
+use super::machine::{Machine, Sleeper};
 use super::plant::Bug;
 use super::protocol::{FREEZE, Held, SAFE_POINT, STOP, Status};
 use super::scheduler::{Lists, Scheduler};
@@ -68,6 +68,11 @@ impl<P: Platform> World<P> {
     /// Whether processors are to halt.
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping
+    }
+
+    /// Whether the machine's task waits for its turn.
+    pub(super) fn is_in_line(&self, machine: &Arc<Machine<P>>) -> bool {
+        self.line.iter().any(|sleeper| sleeper.is_of(machine))
     }
 
     /// Processors that have not halted yet.
@@ -131,31 +136,32 @@ impl<P: Platform> Context<P> {
         Stopped { context: self }
     }
 
-    /// Waits for its turn to stop the world, or to run a round.
+    /// Waits for its turn to stop the world, or to run a round; the processor is others' meanwhile.
     fn take_world(&mut self) {
-        loop {
-            self.checkpoint();
-            let scheduler = self.scheduler.clone();
-            let mut lists = scheduler.lock();
-            if !lists.world.taken && !lists.world.stopping {
-                lists.world.taken = true;
-                return;
-            }
-            self.wait_in_line(|sleeper| {
-                lists.world.line.push_back(sleeper);
-                drop(lists);
-            });
+        self.checkpoint();
+        let scheduler = self.scheduler.clone();
+        let mut lists = scheduler.lock();
+        if !lists.world.taken && !lists.world.stopping {
+            lists.world.taken = true;
+            return;
         }
+        self.wait_in_line(|sleeper| {
+            lists.world.line.push_back(sleeper);
+            drop(lists);
+        });
     }
 
+    /// Hands the world to the next in line: it stays taken, so that nobody who comes by is faster. Go does so after a stop, all but
+    /// for a moment in which somebody may be; after a round of safe points it lets them race. Neither is of use to anybody.
     fn give_world(&mut self) {
         let next = {
-            let mut lists = self.scheduler.lock();
-            lists.world.taken = false;
-            lists.world.line.pop_front()
+            let world = &mut self.scheduler.lock().world;
+            let next = world.line.pop_front();
+            world.taken = next.is_some();
+            next
         };
         if let Some(next) = next {
-            self.scheduler.ready(next, None);
+            self.ready(next);
         }
     }
 

@@ -374,27 +374,18 @@ impl Moves<'_> {
         let Some((m, p)) = self.running() else { return };
         let me = self.me;
         let spec = self.spec;
-        let leave = |state: &mut State, status: GStatus| {
-            state.drop_g(m);
-            state.g_mut(me).status = status;
-            state.m_mut(m).standing = Standing::Schedules;
-        };
         match op {
             Op::Run => self.returns(RUN, Ret::Ok, |_| ()),
             Op::Yield if self.lock_is_free() => self.goes_on(YIELD, Phase::Off { from_call: false }, |state| {
-                leave(state, GStatus::Runnable);
+                state.leave(m, GStatus::Runnable);
                 state.global.push(me);
             }),
             Op::Park => {
-                self.goes_on(PARK, Phase::Off { from_call: false }, |state| leave(state, GStatus::Waiting));
+                self.goes_on(PARK, Phase::Off { from_call: false }, |state| state.leave(m, GStatus::Waiting));
             }
-            Op::End => self.returns(END, Ret::Ok, |state| leave(state, GStatus::Dead)),
+            Op::End => self.returns(END, Ret::Ok, |state| state.leave(m, GStatus::Dead)),
             Op::Ready(sleeper) if self.sleeps(sleeper) && self.lock_is_free() => {
-                self.returns(READY, Ret::Ok, |state| {
-                    state.g_mut(sleeper).status = GStatus::Runnable;
-                    state.p_mut(p).run_queue.insert(0, sleeper);
-                    state.wake_p(&spec);
-                });
+                self.returns(READY, Ret::Ok, |state| state.ready(&spec, sleeper, p));
             }
             Op::LockThread => self.returns(LOCK_THREAD, Ret::Ok, |state| {
                 state.g_mut(me).locked_m = Some(m);
@@ -404,8 +395,10 @@ impl Moves<'_> {
         }
     }
 
+    /// Whether the goroutine sleeps until it is readied by name.
     fn sleeps(&self, g: Gid) -> bool {
-        self.state.gs.get(usize::from(g)).is_some_and(|g| g.status == GStatus::Waiting)
+        let is_waiting = self.state.gs.get(usize::from(g)).is_some_and(|g| g.status == GStatus::Waiting);
+        is_waiting && !self.state.line.contains(&g)
     }
 
     /// The network poller has found what the sleeper waits for.

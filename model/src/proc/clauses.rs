@@ -5,6 +5,8 @@ use crate::spec::Clause;
 const PROC: &str = "runtime/proc.go as of Go 1.19 to 1.25";
 const PROC_26: &str = "runtime/proc.go as of Go 1.26";
 const COMMENT: &str = "runtime/proc.go, comments of its functions";
+const SEMA: &str = "runtime/sema.go, `semacquire1` and `semrelease1`";
+const START_THE_WORLD: &str = "runtime/proc.go, `startTheWorld`; golang/go issue 40459";
 const RUNTIME2: &str = "runtime/runtime2.go, comments of the status values";
 
 pub(super) static CLAUSES: &[Clause] = &[
@@ -156,7 +158,7 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause::new(
         "PROC-M05",
         PROC,
-        "A goroutine locked to a machine runs on no other: whoever picks it hands his processor to that machine.",
+        "A goroutine locked to a machine runs on no other: whoever picks it hands his processor to that machine, whether or not that one has come to sleep yet.",
     ),
     // Entering a call while the world stops; handing off.
     Clause::new(
@@ -220,6 +222,21 @@ pub(super) static CLAUSES: &[Clause] = &[
         PROC,
         "While the program is dying no processor is taken out of a call, and a goroutine that leaves one never runs again.",
     ),
+    Clause::new(
+        "PROC-W05",
+        SEMA,
+        "Whoever wants to stop the world, or a safe-point round, takes worldsema first; while somebody else has it the goroutine sleeps, and its machine looks for other work.",
+    ),
+    Clause::new(
+        "PROC-W06",
+        START_THE_WORLD,
+        "Once the world goes on, worldsema is handed to the goroutine that has waited longest, unless another one takes it at that very moment.",
+    ),
+    Clause::new(
+        "PROC-W07",
+        SEMA,
+        "After a safe-point round, and up to Go 1.11 after a stop, who has waited longest is readied and takes worldsema if it is free then; else it sleeps again, behind all others.",
+    ),
     // Invariants.
     Clause::new(
         "PROC-I01",
@@ -257,7 +274,7 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause::new(
         "PROC-I10",
         PROC,
-        "A parked machine has no processor, does not spin and is preemptible; only a machine that is waking has been given one, and no two the same.",
+        "A parked machine has no processor, does not spin and is preemptible; only a machine that is waking, or about to sleep for its locked goroutine, has been given one, and no two the same.",
     ),
     Clause::new(
         "PROC-I11",
@@ -280,6 +297,11 @@ pub(super) static CLAUSES: &[Clause] = &[
         PROC,
         "The runtime never throws: no link is broken, and no deadlock is reported while a goroutine is runnable, running or in a call.",
     ),
+    Clause::new(
+        "PROC-I16",
+        SEMA,
+        "While the world is to stop somebody has worldsema; who is in its queue sleeps, is there once, and is not the one who has it.",
+    ),
     // Progress.
     Clause::new(
         "PROC-L01",
@@ -300,4 +322,5 @@ pub(super) static CLAUSES: &[Clause] = &[
         PROC,
         "A processor is not left in a call by a look ten milliseconds after one that found the same call.",
     ),
+    Clause::new("PROC-L08", SEMA, "Nobody sleeps for worldsema while it is free, unless somebody was readied for it."),
 ];

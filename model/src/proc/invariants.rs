@@ -73,11 +73,15 @@ fn machines(spec: &ProcSpec, state: &State, require: &mut Require<'_>) {
         let sleeps = matches!(machine.standing, Standing::Parked | Standing::ParkedLocked);
         let is_bare = machine.p.is_none() && !machine.spinning && !machine.locks;
         require("PROC-I10", !sleeps || is_bare, format_args!("M{m} sleeps with a processor, or spins, or has locks"));
-        let wakes = machine.standing == Standing::Wakes;
+        let may_be_given = match machine.standing {
+            Standing::Wakes => machine.next_p.is_some(),
+            Standing::Schedules if machine.locked_g.is_some() => true,
+            _ => machine.next_p.is_none(),
+        };
         require(
             "PROC-I10",
-            wakes == machine.next_p.is_some(),
-            format_args!("M{m} has a next processor and is not waking"),
+            may_be_given,
+            format_args!("M{m} has a next processor and is neither waking nor told early"),
         );
         require(
             "PROC-I11",
@@ -88,6 +92,9 @@ fn machines(spec: &ProcSpec, state: &State, require: &mut Require<'_>) {
     let given: Vec<Pid> = state.ms.iter().filter_map(|machine| machine.next_p).collect();
     for (index, p) in given.iter().enumerate() {
         require("PROC-I10", !given[..index].contains(p), format_args!("P{p} is given to two machines"));
+        let processor = state.p(*p);
+        let is_in_transit = processor.status == PStatus::Idle && processor.m.is_none() && !state.idle_ps.contains(p);
+        require("PROC-I02", is_in_transit, format_args!("P{p} is given to a machine and somebody else's as well"));
     }
     let spinning = state.ms.iter().filter(|machine| machine.spinning).count();
     let counted = usize::try_from(state.spinning) == Ok(spinning);
@@ -135,6 +142,17 @@ fn goroutines(spec: &ProcSpec, state: &State, require: &mut Require<'_>) {
 }
 
 fn world(state: &State, require: &mut Require<'_>) {
+    let is_to_stop = state.gc_waiting && !state.freezing;
+    require(
+        "PROC-I16",
+        state.world.is_some() || !is_to_stop,
+        format_args!("the world is to stop, and nobody has worldsema"),
+    );
+    for (place, g) in state.line.iter().enumerate() {
+        let sleeps = state.g(*g).status == GStatus::Waiting && state.world != Some(*g);
+        require("PROC-I16", sleeps, format_args!("goroutine {g} is in worldsema's queue and does not sleep"));
+        require("PROC-I16", !state.line[..place].contains(g), format_args!("goroutine {g} is in that queue twice"));
+    }
     if state.gc_waiting && !state.freezing && !state.stopped {
         let going = state.ps.iter().filter(|p| !matches!(p.status, PStatus::GcStop | PStatus::Dead)).count();
         let counted = usize::try_from(state.stop_wait) == Ok(going);
@@ -160,9 +178,17 @@ pub(super) fn broken_at_rest(spec: &ProcSpec, state: &State, running: &[(Thread,
     if state.thrown.is_some() {
         return broken;
     }
+    let somebody_comes = running.iter().any(|(thread, _, phase)| {
+        let g = state.gs.get(usize::from(thread.0));
+        **phase == Phase::InLine && g.is_some_and(|g| g.status != GStatus::Waiting)
+    });
     for (thread, op, phase) in running {
         let g = state.gs.get(usize::from(thread.0)).copied();
         match (op, phase) {
+            (Op::Stop | Op::SafePoint, Phase::InLine) => {
+                let text = format_args!("goroutine {} waits for ever for worldsema, which is free", thread.0);
+                require("PROC-L08", state.world.is_some() || somebody_comes, text);
+            }
             (Op::Stop, Phase::StopWaits) => {
                 let excused = spec.version == Version::Go1_26 || state.freezing;
                 require("PROC-L03", excused, format_args!("thread {} waits for ever for the world to stop", thread.0));

@@ -76,13 +76,15 @@ fn schedules(spec: &ProcSpec, state: &State, m: Mid, take: &mut Take<'_>) {
     let processor = state.p(p);
     if let Some(g) = machine.locked_g {
         let is_queued = state.global.contains(&g) || state.ps.iter().any(|p| p.run_queue.contains(&g));
-        if state.g(g).status == GStatus::Runnable && !is_queued {
+        let was_told = machine.next_p.is_some();
+        if state.g(g).status == GStatus::Runnable && !is_queued && !was_told {
             take(M_RUN_LOCKED, &mut |state| state.execute(m, g));
         } else if lock_is_free {
-            take(M_PARK_LOCKED, &mut |state| {
+            take(if was_told { M_TOLD_LOCKED } else { M_PARK_LOCKED }, &mut |state| {
                 state.release(m);
                 hand_off(spec, state, p);
-                state.m_mut(m).standing = Standing::ParkedLocked;
+                let sleeps = !was_told || spec.bug == Some(Bug::NoteForgotten);
+                state.m_mut(m).standing = if sleeps { Standing::ParkedLocked } else { Standing::Wakes };
                 state.add_idle_locked(1);
             });
         }
@@ -149,8 +151,9 @@ fn run(
     take: &mut Take<'_>,
 ) {
     match state.g(g).locked_m {
-        Some(owner) if state.lock.is_some() || state.m(owner).standing != Standing::ParkedLocked => {}
-        Some(owner) => take(M_HAND_LOCKED, &mut |state| {
+        Some(_) if state.lock.is_some() => {}
+        // What comes between the goroutine's being queued and that machine's sleep is no matter.
+        Some(owner) => take(if sleeps(state, owner) { M_HAND_LOCKED } else { M_HAND_EARLY }, &mut |state| {
             dequeue(state);
             let was_spinning = state.m(m).spinning;
             stop_spinning(state, m);
@@ -175,6 +178,10 @@ fn run(
             }
         }),
     }
+}
+
+fn sleeps(state: &State, m: Mid) -> bool {
+    state.m(m).standing == Standing::ParkedLocked
 }
 
 fn stop_spinning(state: &mut State, m: Mid) {

@@ -120,7 +120,7 @@ pub struct M {
     pub standing: Standing,
     /// The processor that it is bound to. In Go 1.11 it stays during a system call, whoever has the processor then.
     pub p: Option<Pid>,
-    /// `nextp`: the processor that it has been given while it slept.
+    /// `nextp`: the processor that it has been given, while it slept or on its way there.
     pub next_p: Option<Pid>,
     /// `oldp`: the processor that it had when it entered the system call.
     pub old_p: Option<Pid>,
@@ -180,8 +180,10 @@ pub struct State {
     pub new_procs: u8,
     /// The thread that holds the scheduler's lock over several steps.
     pub lock: Option<u8>,
-    /// The thread that may stop the world (`worldsema`).
-    pub world: Option<u8>,
+    /// The goroutine that has `worldsema`: it alone may stop the world, or ask for a safe-point round.
+    pub world: Option<Gid>,
+    /// Goroutines asleep until `worldsema` is theirs or free, the longest first.
+    pub line: Vec<Gid>,
     /// `gcwaiting`: the world is to stop.
     pub gc_waiting: bool,
     /// The world has stopped: the stopper was told so.
@@ -280,6 +282,7 @@ impl State {
             new_procs: procs,
             lock: None,
             world: None,
+            line: Vec::new(),
             gc_waiting: false,
             stopped: false,
             freezing: false,
@@ -423,13 +426,30 @@ impl State {
         self.m_mut(m).spinning = spinning;
     }
 
-    /// Gives a sleeping machine a processor and wakes it.
+    /// Gives a machine a processor and wakes it. One that has not come to sleep yet will not: its note remembers.
     pub(super) fn give(&mut self, m: Mid, p: Pid) {
         let machine = self.m_mut(m);
+        if matches!(machine.standing, Standing::Parked | Standing::ParkedLocked) {
+            machine.standing = Standing::Wakes;
+        }
         if machine.next_p.replace(p).is_some() {
             self.throw("startm: m has p");
         }
-        self.m_mut(m).standing = Standing::Wakes;
+    }
+
+    /// `ready`: a goroutine that slept comes next on this processor; one more machine may look for work.
+    pub(super) fn ready(&mut self, spec: &ProcSpec, g: Gid, p: Pid) {
+        self.g_mut(g).status = GStatus::Runnable;
+        self.p_mut(p).run_queue.insert(0, g);
+        self.wake_p(spec);
+    }
+
+    /// A goroutine leaves its machine, which looks for other work.
+    pub(super) fn leave(&mut self, m: Mid, status: GStatus) {
+        if let Some(g) = self.drop_g(m) {
+            self.g_mut(g).status = status;
+        }
+        self.m_mut(m).standing = Standing::Schedules;
     }
 
     /// `wakep`: one more machine looks for work, unless one does already or there is no processor for it.

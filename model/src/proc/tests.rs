@@ -58,12 +58,12 @@ impl Stage {
         rules.iter().fold(None, |_, rule| self.take(thread, rule))
     }
 
-    /// Takes the one step of a machine that goes by this rule.
+    /// Takes the step by this rule of the first machine that can.
     fn machine(&mut self, name: &str) {
         let mut out = Vec::new();
         self.spec.internal(&self.state, &mut out);
         out.retain(|(id, _)| rule::<ProcSpec>(*id).name == name);
-        assert_eq!(out.len(), 1, "machines by {name}");
+        assert!(!out.is_empty(), "no machine by {name}");
         self.state = out.remove(0).1;
         assert_eq!(self.spec.invariants(&self.state), []);
     }
@@ -122,19 +122,105 @@ fn a_machine_past_its_check_runs_once_more_while_the_world_stops() {
         stage.call(0, "yield");
         stage.take(0, "yield");
         stage.call(1, "stop");
-        for rule in ["stop.announce", "stop.own", "stop.pass", "stop.pass", "stop.wait"] {
+        for rule in ["world.take", "stop.announce", "stop.own", "stop.pass", "stop.pass", "stop.wait"] {
             stage.take(1, rule);
         }
         stage.machine("m.global");
         assert_eq!(stage.take(0, "resume"), Some(Ret::Ok));
         stage.call(0, "yield");
         stage.take(0, "yield");
-        let mut out = Vec::new();
-        stage.spec.internal(&stage.state, &mut out);
-        let rules: Vec<&str> = out.iter().map(|(id, _)| rule::<ProcSpec>(*id).name).collect();
-        assert_eq!(rules, ["m.halt"], "it looks at gcwaiting now");
+        assert_eq!(machine_rules(&stage), ["m.halt"], "it looks at gcwaiting now");
         stage.machine("m.halt");
         assert_eq!(stage.take(1, "stop.done"), Some(Ret::Ok));
+    }
+}
+
+/// The rules by which machines can move.
+fn machine_rules(stage: &Stage) -> Vec<&'static str> {
+    let mut out = Vec::new();
+    stage.spec.internal(&stage.state, &mut out);
+    out.iter().map(|(id, _)| rule::<ProcSpec>(*id).name).collect()
+}
+
+/// `startlockedm` sets `nextp` and wakes the note, whether or not anybody sleeps on it. A trace of Go 1.26.6 showed it.
+#[test]
+fn a_machine_on_its_way_to_sleep_is_given_a_processor_for_its_locked_goroutine() {
+    for version in [Version::Go1_11, Version::Go1_12, Version::Go1_26] {
+        let mut stage = Stage::with(version, &[("procs", 2), ("running", 2)]);
+        stage.perform(0, "lock-thread", &["lock-thread"]);
+        stage.call(0, "yield");
+        stage.take(0, "yield");
+        stage.call(1, "park");
+        stage.take(1, "park");
+        stage.machine("m.hand-locked-early");
+        assert_eq!((stage.state.m(0).p, stage.state.m(0).next_p, stage.state.idle_locked), (Some(0), Some(1), -1));
+        assert_eq!(machine_rules(&stage), ["m.told-locked", "m.park"], "it does not run the goroutine on its own");
+        stage.machine("m.told-locked");
+        assert_eq!((stage.state.m(0).p, stage.state.m(0).standing), (None, Standing::Wakes));
+        stage.machine("m.park");
+        stage.machine("m.wake");
+        stage.machine("m.run-locked");
+        assert_eq!(stage.take(0, "resume"), Some(Ret::Ok));
+        assert_eq!((stage.state.m(0).p, stage.state.idle_locked), (Some(1), 0));
+    }
+}
+
+/// The first goroutine has stopped the world and lets go of `worldsema`, for which the second sleeps. The third is in a call.
+fn one_stops_and_one_waits(version: Version) -> Stage {
+    let mut stage = Stage::with(version, &[("procs", 3), ("running", 3)]);
+    let is_1_26 = version == Version::Go1_26;
+    stage.perform(2, "enter-call", if is_1_26 { ENTER_1_26 } else { ENTER });
+    stage.call(0, "stop");
+    stage.take(0, "world.take");
+    stage.call(1, "stop");
+    stage.take(1, "world.queue");
+    assert_eq!((stage.state.g(1).status, stage.state.line.as_slice()), (GStatus::Waiting, &[1][..]));
+    let takes: &[&str] =
+        if is_1_26 { &["stop.sees-call", "take.bit", "take.halt", "take.clear"] } else { &["stop.call"] };
+    for rule in [&["stop.announce", "stop.own", "stop.pass", "stop.pass"], takes, &["stop.wait"]].concat() {
+        stage.take(0, rule);
+    }
+    stage.machine("m.halt");
+    stage.take(0, "stop.done");
+    stage.call(0, "start");
+    for rule in ["start.keep", "start.idle", "start.idle", "start.go", "world.release-waited"] {
+        stage.take(0, rule);
+    }
+    stage
+}
+
+/// Who starts the world takes `worldsema` for the one who waits; in Go 1.11 that one has to take it himself.
+#[test]
+fn worldsema_is_handed_over_after_a_stop_later_than_go_1_11() {
+    for version in [Version::Go1_11, Version::Go1_12, Version::Go1_26] {
+        let mut stage = one_stops_and_one_waits(version);
+        let is_handed_over = version != Version::Go1_11;
+        let last = stage.take(0, if is_handed_over { "world.hand-over" } else { "world.ready" });
+        assert_eq!((last, stage.state.world), (Some(Ret::Ok), is_handed_over.then_some(1)));
+        stage.call(0, "park");
+        stage.take(0, "park");
+        stage.machine("m.local");
+        stage.take(1, if is_handed_over { "world.handed" } else { "world.take" });
+        stage.take(1, "stop.announce");
+    }
+}
+
+/// Whoever comes by between letting go and handing over is faster, and the one who was readied goes to the end.
+#[test]
+fn worldsema_may_be_taken_before_it_is_handed_over() {
+    for version in [Version::Go1_11, Version::Go1_12] {
+        let mut stage = one_stops_and_one_waits(version);
+        stage.call(2, "exit-call");
+        for rule in ["exit.lost", "exit.idle", "exit.run"] {
+            stage.take(2, rule);
+        }
+        stage.perform(2, "stop", &["world.take"]);
+        stage.take(0, "world.ready");
+        stage.call(0, "park");
+        stage.take(0, "park");
+        stage.machine("m.local");
+        stage.take(1, "world.queue");
+        assert_eq!((stage.state.world, stage.state.line.as_slice()), (Some(2), &[1][..]));
     }
 }
 
@@ -175,7 +261,9 @@ fn goroutines_of_a_destroyed_processor_come_first_and_in_order() {
     let set = [("procs", 4), ("running", 4), ("queued2", 1), ("queued3", 2)];
     let mut stage = Stage::with(Version::Go1_12, &set);
     stage.call(0, "stop");
-    for rule in ["stop.announce", "stop.own", "stop.pass", "stop.pass", "stop.pass", "stop.pass", "stop.wait"] {
+    for rule in
+        ["world.take", "stop.announce", "stop.own", "stop.pass", "stop.pass", "stop.pass", "stop.pass", "stop.wait"]
+    {
         stage.take(0, rule);
     }
     for m in 1..4 {
@@ -190,7 +278,11 @@ fn goroutines_of_a_destroyed_processor_come_first_and_in_order() {
     }
     stage.take(0, "stop.done");
     stage.perform(0, "resize 2", &["resize"]);
-    stage.perform(0, "start", &["start.keep", "start.destroy", "start.destroy", "start.pair", "start.go"]);
+    stage.perform(
+        0,
+        "start",
+        &["start.keep", "start.destroy", "start.destroy", "start.pair", "start.go", "world.release"],
+    );
     assert_eq!(stage.state.global, [2, 4, 3, 5, 6]);
     assert_eq!(stage.state.ps.iter().map(|p| p.status as u8).collect::<Vec<_>>(), [1, 0, 4, 4]);
 }
@@ -309,6 +401,8 @@ fn random_executions_notice_planted_bugs() {
         Bug::NextStays,
         Bug::LinkStays,
         Bug::ShortCallsSpared,
+        Bug::NoteForgotten,
+        Bug::WaiterForgotten,
     ] {
         let spec = ProcSpec { version: Version::Go1_12, bug: Some(bug) };
         let mut draws = Draws(7);

@@ -5,14 +5,14 @@ use super::*;
 impl Moves<'_> {
     pub(super) fn stop(mut self, phase: Phase) {
         match phase {
-            Phase::Start => {
+            Phase::Start | Phase::InLine => self.takes_world(phase),
+            Phase::HasWorld => {
                 let Some((m, _)) = self.running() else { return };
-                if self.state.world.is_some() || !self.lock_is_free() || self.state.freezing {
+                if !self.lock_is_free() || self.state.freezing {
                     return;
                 }
                 let me = self.me;
                 self.goes_on(STOP_ANNOUNCE, Phase::StopAnnounced, |state| {
-                    state.world = Some(me);
                     state.lock = Some(me);
                     state.stop_wait = u32::from(state.procs);
                     state.announce_stop();
@@ -64,6 +64,10 @@ impl Moves<'_> {
 
     pub(super) fn start(mut self, phase: Phase) {
         let Some((m, own)) = self.running() else { return };
+        if matches!(phase, Phase::LetsGo | Phase::Readies) {
+            self.lets_go_of_world(phase, !self.is(Version::Go1_11));
+            return;
+        }
         if self.state.world != Some(self.me) || !self.state.stopped || !self.lock_is_free() {
             return;
         }
@@ -113,24 +117,22 @@ impl Moves<'_> {
                             }
                         });
                     }
-                    None => self.start_pairs(m, procs),
+                    None => self.start_pairs(procs),
                 }
             }
-            Phase::StartPairs(below) => self.start_pairs(m, below),
+            Phase::StartPairs(below) => self.start_pairs(below),
             _ => {}
         }
     }
 
     /// The processors below this one, the last first.
-    fn start_pairs(&mut self, m: Mid, below: Pid) {
+    fn start_pairs(&mut self, below: Pid) {
         let spec = self.spec;
         let Some(p) = (0..below).rev().find(|p| self.state.p(*p).status == PStatus::GcStop) else {
-            self.returns(START_GO, Ret::Ok, |state| {
+            self.goes_on(START_GO, Phase::LetsGo, |state| {
                 state.gc_waiting = false;
                 state.stopped = false;
-                state.world = None;
                 state.lock = None;
-                state.m_mut(m).locks = false;
                 state.wake_p(&spec);
             });
             return;
@@ -166,14 +168,14 @@ impl Moves<'_> {
 
     pub(super) fn safe_point(mut self, phase: Phase) {
         match phase {
-            Phase::Start => {
+            Phase::Start | Phase::InLine => self.takes_world(phase),
+            Phase::HasWorld => {
                 let Some((m, own)) = self.running() else { return };
-                if self.state.world.is_some() || !self.lock_is_free() || self.state.freezing {
+                if !self.lock_is_free() || self.state.freezing {
                     return;
                 }
                 let me = self.me;
                 self.goes_on(ROUND_ANNOUNCE, Phase::RoundIdle(0), |state| {
-                    state.world = Some(me);
                     state.lock = Some(me);
                     state.safe_point_round = SafePointRound::Running;
                     state.m_mut(m).locks = true;
@@ -197,7 +199,10 @@ impl Moves<'_> {
                 }
             }
             Phase::RoundScans(p) if usize::from(p) < self.state.ps.len() => self.round_scans(p),
-            Phase::RoundScans(_) => self.round_waits(),
+            Phase::RoundScans(_) if self.state.ps.iter().all(|p| !p.owes_safe_point) => {
+                self.goes_on(ROUND_DONE, Phase::LetsGo, |state| state.safe_point_round = SafePointRound::Over);
+            }
+            Phase::LetsGo | Phase::Readies => self.lets_go_of_world(phase, false),
             _ => {}
         }
     }
@@ -216,17 +221,6 @@ impl Moves<'_> {
                 self.goes_on(ROUND_SEES_CALL, Phase::Takes(Errand::Round, p, Bit::Unset(m, g)), |_| ());
             }
             _ => self.goes_on(ROUND_PASS, Phase::RoundScans(p + 1), |_| ()),
-        }
-    }
-
-    fn round_waits(&mut self) {
-        let Some(m) = self.machine() else { return };
-        if self.state.ps.iter().all(|p| !p.owes_safe_point) {
-            self.returns(ROUND_DONE, Ret::Ok, |state| {
-                state.world = None;
-                state.safe_point_round = SafePointRound::Over;
-                state.m_mut(m).locks = false;
-            });
         }
     }
 }

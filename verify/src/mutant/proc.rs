@@ -184,6 +184,27 @@ pub const MUTANTS: &[SpecMutant] = &[
         "S08-exit-and-retake",
         Notices::Clause("PROC-I01"),
     ),
+    mutant(
+        Bug::NoteForgotten,
+        "m18-note-forgotten",
+        "a machine that goes to sleep for its locked goroutine does not see that it has been woken already",
+        "locked-told-early",
+        Notices::Clause("PROC-I10"),
+    ),
+    mutant(
+        Bug::WaiterForgotten,
+        "m19-waiter-forgotten",
+        "whoever lets go of worldsema readies nobody",
+        "two-stops",
+        Notices::Clause("PROC-L08"),
+    ),
+    mutant(
+        Bug::HandedBlindly,
+        "m20-handed-blindly",
+        "whoever hands worldsema over does not look whether somebody has taken it meanwhile",
+        "three-stops",
+        Notices::Clause("PROC-I08"),
+    ),
 ];
 
 /// A mistake planted in the executor.

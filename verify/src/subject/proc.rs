@@ -52,8 +52,8 @@ struct Shared<P: Platform> {
 
 struct Goroutine<P: Platform> {
     seat: P::Region<Seat<P>>,
-    /// Of a goroutine that does not begin as a task.
-    unparker: Option<Unparker<P>>,
+    /// Of a goroutine that begins as a task once its thread has it, of any other from the start.
+    unparker: host::OnceLock<Unparker<P>>,
 }
 
 /// Where a goroutine's context is.
@@ -197,7 +197,10 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
         Ok(Executor(Arc::<Shared<P>>::new_cyclic(|weak| {
             let mut goroutines = Vec::new();
             let mut add = |context: Option<Context<P>>| {
-                let unparker = context.as_ref().map(Context::unparker);
+                let unparker = host::OnceLock::new();
+                if let Some(context) = &context {
+                    unparker.get_or_init(|| context.unparker());
+                }
                 let seat = Region::new(context.map_or(Seat::Away, Seat::Offered));
                 goroutines.push(Goroutine { seat, unparker });
             };
@@ -265,9 +268,6 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
             let mut ops = thread.statements.iter().filter_map(Statement::op);
             ops.any(|op| matches!(op, Op::Stop | Op::SafePoint | Op::Freeze))
         };
-        if program.threads.iter().filter(|thread| wants_world(thread)).count() > 1 {
-            return Err("who waits for the world gives its processor away, which the spec does not let it do".into());
-        }
         // Whoever waits for a thread that wants the world would wait for ever.
         let others = |name: &str| program.threads.iter().any(|thread| thread.name != name && wants_world(thread));
         if let Some(thread) = awaits.into_iter().find(|thread| others(&thread.name)) {
@@ -285,6 +285,10 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
         for g in program.threads.len()..self.0.running {
             // Nobody will ever take it.
             self.0.goroutines[g].seat.with(|seat| *seat = Seat::Left(seat.take()));
+        }
+        for g in program.threads.len().max(self.0.running)..self.0.first_waiting {
+            // Nor this; its machine goes on for it.
+            self.0.goroutines[g].seat.with(|seat| *seat = Seat::Unwanted);
         }
         let queued = self.0.first_waiting - self.0.running;
         if must_answer { self.0.goroutines.len() - queued } else { 0 }
@@ -324,7 +328,12 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
     /// Not how many machines there are: where Go starts one that only looks for work, the executor looks by itself.
     fn observe(&self) -> Observed {
         let snapshot = self.0.lab.snapshot();
-        let standing = self.0.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut standing = self.0.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (goroutine, stands) in self.0.goroutines.iter().zip(&mut standing) {
+            if goroutine.unparker.get().is_some_and(|task| self.0.lab.is_in_line(task)) {
+                *stands = GStatus::Waiting;
+            }
+        }
         let with = |status: GStatus| standing.iter().filter(|each| **each == status).count() as i64;
         let mut observed = Observed::from(
             [
@@ -352,7 +361,7 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
 impl<P: Platform> Shared<P> {
     /// The unparker of a goroutine, once that is asleep.
     fn sleeping(&self, g: usize) -> &Unparker<P> {
-        let unparker = self.goroutines[g].unparker.as_ref().expect("such programs are not supported");
+        let unparker = self.goroutines[g].unparker.get().expect("such programs are not supported");
         while !unparker.is_parked() {
             P::spin_loop();
         }
@@ -362,6 +371,7 @@ impl<P: Platform> Shared<P> {
     /// A goroutine's thread takes its context before its first operation.
     fn begin(&self, g: usize) -> Context<P> {
         let mut context = self.goroutines[g].seat.when(|seat| matches!(seat, Seat::Offered(_)), Seat::take);
+        self.goroutines[g].unparker.get_or_init(|| context.unparker());
         if g >= self.first_waiting {
             context.sleep_from_the_start();
             self.stands(g, GStatus::Running);

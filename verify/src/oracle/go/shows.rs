@@ -20,7 +20,7 @@ const fn shows(event: &'static str, rules: &'static [&'static str]) -> Shows {
 
 /// What every format shows in the same way.
 const COMMON: &[Shows] = &[
-    shows("go-start", &["m.local"]),
+    shows("go-start", &["m.local", "m.run-locked"]),
     shows("go-yield", &["yield"]),
     shows("go-preempt", &["m.preempt"]),
     shows("go-block", &["park"]),
@@ -34,7 +34,7 @@ const COMMON: &[Shows] = &[
 /// begins to stop.
 const FORMAT_1_11: &[Shows] = &[
     shows("proc-start", &["m.wake", "exit.idle"]),
-    shows("proc-stop", &["m.release"]),
+    shows("proc-stop", &["m.release", "m.hand-locked", "m.hand-locked-early", "m.told-locked"]),
     shows("proc-steal", &["look.retake", "exit.reclaim"]),
     shows("call-begin", &["enter.call"]),
     shows("call-end-blocked", &["exit.run", "exit.queue"]),
@@ -43,7 +43,10 @@ const FORMAT_1_11: &[Shows] = &[
 /// Go 1.22 to 1.25.
 const FORMAT_1_22: &[Shows] = &[
     shows("proc-start", &["m.wake", "exit.idle", "exit.late-idle"]),
-    shows("proc-stop", &["m.release", "m.halt", "block.release"]),
+    shows(
+        "proc-stop",
+        &["m.release", "m.halt", "block.release", "m.hand-locked", "m.hand-locked-early", "m.told-locked"],
+    ),
     shows("proc-steal", &["look.retake", "stop.call", "round.call", "enter.halts", "exit.reclaim"]),
     shows("call-begin", &["enter.call", "block.call"]),
     shows("call-end", &["exit.reclaim"]),
@@ -53,7 +56,18 @@ const FORMAT_1_22: &[Shows] = &[
 /// Go 1.26 and later.
 const FORMAT_1_26: &[Shows] = &[
     shows("proc-start", &["m.wake", "exit.idle-counted", "exit.late-idle"]),
-    shows("proc-stop", &["m.release", "m.halt", "block.release", "enter.gives-up"]),
+    shows(
+        "proc-stop",
+        &[
+            "m.release",
+            "m.halt",
+            "block.release",
+            "enter.gives-up",
+            "m.hand-locked",
+            "m.hand-locked-early",
+            "m.told-locked",
+        ],
+    ),
     shows("proc-steal", &["take", "take.halt"]),
     shows("call-begin", &["enter.owes-nothing"]),
     shows("call-end", &["exit.kept"]),

@@ -33,7 +33,7 @@ impl Follower<'_> {
         }
         match (event.what, event.m, event.p, event.g) {
             (What::ProcStart, Some(m), Some(p), _) => self.proc_start(m, p)?,
-            (What::ProcStop, Some(m), Some(p), _) => self.proc_stop(m, p)?,
+            (What::ProcStop, Some(m), Some(p), _) => self.proc_stop(index, m, p)?,
             (What::ProcSteal, m, Some(p), _) => self.proc_steal(index, m, p)?,
             (What::GoStart, Some(m), _, Some(g)) => self.go_start(m, g)?,
             (What::GoYield | What::GoPreempt | What::GoBlock | What::GoEnd, Some(m), _, Some(g)) => {
@@ -129,7 +129,15 @@ impl Follower<'_> {
             self.comes_first(p)?;
             return self.thread(g, &["exit.idle", "exit.idle-counted"]).map(|_| ());
         }
-        if let Standing::Leaves { .. } = self.now.state.ms[usize::from(m)].standing {
+        let machine = &self.now.state.ms[usize::from(m)];
+        if machine.next_p == Some(p) {
+            return self.machine(m, "m.wake");
+        }
+        if let (Standing::ParkedLocked, Some(g)) = (machine.standing, machine.locked_g) {
+            self.is_unlocked(g, m);
+        }
+        let machine = &self.now.state.ms[usize::from(m)];
+        if let Standing::Leaves { .. } = machine.standing {
             self.machine(m, "m.park")?;
         }
         if self.looks_at() == Some(p) {
@@ -147,12 +155,14 @@ impl Follower<'_> {
         self.machine(m, "m.wake")
     }
 
-    fn proc_stop(&mut self, m: Mid, p: Pid) -> Outcome {
+    fn proc_stop(&mut self, index: usize, m: Mid, p: Pid) -> Outcome {
         if self.p_of(m) != Some(p) {
             return stuck("PROC-P02", format!("the machine has {:?} and lets go of P{p}", self.p_of(m)));
         }
         let Some(g) = self.g_of(m) else {
-            self.runs_safe_point(m, p)?;
+            if self.lets_go_for_locked(index, m, p)? {
+                return Ok(());
+            }
             if self.now.state.gc_waiting {
                 return self.machine(m, "m.halt");
             }
@@ -175,7 +185,7 @@ impl Follower<'_> {
         }
     }
 
-    fn runs_safe_point(&mut self, m: Mid, p: Pid) -> Outcome {
+    pub(super) fn runs_safe_point(&mut self, m: Mid, p: Pid) -> Outcome {
         let owes = self.now.state.ps[usize::from(p)].owes_safe_point;
         if owes && !self.now.state.gc_waiting { self.machine(m, "m.safe-point") } else { Ok(()) }
     }
@@ -281,8 +291,7 @@ impl Follower<'_> {
             self.finish_round(g)?;
         }
         if self.phase(g).is_none() {
-            self.begin(g, Op::SafePoint)?;
-            self.thread(g, &["round.announce"])?;
+            self.perform(g, Op::SafePoint, &[&["world.take"], &["round.announce"]])?;
             while let Some((_, Phase::RoundIdle(_))) = self.phase(g) {
                 self.thread(g, &["round.idle", "round.own"])?;
             }
@@ -306,7 +315,7 @@ impl Follower<'_> {
     fn finish_round(&mut self, g: Gid) -> Outcome {
         self.only_owes(None);
         while let Some((Op::SafePoint, _)) = self.phase(g) {
-            self.thread(g, &["round.pass", "round.done"])?;
+            self.thread(g, &["round.pass", "round.done", "world.release"])?;
         }
         Ok(())
     }
@@ -326,7 +335,7 @@ impl Follower<'_> {
     /// The stop has looked at every processor before this one.
     fn stop_scans_to(&mut self, g: Gid, p: Option<Pid>) -> Outcome {
         if self.phase(g).is_none() {
-            self.perform(g, Op::Stop, &[&["stop.announce"], &["stop.own"]])?;
+            self.perform(g, Op::Stop, &[&["world.take"], &["stop.announce"], &["stop.own"]])?;
         }
         loop {
             match self.phase(g) {
@@ -387,8 +396,9 @@ impl Follower<'_> {
         let own = self.p_of(stopper);
         self.begin(g, Op::Start)?;
         while self.phase(g).is_some() {
-            let rules = ["start.grow", "start.keep", "start.switch", "start.destroy", "start.idle", "start.go"];
-            self.while_others_look(|it| it.thread(g, &rules))?;
+            let rules = ["start.grow", "start.keep", "start.switch", "start.destroy", "start.idle"];
+            let last = ["start.go", "world.release"];
+            self.while_others_look(|it| it.thread(g, &[&rules[..], &last].concat()))?;
         }
         if self.p_of(stopper) != own {
             let shown = vec![What::GoStart, What::ProcStart, What::ProcStop, What::GoYield];
@@ -414,10 +424,18 @@ impl Follower<'_> {
         if self.g_status(g) != GStatus::Runnable {
             return stuck("PROC-G04", format!("the goroutine is not runnable but {:?}", self.g_status(g)));
         }
-        self.runs_safe_point(m, p)?;
-        self.is_queued_at(g, p);
-        self.machine(m, "m.local")?;
-        self.quiet();
+        if self.now.state.ms[usize::from(m)].locked_g == Some(g) {
+            self.machine(m, "m.run-locked")?;
+            self.is_unlocked(g, m);
+        } else {
+            if let Some(owner) = self.now.state.gs[usize::from(g)].locked_m {
+                self.is_unlocked(g, owner);
+            }
+            self.runs_safe_point(m, p)?;
+            self.is_queued_at(g, p);
+            self.machine(m, "m.local")?;
+            self.quiet();
+        }
         match self.phase(g) {
             Some((_, Phase::Off { .. })) => self.thread(g, &["resume", "resume.call"]).map(|_| ()),
             _ => Ok(()),
@@ -436,6 +454,7 @@ impl Follower<'_> {
                 self.machine(m, "m.preempt")?;
             }
         }
+        self.leaves(g, m);
         self.quiet();
         Ok(())
     }
@@ -578,6 +597,7 @@ impl Follower<'_> {
         }
         self.now.queued_beside_idle += u64::from(!self.now.state.idle_ps.is_empty());
         self.before_any_is_idle(|it| it.thread(g, &["exit.queue"]))?;
+        self.leaves(g, m);
         self.quiet();
         Ok(())
     }

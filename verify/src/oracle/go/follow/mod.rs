@@ -10,7 +10,8 @@
 //! # What is left open
 //!
 //! No trace shows the run queues, the order of the idle lists, who is spinning, what the monitor remembers, virtual time,
-//! which processors owe a safe-point function and which goroutines have been asked to leave. These parts of the state are
+//! which processors owe a safe-point function, which goroutines have been asked to leave and which are locked to their
+//! threads. These parts of the state are
 //! set, before a step, to whatever lets it happen (`open.rs`): in the words of abstraction, there is a step if there is one
 //! for some values of what nobody saw. Clauses about them are not judged here ([`UNJUDGED`]), nor is what must hold when
 //! nothing moves any more, for a trace ends anywhere. For the same reason a machine that gets an idle processor is woken by
@@ -22,6 +23,7 @@
 //! [`AHEAD_MAX`] events, where the spec does not allow the order by time: clocks are read before or after what they time.
 
 mod events;
+mod locked;
 mod open;
 mod stands;
 mod start;
@@ -136,6 +138,8 @@ struct Now {
     queued_beside_idle: u64,
     /// The last event of each machine that was taken.
     last: Vec<Option<usize>>,
+    /// The goroutine that ran on each machine last, if it has not run on another one since.
+    left: Vec<Option<Gid>>,
 }
 
 struct Follower<'a> {
@@ -194,6 +198,7 @@ impl<'a> Follower<'a> {
             rules: vec![0; ProcSpec::rules().len()],
             queued_beside_idle: 0,
             last: vec![None; trace.names.machines()],
+            left: vec![None; trace.names.machines()],
         };
         Self { spec, events, first_of_machine, next_of_machine, next_of_processor, starts, phantom, now }
     }
@@ -240,7 +245,7 @@ impl<'a> Follower<'a> {
         };
         let stops = self.now.stopper.is_some_and(|stopper| stopper.stage == Stage::Begun);
         let others = if stops { window.iter().position(is_over).unwrap_or(window.len()) } else { 0 };
-        let early = (0..others).filter(|place| !self.needs_the_stop(&self.events[window[*place]]));
+        let early = (0..others).filter(|place| !self.needs_the_stop(window[*place]));
         let order: Vec<usize> = early.chain(0..window.len()).collect();
         let why = match self.first_of(window, &order) {
             Ok(index) => return Ok(index),
@@ -284,14 +289,16 @@ impl<'a> Follower<'a> {
         self.now.stopper.is_some_and(|stopper| stopper.stage == Stage::Begun && event.m == Some(stopper.m))
     }
 
-    /// Whether the stop must have begun for it: it is the stopper's, or a machine halts its processor on the way into a call.
-    fn needs_the_stop(&self, event: &Event) -> bool {
+    /// Whether the stop must have begun for it: it is the stopper's, or a machine halts its processor on the way into a call, or
+    /// lets go of it for one to which something must happen first for which the stop must have begun.
+    fn needs_the_stop(&self, index: usize) -> bool {
+        let event = &self.events[index];
         let enters = |m: Mid| {
             let g = self.now.state.ms[usize::from(m)].g;
             matches!(g.and_then(|g| self.now.running[usize::from(g)]), Some((Op::EnterCall, _)))
         };
         let halts = matches!(event.what, What::ProcSteal | What::ProcStop) && event.m.is_some_and(enters);
-        halts || self.is_stoppers(event)
+        halts || self.is_stoppers(event) || self.lets_go_for_a_busy_one(index)
     }
 
     /// Takes the thread's step by one of these rules, if that is the one that it can take.

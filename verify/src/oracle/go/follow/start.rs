@@ -20,6 +20,7 @@ pub(super) fn state(spec: &ProcSpec, trace: &Trace) -> State {
         new_procs: p_count as Pid,
         lock: None,
         world: None,
+        line: Vec::new(),
         gc_waiting: false,
         stopped: false,
         freezing: false,
