@@ -179,7 +179,7 @@ fn the_records_hold_the_observation_and_the_graphs() {
     let expected = BTreeMap::from([
         (("S04-stop-and-enter", Some(false)), 0),
         (("S04-stop-and-enter-1.11", Some(false)), 0),
-        (("S04-stop-and-enter-1.26", Some(true)), 8),
+        (("S04-stop-and-enter-1.26", Some(true)), 9),
         (("S04-then-a-look-1.26", Some(false)), 0),
         (("S04-then-a-return-1.26", Some(false)), 0),
     ]);
