@@ -641,10 +641,12 @@ impl Work<'_> {
     /// Runs the checks, and writes each record as its check ends.
     fn run(
         &self,
-        checks: VecDeque<Planned>,
+        mut checks: VecDeque<Planned>,
         run: impl Fn(&Planned) -> Evidence + Send + Sync + 'static,
     ) -> miette::Result<()> {
         let progress = Progress::new(checks.len());
+        // The checks that take longest come first, so that the last one does not keep everybody waiting.
+        checks.make_contiguous().sort_by_key(|planned| !matches!(planned.kind, Kind::Generated | Kind::Oracle));
         let waiting = Arc::new(Mutex::new(checks));
         let run = Arc::new(run);
         let (sender, receiver) = mpsc::channel::<Evidence>();

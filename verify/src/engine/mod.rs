@@ -155,7 +155,7 @@ impl Profile {
     /// The budget that the profile gives an engine.
     pub fn budget(self, engine: Engine, seed: u64) -> Budget {
         let (executions, preemptions) = match (self, engine) {
-            (Profile::Quick, Engine::Loom) => (1_000, Some(2)),
+            (Profile::Quick, Engine::Loom) => (750, Some(2)),
             (Profile::Quick, Engine::Dfs) => (2_000, Some(2)),
             (Profile::Quick, Engine::Exhaustive) => (2_000, None),
             (Profile::Quick, Engine::Threads) => (4, None),

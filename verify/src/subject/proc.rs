@@ -29,6 +29,9 @@ use crate::suite::{Drivers, System};
 /// hardly any two are equivalent and only small programs are finished at all; more would cost time and show little.
 const REFERENCE_EXECUTIONS_QUICK: u64 = 500;
 
+/// Generated programs for each version of Go in the quick profile. One takes some 0.2 s, most of it for exploring the spec.
+const GENERATED_QUICK: usize = 20;
+
 /// The executor, with goroutines in the state that a program asks for.
 pub struct Executor<P: Platform>(Arc<Shared<P>>);
 
@@ -470,13 +473,13 @@ impl<P: Platform> Shared<P> {
 
 /// The scheduler's entry for the suite. The reference subject does not run under loom: the spec keeps all it knows in one
 /// object, and weak memory has nothing to show there. Neither does the executor, which needs more threads than loom has
-/// room for; loom gets the part that is lock-free, in `verify/tests/proc_protocol.rs`.
+/// room for; loom gets the part that is lock-free, in `impl/tests/proc_protocol`.
 pub fn system() -> System<ProcSpec> {
     let executor = Drivers::NONE.shuttle::<Executor<Shuttle>>();
     let mut system = System::new("proc", litmus::corpus::PROC)
         .reference(&[Engine::Exhaustive, Engine::Portfolio], REFERENCE_EXECUTIONS_QUICK)
         .primitive("executor", executor)
-        .programs_of(Shape { operations_max: 2, ..Shape::default() })
+        .programs_of(Shape { operations_max: 2, ..Shape::default() }, GENERATED_QUICK)
         .canary(
             "idles-with-work",
             "a processor is put on the idle list although its queue has work",

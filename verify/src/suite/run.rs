@@ -589,7 +589,7 @@ impl<S: Spec> System<S> {
     /// Programs from nothing, under every setting of the spec. A failure is shrunk to a small program before it is
     /// reported.
     fn generated(&self, drivers: &Drivers<S>, engine: Engine, options: &Options) -> Result<Found, String> {
-        let effort = Effort::of(engine, options.profile);
+        let effort = self.effort(engine, options.profile);
         let mut tally = record::Tally::default();
         for (setting, parameters) in (0u64..).zip(settings::<S>()) {
             let spec = S::configure(&parameters).map_err(|unknown| unknown.message)?;
@@ -598,6 +598,9 @@ impl<S: Spec> System<S> {
             tally.begin(&parameters, report);
             for program in programs {
                 let attempt = |program: &Program<S::Op>, executions: u64| -> Result<Attempt<S>, String> {
+                    if let Some(reason) = drivers.refuses(engine, &spec, program) {
+                        return Ok(Attempt::Declined(reason));
+                    }
                     let target = Arc::new(Target::<S>::new(program.clone()).map_err(|unknown| unknown.message)?);
                     if let Some(reason) = incapable(&target, engine, false) {
                         return Ok(Attempt::Declined(reason));
@@ -634,6 +637,19 @@ impl<S: Spec> System<S> {
             }
         }
         Ok(tally.found(engine))
+    }
+
+    fn effort(&self, engine: Engine, profile: Profile) -> Effort {
+        let (programs, executions) = match (profile, engine) {
+            (Profile::Quick, Engine::Loom) => (20, 100),
+            (Profile::Quick, _) => (60, 60),
+            (Profile::Full, Engine::Loom) => (500, 2_000),
+            // Programs that end blocked take their time on real threads.
+            (Profile::Full, Engine::Threads) => (200, 10),
+            (Profile::Full, _) => (5_000, 60),
+        };
+        let most = if profile == Profile::Quick { self.generated_quick } else { usize::MAX };
+        Effort { programs: programs.min(most), executions }
     }
 
     /// The record of a generated program that fails, saved if there is a folder for it.
@@ -705,20 +721,6 @@ struct Effort {
     programs: usize,
     /// Executions of each at most.
     executions: u64,
-}
-
-impl Effort {
-    fn of(engine: Engine, profile: Profile) -> Self {
-        let (programs, executions) = match (profile, engine) {
-            (Profile::Quick, Engine::Loom) => (20, 100),
-            (Profile::Quick, _) => (60, 60),
-            (Profile::Full, Engine::Loom) => (500, 2_000),
-            // Programs that end blocked take their time on real threads.
-            (Profile::Full, Engine::Threads) => (200, 10),
-            (Profile::Full, _) => (5_000, 60),
-        };
-        Effort { programs, executions }
-    }
 }
 
 /// The settings under which programs are generated: the defaults, and each other value of each parameter by itself.

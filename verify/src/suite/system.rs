@@ -21,6 +21,7 @@ pub struct System<S: Spec> {
     pub(super) reference_engines: &'static [Engine],
     pub(super) reference_executions_quick: u64,
     pub(super) shape: Shape,
+    pub(super) generated_quick: usize,
     pub(super) subjects: Vec<Entry<S>>,
     pub(super) program_mutants: Vec<ProgramMutant<S>>,
     pub(super) regressions: Option<PathBuf>,
@@ -73,9 +74,9 @@ pub struct NotPromised {
 /// How a subject runs on each platform that it stands on.
 #[derive(Debug)]
 pub struct Drivers<S: Spec> {
-    loom: Option<Driver<S>>,
-    shuttle: Option<Driver<S>>,
-    threads: Option<Driver<S>>,
+    loom: Option<OnPlatform<S>>,
+    shuttle: Option<OnPlatform<S>>,
+    threads: Option<OnPlatform<S>>,
     /// The variant of the subject to make.
     pub(super) variant: Variant,
 }
@@ -88,6 +89,27 @@ impl<S: Spec> Clone for Drivers<S> {
 }
 
 impl<S: Spec> Copy for Drivers<S> {}
+
+/// How a subject runs on a platform, and which programs it refuses there: [`Subject::supports`].
+#[derive(Debug)]
+struct OnPlatform<S: Spec> {
+    run: Driver<S>,
+    supports: fn(&S, &Program<S::Op>) -> Result<(), String>,
+}
+
+impl<S: Spec> OnPlatform<S> {
+    fn of<X: Subject<S>>(run: Driver<S>) -> Option<Self> {
+        Some(OnPlatform { run, supports: X::supports })
+    }
+}
+
+impl<S: Spec> Clone for OnPlatform<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Spec> Copy for OnPlatform<S> {}
 
 impl<S: Spec> Drivers<S> {
     /// On no platform yet.
@@ -105,17 +127,17 @@ impl<S: Spec> Drivers<S> {
 
     /// Under loom as well.
     pub fn loom<X: Subject<S, Platform = Loom>>(self) -> Self {
-        Drivers { loom: Some(on_loom::<S, X>), ..self }
+        Drivers { loom: OnPlatform::of::<X>(on_loom::<S, X>), ..self }
     }
 
     /// Under shuttle's schedulers and our own as well.
     pub fn shuttle<X: Subject<S, Platform = Shuttle>>(self) -> Self {
-        Drivers { shuttle: Some(on_shuttle::<S, X>), ..self }
+        Drivers { shuttle: OnPlatform::of::<X>(on_shuttle::<S, X>), ..self }
     }
 
     /// On real threads as well.
     pub fn threads<X: Subject<S, Platform = Std>>(self) -> Self {
-        Drivers { threads: Some(on_threads::<S, X>), ..self }
+        Drivers { threads: OnPlatform::of::<X>(on_threads::<S, X>), ..self }
     }
 
     /// The same subject with one of its planted bugs.
@@ -125,6 +147,16 @@ impl<S: Spec> Drivers<S> {
 
     /// The driver that an engine needs, if the subject stands on its platform.
     pub fn of(&self, engine: Engine) -> Option<Driver<S>> {
+        self.on_platform_of(engine).map(|subject| subject.run)
+    }
+
+    /// Why the subject cannot run a program there, if it says so of the program alone. Asked before the program is explored.
+    pub(super) fn refuses(&self, engine: Engine, spec: &S, program: &Program<S::Op>) -> Option<String> {
+        let subject = self.on_platform_of(engine)?;
+        (subject.supports)(spec, program).err()
+    }
+
+    fn on_platform_of(&self, engine: Engine) -> Option<OnPlatform<S>> {
         match engine {
             Engine::Loom => self.loom,
             Engine::Threads => self.threads,
@@ -160,6 +192,7 @@ impl<S: Spec> System<S> {
             reference_engines: &[Engine::Exhaustive, Engine::Loom],
             reference_executions_quick: u64::MAX,
             shape: Shape::default(),
+            generated_quick: usize::MAX,
             subjects: Vec::new(),
             program_mutants: Vec::new(),
             regressions: None,
@@ -173,9 +206,10 @@ impl<S: Spec> System<S> {
         System { reference_engines: engines, reference_executions_quick: executions_quick, ..self }
     }
 
-    /// With generated programs of that shape instead of the usual one.
-    pub fn programs_of(self, shape: Shape) -> Self {
-        System { shape, ..self }
+    /// With generated programs of that shape instead of the usual one, and with no more than so many for each setting of the
+    /// spec in the quick profile: for a spec that takes long to explore.
+    pub fn programs_of(self, shape: Shape, generated_quick: usize) -> Self {
+        System { shape, generated_quick, ..self }
     }
 
     /// With a subject that must conform.
