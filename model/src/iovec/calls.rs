@@ -372,10 +372,8 @@ pub fn after(call: Call, file: &File, answer: Result<u64, Errno>) -> File {
             file.room.0 = file.room.0.saturating_sub(count.div_ceil(PAGE) * PAGE);
             file.room.1 = file.room.1.saturating_sub(count);
         }
-        (FileKind::Regular, Direction::Write) => {
-            if count > 0 {
-                file.held = file.held.max(place(call, &file) + count);
-            }
+        (FileKind::Regular, Direction::Write) if count > 0 => {
+            file.held = file.held.max(place(call, &file) + count);
         }
         _ => {}
     }

@@ -222,6 +222,8 @@ impl Order {
             }
             code::SYSCALL_BEGIN => machine.p.is_some_and(|p| follows(self.proc(p).seq, first)),
             code::SYSCALL_END_BLOCKED => machine.p.is_none_or(|p| !self.proc(p).in_call),
+            // It may still be in a call, the end of which has to wait for the theft of its processor.
+            code::GO_START if self.machines.values().any(|other| other.g == Some(first)) => false,
             code::GO_START | code::GO_UNBLOCK => follows(self.gos.get(&first).copied(), second),
             _ => true,
         }

@@ -10,7 +10,7 @@ use std::iter::successors;
 
 use selvedge_model::proc::{GStatus, Gid, Mid, Pid, Standing};
 
-use super::super::trace::What;
+use super::super::trace::{Event, What};
 use super::{Follower, Outcome, Stuck};
 
 impl Follower<'_> {
@@ -99,12 +99,14 @@ impl Follower<'_> {
         }
     }
 
-    /// The other machine with which the processor starts next, and where it does, if no world is started in between.
+    /// The other machine with which the processor starts next, and where it does, if no world is started in between. Whoever starts
+    /// it says the number of processors first, while all of them are halted; that it has started he says late.
     fn next_holder(&self, index: usize, m: Mid) -> Option<(usize, Mid)> {
         let start = self.next_of_processor[index]?;
         let holder =
             self.events[start].m.filter(|holder| self.events[start].what == What::ProcStart && *holder != m)?;
-        let is_world_started = self.events[index..start].iter().any(|event| event.what == What::StopEnd);
+        let is_of_start = |event: &Event| matches!(event.what, What::Procs(_) | What::StopEnd);
+        let is_world_started = self.events[index..start].iter().any(is_of_start);
         (!is_world_started).then_some((start, holder))
     }
 
