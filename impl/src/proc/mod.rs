@@ -16,7 +16,7 @@
 //! `machine.rs` how a
 //! sleeping machine gets a processor; `context.rs` what a machine does; `world.rs` stopping and starting the world, and safe points; `monitor.rs` the monitor.
 //!
-//! A processor that is in no call has exactly one [`Held`], the permission to it: in a machine's hands, on a list under
+//! A processor that is in no call has exactly one `Held`, the permission to it: in a machine's hands, on a list under
 //! the lock, or on its way from one to the other. Entering a call gives it up, and whoever gets the processor out of the
 //! call, its machine or somebody else, makes it anew. Queues and flags of a processor are written by its holder only.
 //!
