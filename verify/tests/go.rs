@@ -202,25 +202,30 @@ fn the_go_that_is_here_is_followed() {
     }
 }
 
-/// In the one a machine that was woken before a stop halts in it; in the other the theft of a processor is told long after it.
+/// A machine that was woken before a stop halts in it; the theft of a processor is told long after it; a stop begins between the
+/// beginning of a call and its look for one.
 #[test]
 fn traces_that_were_misread_once_are_followed() {
     let halts = include_bytes!("../oracle/go/traces/go1.25.5-halts.trace");
     let late_theft = include_bytes!("../oracle/go/traces/go1.25.5-late-theft.trace");
-    for bytes in [&halts[..], late_theft] {
+    let stop_in_between = include_bytes!("../oracle/go/traces/go1.26.6-stop-in-between.trace");
+    for bytes in [&halts[..], late_theft, stop_in_between] {
         let trace = Trace::read(bytes).expect("it is whole");
         let rejected = follow(&trace, &trace.events).rejected;
         assert!(rejected.is_none(), "{rejected:?}");
     }
 }
 
-/// Records as many traces as `SELVEDGE_GO_TRACES` says, or a dozen, three of four of them with locked goroutines.
+/// Records as many traces as `SELVEDGE_GO_TRACES` says, or four, three of four of them with locked goroutines. Skipped, with a
+/// notice, where there is no Go.
 #[test]
-#[ignore = "takes a second for four traces, and needs Go"]
 fn new_traces_are_followed() {
-    let toolchain = Toolchain::find().expect("there is a Go");
+    let toolchain = match Toolchain::find() {
+        Ok(toolchain) => toolchain,
+        Err(none) => return println!("skipped: {none}"),
+    };
     let program = toolchain.build().expect("it is a program");
-    let count = std::env::var("SELVEDGE_GO_TRACES").ok().map_or(12, |count| count.parse().expect("a number"));
+    let count = std::env::var("SELVEDGE_GO_TRACES").ok().map_or(4, |count| count.parse().expect("a number"));
     let (mut early, mut rejected) = (0, 0);
     for run in 0..count {
         let bytes = program.record(&arguments(run)).expect("it records a trace");

@@ -171,6 +171,13 @@ impl Follower<'_> {
             self.quiet();
             return Ok(());
         };
+        let is_stopping = self.now.stopper.is_some_and(|stopper| stopper.stage == Stage::Begun);
+        if self.is_1_26() && is_stopping && self.phase(g) == Some((Op::EnterBlock, Phase::Start)) {
+            // The stop began after the call did, and not one step of it was taken: it may as well be one that reads of the stop.
+            self.now.running[usize::from(g)] = None;
+            self.begin(g, Op::EnterCall)?;
+            self.passes_safe_point(g)?;
+        }
         match self.phase(g) {
             Some((Op::EnterBlock, _)) => {
                 self.thread(g, &["block.release"])?;
