@@ -171,9 +171,7 @@ impl Follower<'_> {
             self.quiet();
             return Ok(());
         };
-        let is_stopping = self.now.stopper.is_some_and(|stopper| stopper.stage == Stage::Begun);
-        if self.is_1_26() && is_stopping && self.phase(g) == Some((Op::EnterBlock, Phase::Start)) {
-            // The stop began after the call did, and not one step of it was taken: it may as well be one that reads of the stop.
+        if self.may_read_of_the_stop(self.phase(g)) {
             self.now.running[usize::from(g)] = None;
             self.begin(g, Op::EnterCall)?;
             self.passes_safe_point(g)?;

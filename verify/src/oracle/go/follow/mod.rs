@@ -31,7 +31,7 @@ mod start;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use selvedge_model::proc::{Bug, Gid, Mid, Op, Phase, ProcSpec, State};
+use selvedge_model::proc::{Bug, Gid, Mid, Op, Phase, ProcSpec, State, Version};
 use selvedge_model::spec::rule;
 use selvedge_model::{Progress, RuleId, Spec, Thread};
 
@@ -237,35 +237,54 @@ impl<'a> Follower<'a> {
 
     /// The first of the pending events that may come now; or why the very first may not.
     ///
-    /// Whoever stops the world begins as late as can be: what others do until he goes on may have come before.
+    /// Whoever stops the world begins as late as can be, and what others do until he goes on comes before that. Some of it may need
+    /// the stop to have looked at everything: whoever waits for the lock gets it only then.
     fn step_over(&mut self, window: &[usize]) -> Result<usize, Stuck> {
+        let stops = self.now.stopper.is_some_and(|stopper| stopper.stage == Stage::Begun);
+        if !stops {
+            return self.first_of(window, 0..window.len());
+        }
         let is_over = |index: &usize| {
             let event = &self.events[*index];
             self.is_stoppers(event) && event.what != What::ProcSteal
         };
-        let stops = self.now.stopper.is_some_and(|stopper| stopper.stage == Stage::Begun);
-        let others = if stops { window.iter().position(is_over).unwrap_or(window.len()) } else { 0 };
-        let early = (0..others).filter(|place| !self.needs_the_stop(window[*place]));
-        let order: Vec<usize> = early.chain(0..window.len()).collect();
-        let why = match self.first_of(window, &order) {
-            Ok(index) => return Ok(index),
-            Err(why) => why,
-        };
-        // Somebody may wait for the lock: then the stopper has looked at everything, and takes nothing more.
-        let before = self.now.clone();
-        if stops && self.now.state.lock.is_some() && self.stop_waits().is_ok() {
-            if let Ok(index) = self.first_of(window, &order) {
-                return Ok(index);
-            }
-            self.now = before;
+        let others = window.iter().position(is_over).unwrap_or(window.len());
+        // What needs the stop comes after what the stopper takes.
+        let (early, late): (Vec<usize>, _) = (0..others).partition(|place| !self.needs_the_stop(window[*place]));
+        let (taken, late): (Vec<usize>, _) =
+            late.into_iter().partition(|place| self.is_stoppers(&self.events[window[*place]]));
+        let takes_more = !taken.is_empty();
+        let order = [early, taken, late].concat();
+        if let Ok(index) = self.first_of(window, order.iter().copied()) {
+            return Ok(index);
         }
-        Err(why)
+        let all = 0..window.len();
+        if takes_more {
+            return self.first_of(window, all.clone()).or_else(|why| self.after_the_look(window, all).ok_or(why));
+        }
+        match self.after_the_look(window, order.into_iter()) {
+            Some(index) => Ok(index),
+            None => self.first_of(window, all),
+        }
+    }
+
+    /// The first that may come after the stop has looked at everything, if it has the lock: it takes nothing more then.
+    fn after_the_look(&mut self, window: &[usize], places: impl Iterator<Item = usize>) -> Option<usize> {
+        let before = self.now.clone();
+        if self.now.state.lock.is_some()
+            && self.stop_waits().is_ok()
+            && let Ok(index) = self.first_of(window, places)
+        {
+            return Some(index);
+        }
+        self.now = before;
+        None
     }
 
     /// The first of these places of the window whose event may come now; or why that at its very beginning may not.
-    fn first_of(&mut self, window: &[usize], places: &[usize]) -> Result<usize, Stuck> {
+    fn first_of(&mut self, window: &[usize], places: impl Iterator<Item = usize>) -> Result<usize, Stuck> {
         let mut first = None;
-        for place in places.iter().copied() {
+        for place in places {
             let event = &self.events[window[place]];
             if window[..place].iter().any(|earlier| depends(&self.events[*earlier], event)) {
                 continue;
@@ -295,10 +314,18 @@ impl<'a> Follower<'a> {
         let event = &self.events[index];
         let enters = |m: Mid| {
             let g = self.now.state.ms[usize::from(m)].g;
-            matches!(g.and_then(|g| self.now.running[usize::from(g)]), Some((Op::EnterCall, _)))
+            let phase = g.and_then(|g| self.now.running[usize::from(g)]);
+            matches!(phase, Some((Op::EnterCall, _))) || self.may_read_of_the_stop(phase)
         };
         let halts = matches!(event.what, What::ProcSteal | What::ProcStop) && event.m.is_some_and(enters);
         halts || self.is_stoppers(event) || self.lets_go_for_a_busy_one(index)
+    }
+
+    /// Whether a call that lets go of its processor, of which not one step was taken, may be one that reads of the stop: the stop
+    /// began after the call did.
+    fn may_read_of_the_stop(&self, phase: Option<(Op, Phase)>) -> bool {
+        let is_stopping = self.now.stopper.is_some_and(|stopper| stopper.stage == Stage::Begun);
+        self.spec.version == Version::Go1_26 && is_stopping && phase == Some((Op::EnterBlock, Phase::Start))
     }
 
     /// Takes the thread's step by one of these rules, if that is the one that it can take.
