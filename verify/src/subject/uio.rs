@@ -242,6 +242,8 @@ pub struct Kernel {
 struct Began {
     resid: i64,
     elements: usize,
+    /// Whether the vector points anywhere.
+    copies: bool,
 }
 
 impl Default for Kernel {
@@ -342,7 +344,10 @@ impl<P: Platform> Subject<UioSpec> for Transfers<P> {
 impl<P: Platform> Transfers<P> {
     fn act(&self, own: &mut Kernel, op: &Op) -> Result<Ret, Stop> {
         let shared = Shared::<P>(&self.memory);
-        let space: Option<&dyn AddressSpace> = (self.spec.segment != Segment::NoCopy).then_some(&shared);
+        let copies = self.spec.segment != Segment::NoCopy;
+        // Which a transfer that there is may know better.
+        let space: Option<&dyn AddressSpace> =
+            own.transfer.as_ref().map_or(copies, |(_, began)| began.copies).then_some(&shared);
         let direction = self.spec.direction;
         let iovec =
             |element: &selvedge_model::uio::Iovec| Iovec { base: element.base as usize, len: element.len as usize };
@@ -357,8 +362,8 @@ impl<P: Platform> Transfers<P> {
             Op::BufferGet(index) => return Ok(Ret::Value(i64::from(own.buffer[usize::from(index)]))),
             Op::Store(address, value) => self.memory.lock().bytes[usize::from(address)] = value,
             Op::Load(address) => return Ok(Ret::Value(i64::from(self.memory.lock().bytes[usize::from(address)]))),
-            Op::Start { offset } => own.begin(self.bug, own.vector.clone(), offset),
-            Op::SetOffset(offset) => own.mover(self.bug).set_offset(offset),
+            Op::Start { offset } => own.begin(self.bug, own.vector.clone(), offset, copies),
+            Op::SetOffset(offset) => own.mover(self.bug, copies).set_offset(offset),
             Op::Copyiniov { count, too_many } => {
                 let limits = Limits { sum: Sum::Any, ..Limits::FREEBSD };
                 return Ok(match own.import(count, limits) {
@@ -370,32 +375,33 @@ impl<P: Platform> Transfers<P> {
             Op::Copyinuio { count } => {
                 let limits = if self.spec.iosize_max == i64::MAX { Limits::FREEBSD } else { Limits::FREEBSD_32 };
                 match own.import(count, limits) {
-                    Ok(vector) => own.begin(self.bug, vector, -1),
+                    // It is the memory of the process that a system call's vector points to.
+                    Ok(vector) => own.begin(self.bug, vector, -1, true),
                     Err(errno) => return Ok(Ret::Error(Errno(errno as u16))),
                 }
             }
             Op::Uiomove(n) | Op::UiomoveNofault(n) => {
                 let mut buffer = std::mem::take(&mut own.buffer);
                 let wanted = &mut buffer[..usize::try_from(n).unwrap_or(0)];
-                let moved = own.mover(self.bug).uiomove(direction, wanted, space);
+                let moved = own.mover(self.bug, copies).uiomove(direction, wanted, space);
                 own.buffer = buffer;
                 return Ok(moved.map_or(Ret::Error(Errno::EFAULT), |()| Ret::Ok));
             }
             Op::UiomoveFrombuf(len) => {
                 let mut buffer = std::mem::take(&mut own.buffer);
                 let file = &mut buffer[..usize::try_from(len).unwrap_or(0)];
-                let moved = own.mover(self.bug).frombuf(direction, file, space);
+                let moved = own.mover(self.bug, copies).frombuf(direction, file, space);
                 own.buffer = buffer;
                 return Ok(moved.map_or_else(Ret::Error, |()| Ret::Ok));
             }
             Op::Ureadc(byte) => {
-                return match own.mover(self.bug).ureadc(byte, space) {
+                return match own.mover(self.bug, copies).ureadc(byte, space) {
                     None => Err(Stop::Abort("ureadc: no room".into())),
                     Some(put) => Ok(put.map_or(Ret::Error(Errno::EFAULT), |()| Ret::Ok)),
                 };
             }
             Op::Look(field) => {
-                let mover = own.mover(self.bug);
+                let mover = own.mover(self.bug, copies);
                 let first = mover.left().first().copied();
                 return Ok(Ret::Value(match field {
                     Field::Resid => mover.resid(),
@@ -406,7 +412,7 @@ impl<P: Platform> Transfers<P> {
                 }));
             }
             Op::Cloneuio => {
-                own.mover(self.bug);
+                own.mover(self.bug, copies);
                 own.clone = own.transfer.clone();
             }
             Op::Swap => {
@@ -421,16 +427,16 @@ impl<P: Platform> Transfers<P> {
 }
 
 impl Kernel {
-    fn begin(&mut self, bug: Option<Bug>, vector: Vec<Iovec>, offset: i64) {
+    fn begin(&mut self, bug: Option<Bug>, vector: Vec<Iovec>, offset: i64, copies: bool) {
         let elements = vector.len();
         let mover = Mover::new(bug, vector, offset);
-        self.transfer = Some((mover.clone(), Began { resid: mover.resid(), elements }));
+        self.transfer = Some((mover.clone(), Began { resid: mover.resid(), elements, copies }));
     }
 
     /// The transfer; before there was one, one over nothing.
-    fn mover(&mut self, bug: Option<Bug>) -> &mut Mover {
+    fn mover(&mut self, bug: Option<Bug>, copies: bool) -> &mut Mover {
         if self.transfer.is_none() {
-            self.begin(bug, Vec::new(), 0);
+            self.begin(bug, Vec::new(), 0, copies);
         }
         &mut self.transfer.as_mut().expect("there is one now").0
     }
