@@ -31,8 +31,8 @@
 //!
 //! # Limits
 //!
-//! At most [`THREADS_MAX`] threads. The read-write lock is taken at its weakest: a reader gets in whenever there is no
-//! writer inside, also past a writer that waits. A thread that takes the read lock twice blocks; Go forbids recursive
+//! At most [`THREADS_MAX`] threads. The read-write lock is taken at its weakest: while a writer waits for readers to leave,
+//! another reader may get in past it, and may as well wait for it, as Go's documentation of `RWMutex` says. A thread that takes the read lock twice blocks; Go forbids recursive
 //! read locking in words only.
 
 mod tell;
@@ -181,6 +181,8 @@ pub enum Phase {
     },
     /// A signal or broadcast that has noted who is outstanding.
     Begun,
+    /// A writer that has said that it wants the lock.
+    Wanting,
 }
 
 /// What changes as operations proceed.
@@ -218,11 +220,12 @@ impl Threads {
     }
 }
 
-/// The lock: who is inside, and whether by the side that shares it with nobody.
+/// The lock: who is inside, whether by the side that shares it with nobody, and which writers wait.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 struct Lock {
     holders: Threads,
     exclusive: bool,
+    wanting: Threads,
 }
 
 /// One condition variable: its counters and its outstanding tickets.
@@ -347,7 +350,9 @@ impl State {
 }
 
 crate::rules! {
-    LOCK = "lock", "COND-11", Must, "Takes the lock, once nobody is inside (read side: no writer).";
+    LOCK = "lock", "COND-11", Must, "Takes the lock, once nobody is inside (read side: no writer, and none waits).";
+    LOCK_WANT = "lock.want", "COND-11", Must, "Says that it wants the write side.";
+    LOCK_PAST = "lock.past-writer", "COND-11", May, "Takes the read side, or takes it again, past a writer that waits.";
     UNLOCK = "unlock", "COND-11", Must, "Releases the lock.";
     UNLOCK_ABORT = "unlock.abort", "COND-12", Must, "Ends the program: the lock is not locked.";
     WAIT_ENQUEUE = "wait.enqueue", "COND-01", Must, "Takes the next ticket; the lock is still held.";
@@ -624,6 +629,11 @@ impl Spec for CondSpec {
         assert!(usize::from(thread.0) < THREADS_MAX, "a condvar state has room for {THREADS_MAX} threads");
         match *op {
             Op::Lock => self.lock(state, thread, Side::OfLocker, (LOCK, Ret::Ok), out),
+            Op::WriteLock if self.locker == Locker::RwMutex && *phase == Phase::Start => {
+                let mut after = state.clone();
+                after.lock.wanting.insert(thread);
+                out.push(goes_on(LOCK_WANT, after, Phase::Wanting));
+            }
             Op::WriteLock => self.lock(state, thread, Side::Write, (LOCK, Ret::Ok), out),
             Op::Unlock => self.unlock(state, thread, Side::OfLocker, out),
             Op::WriteUnlock => self.unlock(state, thread, Side::Write, out),
@@ -712,7 +722,9 @@ impl Spec for CondSpec {
                     clause: "COND-04",
                     text: format!("thread {} never takes the lock again although it is free", thread.0),
                 }),
-                Phase::Start if matches!(op, Op::Lock | Op::WriteLock) && state.lock.holders.is_empty() => {
+                Phase::Start | Phase::Wanting
+                    if matches!(op, Op::Lock | Op::WriteLock) && state.lock.holders.is_empty() =>
+                {
                     broken.push(Broken {
                         clause: "COND-11",
                         text: format!("thread {} never takes the lock although it is free", thread.0),
@@ -734,6 +746,12 @@ impl Spec for CondSpec {
             (Op::Unlock, _) => releases(Side::OfLocker),
             (Op::WriteUnlock, _) => releases(Side::Write),
             (_, Phase::Queued { .. }) => releases(Side::OfLocker),
+            // A reader who comes before or after a writer says that it waits: that is not the same.
+            (Op::WriteLock, Phase::Start) | (Op::Lock, _) | (_, Phase::Relocking { .. })
+                if self.locker == Locker::RwMutex =>
+            {
+                Commutation::Unknown
+            }
             // With the lock taken the others can do less than before, and nothing that would notice.
             (Op::Lock | Op::WriteLock, _) | (_, Phase::Relocking { .. }) => Commutation::RightMover,
             // Once notified, it stays so, and going on changes nothing that others see.
@@ -840,13 +858,15 @@ impl CondSpec {
     /// Takes the lock once it is free, and returns.
     fn lock(&self, state: &State, thread: Thread, side: Side, then: (RuleId, Ret), out: &mut Vec<StepOf<Self>>) {
         let exclusive = self.is_exclusive(side);
-        let Lock { holders, .. } = state.lock;
+        let Lock { holders, wanting, .. } = state.lock;
         let is_free = holders.is_empty() || (!exclusive && !state.lock.exclusive && !holders.has(thread));
         if is_free {
             let mut after = state.clone();
             after.lock.holders.insert(thread);
+            after.lock.wanting.remove(thread);
             after.lock.exclusive = exclusive;
-            out.push(returns(then.0, after, then.1));
+            let rule = if exclusive || wanting.is_empty() { then.0 } else { LOCK_PAST };
+            out.push(returns(rule, after, then.1));
         }
     }
 
@@ -860,7 +880,7 @@ impl CondSpec {
     /// The state after `thread` has released the lock, or the fatal error if it is not locked on that side. A Go lock
     /// does not belong to a goroutine: somebody else may release it.
     fn released(&self, state: &State, thread: Thread, side: Side) -> Result<State, &'static str> {
-        let Lock { mut holders, exclusive } = state.lock;
+        let Lock { mut holders, exclusive, wanting } = state.lock;
         if holders.is_empty() || exclusive != self.is_exclusive(side) {
             return Err(match (self.locker, side) {
                 (Locker::Mutex, _) => "sync: unlock of unlocked mutex",
@@ -871,7 +891,7 @@ impl CondSpec {
         let leaver = if holders.has(thread) { thread } else { Thread(holders.0.trailing_zeros() as u8) };
         holders.remove(leaver);
         let mut after = state.clone();
-        after.lock = Lock { holders, exclusive: false };
+        after.lock = Lock { holders, exclusive: false, wanting };
         Ok(after)
     }
 
@@ -926,7 +946,7 @@ impl CondSpec {
                 };
                 self.lock(state, thread, Side::OfLocker, then, out);
             }
-            Phase::Begun => {}
+            Phase::Begun | Phase::Wanting => {}
         }
     }
 
@@ -1300,7 +1320,12 @@ mod tests {
         stage.run(0, "lock");
         stage.run(1, "lock");
         stage.call(5, "write-lock");
+        stage.take(5, "lock.want");
         assert_eq!(stage.rules(5), Vec::<&str>::new());
+        stage.call(2, "lock");
+        assert_eq!(stage.rules(2), ["lock.past-writer"]);
+        stage.take(2, "lock.past-writer");
+        stage.run(2, "unlock");
         stage.run(0, "wait");
         stage.run(1, "wait");
         stage.take(5, "lock");
@@ -1433,7 +1458,7 @@ mod tests {
             }),
             ["COND-09"]
         );
-        assert_eq!(broken(&|state| state.lock = Lock { holders: Threads(0b11), exclusive: true }), ["COND-11"]);
+        assert_eq!(broken(&|state| state.lock = Lock { holders: Threads(0b11), exclusive: true, ..Lock::default() }), ["COND-11"]);
         assert_eq!(broken(&|state| state.original.owed[2].insert(Thread(1))), ["COND-06"]);
     }
 
@@ -1450,7 +1475,7 @@ mod tests {
         assert_eq!(names.len(), RULES.len(), "rule names are unique");
         let may: Vec<_> =
             RULES.iter().filter(|rule| rule.obligation == Obligation::May).map(|rule| rule.name).collect();
-        assert_eq!(may, ["wait.spurious", "timeout.free"]);
+        assert_eq!(may, ["lock.past-writer", "wait.spurious", "timeout.free"]);
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn stuck(story: &Story<'_, CondSpec>) -> Option<String> {
         (Phase::Relocking { .. }, _) => {
             Some(format!("{}'s `{op}` is over and never gets the lock back, although the lock is free", name(*thread)))
         }
-        (Phase::Start, Op::Lock | Op::WriteLock) => {
+        (Phase::Start | Phase::Wanting, Op::Lock | Op::WriteLock) => {
             Some(format!("{}'s `{op}` waits for ever for a lock that is free", name(*thread)))
         }
         _ => None,
@@ -115,7 +115,7 @@ fn returned(story: &Story<'_, CondSpec>, thread: Thread, ret: Ret) -> Option<Str
                 "{me}'s `{op}` returned without the lock: {inside} inside, and {me} believes that it is alone there"
             ))
         }
-        (Op::Lock | Op::WriteLock, Phase::Start) => {
+        (Op::Lock | Op::WriteLock, Phase::Start | Phase::Wanting) => {
             let inside = others_inside(story, thread)?;
             Some(format!("{me}'s `{op}` returned although {inside} inside: both believe that they hold the lock"))
         }

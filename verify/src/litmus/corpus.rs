@@ -58,6 +58,7 @@ pub static COND: &[CorpusFile] = corpus! { "cond":
     "L11-second-signal"
     "L11-second-signal-not-kept"
     "L12-read-lock"
+    "L12-reader-behind-a-writer"
     "L13-overtaken-broadcast"
     "L13-overtaken-signal"
     "T01-times-out"
