@@ -46,7 +46,7 @@ struct Shared<P: Platform> {
     /// What nobody will ever see happen.
     never: P::Region<()>,
     /// Where each goroutine stands, for whoever looks once nothing moves any more. Written beside the steps that it tells of.
-    standing: host::Mutex<Vec<GStatus>>,
+    standing: Arc<host::Mutex<Vec<GStatus>>>,
     /// How often each processor has run the safe-point function in this round.
     safe_points: Arc<host::Mutex<[u32; PROCESSORS_MAX]>>,
     /// Whether goroutines must come by safe points after their last operation.
@@ -232,7 +232,7 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
             Shared {
                 lab,
                 never: Region::new(()),
-                standing: host::Mutex::new((0..goroutines.len()).map(standing).collect()),
+                standing: Arc::new(host::Mutex::new((0..goroutines.len()).map(standing).collect())),
                 goroutines,
                 running: initial.running,
                 first_waiting: first_queued,
@@ -449,19 +449,27 @@ impl<P: Platform> Shared<P> {
                 context.freeze();
                 local.holds_world = true;
             }
-            Op::SafePoint => self.safe_point(&mut context)?,
+            Op::SafePoint => {
+                self.stands(g, GStatus::Runnable);
+                self.safe_point(g, &mut context)?;
+                self.stands(g, GStatus::Running);
+            }
             Op::Look | Op::Advance { .. } => unreachable!("performed by whoever it is"),
         }
         local.context = Some(context);
         Ok(())
     }
 
-    /// A round of the safe-point function, which counts how often each processor runs it.
-    fn safe_point(&self, context: &mut Context<P>) -> Result<(), Stop> {
+    /// A round of the safe-point function, which counts how often each processor runs it. Once it is run anywhere, whoever asked
+    /// for it has got his turn, and runs.
+    fn safe_point(&self, g: usize, context: &mut Context<P>) -> Result<(), Stop> {
         let counts = self.safe_points.clone();
         *counts.lock().unwrap_or_else(PoisonError::into_inner) = [0; PROCESSORS_MAX];
-        let count = counts.clone();
-        context.on_each_processor(move |p| count.lock().unwrap_or_else(PoisonError::into_inner)[p] += 1);
+        let (count, standing) = (counts.clone(), self.standing.clone());
+        context.on_each_processor(move |p| {
+            standing.lock().unwrap_or_else(PoisonError::into_inner)[g] = GStatus::Running;
+            count.lock().unwrap_or_else(PoisonError::into_inner)[p] += 1;
+        });
         let counts = *counts.lock().unwrap_or_else(PoisonError::into_inner);
         let processors = self.lab.snapshot().processors;
         match (0..processors.len()).find(|p| (processors[*p].status != Status::Dead) != (counts[*p] == 1)) {

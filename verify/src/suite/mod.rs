@@ -201,7 +201,7 @@ impl Suite {
             suite
                 .with(cond.regressions(&folder))
                 .with(getopt.regressions(&folder))
-                .with(proc)
+                .with(proc.regressions(&folder))
                 .with(register.regressions(&folder))
                 .with(uio.regressions(&folder))
                 .with(device.regressions(&folder))
