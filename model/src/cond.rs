@@ -1458,7 +1458,10 @@ mod tests {
             }),
             ["COND-09"]
         );
-        assert_eq!(broken(&|state| state.lock = Lock { holders: Threads(0b11), exclusive: true, ..Lock::default() }), ["COND-11"]);
+        assert_eq!(
+            broken(&|state| state.lock = Lock { holders: Threads(0b11), exclusive: true, ..Lock::default() }),
+            ["COND-11"]
+        );
         assert_eq!(broken(&|state| state.original.owed[2].insert(Thread(1))), ["COND-06"]);
     }
 

@@ -319,6 +319,7 @@ crate::rules! {
     WORLD_RELEASE = "world.release", "PROC-W06", Must, "Lets go of worldsema; nobody waits for it.";
     WORLD_RELEASE_WAITED = "world.release-waited", "PROC-W06", Must, "Lets go of worldsema; somebody waits for it.";
     WORLD_HAND_OVER = "world.hand-over", "PROC-W06", Must, "After a stop, later than Go 1.11: takes worldsema for the one who has waited longest, and readies him.";
+    WORLD_HAND_ON = "world.hand-on", "PROC-W08", May, "Hands worldsema over after a round, as after a stop.";
     WORLD_READY = "world.ready", "PROC-W07", Must, "Readies the one who has waited longest, without worldsema: after a round, in Go 1.11, or because somebody else was faster.";
     STOP_ANNOUNCE = "stop.announce", "PROC-W01", Must, "Sets stopwait and gcwaiting, and asks everybody to leave.";
     STOP_OWN = "stop.own", "PROC-P12", Must, "Halts the stopper's own processor, which stays bound.";

@@ -237,6 +237,11 @@ pub(super) static CLAUSES: &[Clause] = &[
         SEMA,
         "After a safe-point round, and up to Go 1.11 after a stop, who has waited longest is readied and takes worldsema if it is free then; else it sleeps again, behind all others.",
     ),
+    Clause::extension(
+        "PROC-W08",
+        "Selvedge: who is handed worldsema would have had it if he had been faster",
+        "After a safe-point round, too, worldsema may be handed to the goroutine that has waited longest.",
+    ),
     // Invariants.
     Clause::new(
         "PROC-I01",

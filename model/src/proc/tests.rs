@@ -406,7 +406,7 @@ fn random_executions_notice_planted_bugs() {
     ] {
         let spec = ProcSpec { version: Version::Go1_12, bug: Some(bug) };
         let mut draws = Draws(7);
-        let found = (0..2_000).any(|turn| walk(spec, 2 + turn % 2, &mut draws).is_err());
+        let found = (0..5_000).any(|turn| walk(spec, 2 + turn % 2, &mut draws).is_err());
         assert!(found, "nothing notices {bug:?}");
     }
 }
