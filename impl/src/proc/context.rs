@@ -202,6 +202,8 @@ impl<P: Platform> Context<P> {
 
     fn sleep(&mut self) {
         let (held, _) = self.machine.sleep(self.scheduler.planted).expect("a machine with a task is never dismissed");
+        // Before the task goes on, which is not there yet to be preempted for it.
+        self.scheduler.run_safe_point(&held);
         self.go_on(held);
     }
 

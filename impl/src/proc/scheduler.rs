@@ -515,19 +515,19 @@ impl<P: Platform> Scheduler<P> {
 
     /// A task whose machine sleeps goes on: on an idle processor, else next on the caller's, else after all others.
     pub(super) fn ready(self: &Arc<Self>, sleeper: Sleeper<P>, own: Option<&Held>) {
-        if let Some(own) = own
-            && self.idle_count() == 0
-        {
-            self.put_first(own, Work::Machine(sleeper));
-            return self.queued();
-        }
-        let mut lists = self.lock();
-        match self.take_idle(&mut lists) {
-            Some(held) => {
+        if own.is_none() || self.idle_count() != 0 {
+            let mut lists = self.lock();
+            if let Some(held) = self.take_idle(&mut lists) {
                 drop(lists);
-                sleeper.give(held, false);
+                return sleeper.give(held, false);
             }
-            None => self.push_global(&mut lists, Work::Machine(sleeper)),
+            if own.is_none() {
+                return self.push_global(&mut lists, Work::Machine(sleeper));
+            }
+        }
+        if let Some(own) = own {
+            self.put_first(own, Work::Machine(sleeper));
+            self.queued();
         }
     }
 

@@ -47,8 +47,6 @@ struct Shared<P: Platform> {
     never: P::Region<()>,
     /// Where each goroutine stands, for whoever looks once nothing moves any more. Written beside the steps that it tells of.
     standing: Arc<host::Mutex<Vec<GStatus>>>,
-    /// How often each processor has run the safe-point function in this round.
-    safe_points: Arc<host::Mutex<[u32; PROCESSORS_MAX]>>,
     /// Whether goroutines must come by safe points after their last operation.
     must_answer: host::Mutex<bool>,
 }
@@ -236,7 +234,6 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
                 goroutines,
                 running: initial.running,
                 first_waiting: first_queued,
-                safe_points: Arc::default(),
                 must_answer: host::Mutex::new(false),
             }
         })))
@@ -463,8 +460,7 @@ impl<P: Platform> Shared<P> {
     /// A round of the safe-point function, which counts how often each processor runs it. Once it is run anywhere, whoever asked
     /// for it has got his turn, and runs.
     fn safe_point(&self, g: usize, context: &mut Context<P>) -> Result<(), Stop> {
-        let counts = self.safe_points.clone();
-        *counts.lock().unwrap_or_else(PoisonError::into_inner) = [0; PROCESSORS_MAX];
+        let counts = Arc::new(host::Mutex::new([0; PROCESSORS_MAX]));
         let (count, standing) = (counts.clone(), self.standing.clone());
         context.on_each_processor(move |p| {
             standing.lock().unwrap_or_else(PoisonError::into_inner)[g] = GStatus::Running;
