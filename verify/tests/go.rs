@@ -27,8 +27,25 @@ const TRACES: [(&str, &[u8]); 6] = [
     ("go1.26.6-locked", include_bytes!("../oracle/go/traces/go1.26.6-locked.trace")),
 ];
 
+/// A machine that was woken before a stop halts in it. The theft of a processor is told long after it. A stop begins between the
+/// beginning of a call and its look for one, with and without another machine that starts meanwhile with a processor that the stop
+/// takes. A goroutine is queued once the stop lets go of the lock, and started by the monitor, which has a processor in its hands.
+/// A machine with a locked goroutine hands its processor off as late as that.
+const MISREAD_ONCE: [(&str, &[u8]); 6] = [
+    ("go1.25.5-halts", include_bytes!("../oracle/go/traces/go1.25.5-halts.trace")),
+    ("go1.25.5-late-theft", include_bytes!("../oracle/go/traces/go1.25.5-late-theft.trace")),
+    ("go1.26.6-stop-in-between", include_bytes!("../oracle/go/traces/go1.26.6-stop-in-between.trace")),
+    ("go1.27.3-start-before-stop", include_bytes!("../oracle/go/traces/go1.27.3-start-before-stop.trace")),
+    ("go1.26.6-waits-for-the-lock", include_bytes!("../oracle/go/traces/go1.26.6-waits-for-the-lock.trace")),
+    ("go1.27.3-hand-off-in-a-stop", include_bytes!("../oracle/go/traces/go1.27.3-hand-off-in-a-stop.trace")),
+];
+
 fn traces() -> impl Iterator<Item = (&'static str, Trace)> {
-    TRACES.iter().map(|(name, bytes)| (*name, Trace::read(bytes).unwrap_or_else(|text| panic!("{name}: {text}"))))
+    read(&TRACES)
+}
+
+fn read(traces: &'static [(&str, &[u8])]) -> impl Iterator<Item = (&'static str, Trace)> {
+    traces.iter().map(|(name, bytes)| (*name, Trace::read(bytes).unwrap_or_else(|text| panic!("{name}: {text}"))))
 }
 
 #[test]
@@ -202,34 +219,31 @@ fn the_go_that_is_here_is_followed() {
     }
 }
 
-/// A machine that was woken before a stop halts in it. The theft of a processor is told long after it. A stop begins between the
-/// beginning of a call and its look for one, with and without another machine that starts meanwhile with a processor that the stop
-/// takes. A goroutine is queued once the stop lets go of the lock, and started by the monitor, which has a processor in its hands.
-/// A machine with a locked goroutine hands its processor off as late as that.
 #[test]
 fn traces_that_were_misread_once_are_followed() {
-    let misread: [(&str, &[u8]); 6] = [
-        ("halts", include_bytes!("../oracle/go/traces/go1.25.5-halts.trace")),
-        ("late theft", include_bytes!("../oracle/go/traces/go1.25.5-late-theft.trace")),
-        ("stop in between", include_bytes!("../oracle/go/traces/go1.26.6-stop-in-between.trace")),
-        ("start before stop", include_bytes!("../oracle/go/traces/go1.27.3-start-before-stop.trace")),
-        ("waits for the lock", include_bytes!("../oracle/go/traces/go1.26.6-waits-for-the-lock.trace")),
-        ("hand-off in a stop", include_bytes!("../oracle/go/traces/go1.27.3-hand-off-in-a-stop.trace")),
-    ];
-    for (name, bytes) in misread {
-        let trace = Trace::read(bytes).expect("it is whole");
+    for (name, trace) in read(&MISREAD_ONCE) {
         let rejected = follow(&trace, &trace.events).rejected;
         assert!(rejected.is_none(), "{name}: {rejected:?}");
     }
 }
 
-/// Records as many traces as `SELVEDGE_GO_TRACES` says, or four, three of four of them with locked goroutines. Skipped, with a
-/// notice, where there is no Go.
+/// Records as many traces as `SELVEDGE_GO_TRACES` says, or four, three of four of them with locked goroutines; or follows the one
+/// that `SELVEDGE_GO_TRACE` names. Skipped, with a notice, where there is no Go and none is named.
 #[test]
 fn new_traces_are_followed() {
+    if let Some(path) = std::env::var_os("SELVEDGE_GO_TRACE") {
+        let trace = Trace::read(&fs::read(path).expect("it can be read")).expect("it is whole");
+        if let Some(why) = follow(&trace, &trace.events).rejected {
+            panic!("{}\n{}", why.why, why.neighbours);
+        }
+        return;
+    }
     let toolchain = match Toolchain::find() {
         Ok(toolchain) => toolchain,
-        Err(none) => return println!("skipped: {none}"),
+        Err(none) => {
+            assert!(std::env::var_os("SELVEDGE_GO").is_none(), "{none}");
+            return println!("skipped: {none}");
+        }
     };
     let program = toolchain.build().expect("it is a program");
     let count = std::env::var("SELVEDGE_GO_TRACES").ok().map_or(4, |count| count.parse().expect("a number"));
@@ -243,23 +257,10 @@ fn new_traces_are_followed() {
             let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rejected-{run}.trace"));
             fs::write(&kept, &bytes).expect("it can be kept");
             println!("run {run}: {}\n{}", why.why, why.neighbours);
-            println!(
-                "again: SELVEDGE_GO_TRACE={} cargo test -p selvedge-verify --test go -- --ignored --nocapture",
-                kept.display()
-            );
+            println!("again: SELVEDGE_GO_TRACE={} cargo test -p selvedge-verify --test go new_traces", kept.display());
             rejected += 1;
         }
     }
     println!("{}: {rejected} of {count} traces rejected; {early} processors handed over early", toolchain.version);
     assert_eq!(rejected, 0);
-}
-
-#[test]
-#[ignore = "follows the trace that SELVEDGE_GO_TRACE names"]
-fn the_trace_that_was_kept_is_followed() {
-    let path = std::env::var_os("SELVEDGE_GO_TRACE").expect("SELVEDGE_GO_TRACE names a trace");
-    let trace = Trace::read(&fs::read(path).expect("it can be read")).expect("it is whole");
-    if let Some(why) = follow(&trace, &trace.events).rejected {
-        panic!("{}\n{}", why.why, why.neighbours);
-    }
 }
