@@ -32,8 +32,8 @@
 //! # Limits
 //!
 //! At most [`THREADS_MAX`] threads. The read-write lock is taken at its weakest: while a writer waits for readers to leave,
-//! another reader may get in past it, and may as well wait for it, as Go's documentation of `RWMutex` says. A thread that takes the read lock twice blocks; Go forbids recursive
-//! read locking in words only.
+//! another reader may get in past it, and may as well wait for it, as Go's documentation of `RWMutex` says. A thread that
+//! takes the read lock twice blocks; Go forbids recursive read locking in words only.
 
 mod tell;
 
@@ -1318,7 +1318,9 @@ mod tests {
     fn two_readers_wait_on_the_read_side() {
         let mut stage = Stage::new(configured(&[("locker", "rwmutex")]));
         stage.run(0, "lock");
-        stage.run(1, "lock");
+        stage.call(1, "lock");
+        assert_eq!(stage.rules(1), ["lock"]);
+        stage.take(1, "lock");
         stage.call(5, "write-lock");
         stage.take(5, "lock.want");
         assert_eq!(stage.rules(5), Vec::<&str>::new());

@@ -224,6 +224,36 @@ fn worldsema_may_be_taken_before_it_is_handed_over() {
     }
 }
 
+/// After a round who waited is readied, and later than Go 1.11 `worldsema` may be his already; not if somebody was faster.
+#[test]
+fn worldsema_may_be_handed_over_after_a_round() {
+    for version in [Version::Go1_11, Version::Go1_12, Version::Go1_26] {
+        let mut stage = Stage::with(version, &[("procs", 2), ("running", 2)]);
+        stage.call(0, "safe-point");
+        stage.take(0, "world.take");
+        stage.call(1, "stop");
+        stage.take(1, "world.queue");
+        let rules = |stage: &Stage| -> Vec<&str> {
+            stage.enabled(0).iter().map(|step| rule::<ProcSpec>(step.rule).name).collect()
+        };
+        loop {
+            match rules(&stage)[..] {
+                [] => stage.machine("m.safe-point"),
+                ["world.release-waited"] => break,
+                _ => drop(stage.take(0, rules(&stage)[0])),
+            }
+        }
+        stage.take(0, "world.release-waited");
+        let is_later = version != Version::Go1_11;
+        assert_eq!(rules(&stage), if is_later { &["world.ready", "world.hand-on"][..] } else { &["world.ready"] });
+        let ends: Vec<Option<Gid>> = stage.enabled(0).iter().map(|step| step.state.world).collect();
+        assert_eq!(ends, if is_later { &[None, Some(1)][..] } else { &[None] });
+        // Somebody was faster.
+        stage.state.world = Some(2);
+        assert_eq!(rules(&stage), ["world.ready"]);
+    }
+}
+
 /// Between the decision and the compare-and-swap the call may end and another begin: the swap does not notice.
 #[test]
 fn the_monitor_may_take_a_later_call_than_the_one_it_saw() {
