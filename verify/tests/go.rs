@@ -227,6 +227,15 @@ fn traces_that_were_misread_once_are_followed() {
     }
 }
 
+/// A machine let go of its processor for its locked goroutine, and handed it on 25 ms later, in the midst of a stop that began long
+/// after. We take it for idle from the first moment on. Whoever mends that will see it here.
+#[test]
+fn a_trace_that_is_still_misread() {
+    let trace = Trace::read(include_bytes!("../oracle/go/traces/go1.27.3-long-in-hand.trace")).expect("it is whole");
+    let rejected = follow(&trace, &trace.events).rejected.expect("it is misread");
+    assert_eq!((rejected.at, rejected.why.clause), (2032, "PROC-P04"), "{rejected:?}");
+}
+
 /// Records as many traces as `SELVEDGE_GO_TRACES` says, or four, three of four of them with locked goroutines; or follows the one
 /// that `SELVEDGE_GO_TRACE` names. Skipped, with a notice, where there is no Go and none is named.
 #[test]
