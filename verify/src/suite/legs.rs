@@ -9,7 +9,7 @@ use std::time::Duration;
 use selvedge::platform::host::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
-use super::{Job, Options, Suite, record, run};
+use super::{Job, Options, Suite, plan, record};
 use crate::engine::Engine;
 use crate::engine::exhaustive::Frontier;
 use crate::evidence::{Evidence, Mode};
@@ -83,7 +83,7 @@ impl Suite {
     ) -> Result<Evidence, Refusal> {
         let limits = self.limits.unwrap_or(isolate::Limits { duration: CHILD_DURATION, ..options.child_limits() });
         self.search_by(file, text, subject, search, |leg| {
-            let planned = run::planned_for_file(file, subject, Engine::Exhaustive);
+            let planned = plan::planned_for_file(file, subject, Engine::Exhaustive);
             let job = Job::Leg {
                 file: file.into(),
                 text: text.into(),

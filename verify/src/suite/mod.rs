@@ -5,11 +5,15 @@
 //! aborts, hangs or allocates without end does so in a child process.
 
 mod ask;
+mod drive;
+mod generated;
 mod legs;
 mod observe;
+mod plan;
 mod record;
 mod replay;
 mod run;
+mod search;
 mod system;
 
 use std::path::Path;
@@ -326,7 +330,7 @@ impl Suite {
         self.system_of(file, text)?.outcomes(file, text)?;
         let job =
             Job::File { file: file.into(), text: text.into(), subject: subject.into(), engine, options: *options };
-        let planned = run::planned_for_file(file, subject, engine);
+        let planned = plan::planned_for_file(file, subject, engine);
         Ok(Evidence { maker: maker(), ..self.in_child(&job, &planned, options) })
     }
 

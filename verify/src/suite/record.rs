@@ -8,9 +8,9 @@ use selvedge::platform::Arc;
 use selvedge::platform::host::OnceLock;
 use selvedge_model::Spec;
 
+use super::drive::{Luckless, Run};
 use super::legs::Leg;
 use super::replay::{Searched, Token};
-use super::run::{Luckless, Run};
 use super::system::{Entry, Role};
 use super::{Options, Planned};
 use crate::check::At;
@@ -214,7 +214,7 @@ fn reproduce(planned: &Planned, options: &Options) -> String {
             words.push(format!("check {file} --subject {subject} --engine {}", planned.engine));
         }
         // What only the table asks for is no check of the quick profile.
-        None if options.profile == Profile::Quick && super::run::is_for_the_table(planned) => {
+        None if options.profile == Profile::Quick && super::plan::is_for_the_table(planned) => {
             words.push(format!("table {}", planned.id));
         }
         None => words.push(format!("verify {}", planned.id)),
