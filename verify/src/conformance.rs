@@ -14,11 +14,12 @@ use selvedge_model::{Spec, Unknown};
 
 use crate::check::{self, At, Checker, Judge, Judgement};
 use crate::engine::census::{self, Census};
+use crate::engine::jitter::Jitter;
 use crate::engine::{Budget, Engine, exhaustive};
 use crate::evidence::{Mode, Relation};
-use crate::execute::{Ending, Execution, execute, execute_in};
+use crate::execute::{Ending, Execution, execute_in};
 use crate::explore::{self, Exploration, explore};
-use crate::history::EventOf;
+use crate::history::{Close, EventOf, History};
 use crate::litmus::{Access, Observed, Outcome, Program};
 use crate::shrink::Simplicity;
 use crate::shrink::trace::{Interruption, Trace, Tracing};
@@ -178,6 +179,8 @@ pub enum Goal {
     FirstOf(Symptom),
     /// Of all those with that symptom within the bounds, the one with the [simplest](crate::shrink::Simplicity) schedule.
     SimplestOf(Symptom),
+    /// What that execution shows, counted from 1; the ones before it only lead there.
+    At(u64),
 }
 
 impl<S: Spec> Violation<S> {
@@ -356,29 +359,43 @@ pub fn on_shuttle_with<S: Spec, X: Subject<S, Platform = Shuttle>>(
 
 /// Runs subject `X` on real threads.
 ///
-/// Nothing controls the schedule: each execution starts its threads and sees what happens. A schedule cannot be
-/// replayed, and a thread counts as blocked when every thread left has been asleep without progress for
-/// [`selvedge::platform::QUIET`]; because a slow machine can look like that, a blocked end that the spec does not allow
-/// counts only if it happens twice.
+/// Nothing controls the schedule: each execution starts its threads together, lets each pause now and then by
+/// [`Jitter`], and sees what happens. A schedule cannot be replayed, and a thread counts as blocked when every thread left
+/// has been asleep without progress for [`selvedge::platform::QUIET`]. That takes its time, so that such an execution is
+/// counted as [`BLOCKED_COST`]; and because a slow machine can look like that, a blocked end that the spec does not allow
+/// counts only if it happens twice. Until then as many executions again are made, and if it stays alone the search proves
+/// nothing. What was returned until then is judged in any case.
 pub fn on_threads<S: Spec, X: Subject<S, Platform = Std>>(job: &Arc<Job<S>>) -> Findings<S> {
     let observer = Observer::new(job.clone());
     if let Err(reason) = X::supports(&job.target.spec, &job.target.program) {
         return observer.refuse(reason);
     }
     let started = Std::now();
-    let mut stopped = None;
-    for _ in 0..job.budget.executions {
+    let (mut stopped, mut spent) = (None, 0);
+    for number in 0.. {
+        let granted = if observer.seen().suspect.is_some() { 2 } else { 1 } * job.budget.executions;
+        if spent >= granted {
+            break;
+        }
         if Std::now() - started > job.budget.duration {
             stopped = Some(format!("{:?} were over", job.budget.duration));
             break;
         }
-        let execution = execute::<S, X>(&job.target.spec, &job.target.program, job.variant, job.mode);
+        let jitter = Jitter::new(job.budget.seed, number);
+        let Job { target, variant, mode, .. } = &**job;
+        let execution = execute_in::<S, X>(Vec::new(), &target.spec, &target.program, *variant, *mode, Some(jitter));
+        let ends_blocked =
+            matches!(&execution, Ok(Execution { ending: Ending::Outcome(outcome), .. }) if is_blocked(outcome));
+        spent += if ends_blocked { BLOCKED_COST } else { 1 };
         if observer.observe(execution.map(comparable::<S, X>), || None) {
             break;
         }
     }
     observer.finish(Search { complete: false, stopped, broken: None })
 }
+
+/// As how many executions one counts, on real threads, that ends with somebody blocked.
+pub const BLOCKED_COST: u64 = 20;
 
 /// The execution without a state that must not be compared.
 fn comparable<S: Spec, X: Subject<S>>(mut execution: Execution<S>) -> Execution<S> {
@@ -454,7 +471,7 @@ struct Observer<S: Spec> {
 struct Seen<S: Spec> {
     findings: Findings<S>,
     judge: Judge<S>,
-    /// On real threads: a blocked end that the spec does not allow, seen once.
+    /// On real threads: a rest that the spec does not allow, seen once.
     suspect: Option<Outcome>,
     over: bool,
     /// The memory of the last history.
@@ -486,7 +503,8 @@ impl<S: Spec> Observer<S> {
         move || {
             let job = &observer.job;
             let events = std::mem::take(&mut observer.seen().events);
-            let execution = execute_in::<S, X>(events, &job.target.spec, &job.target.program, job.variant, job.mode);
+            let execution =
+                execute_in::<S, X>(events, &job.target.spec, &job.target.program, job.variant, job.mode, None);
             let execution = execution.map(comparable::<S, X>);
             if exhaustive::is_pruned() {
                 return;
@@ -526,6 +544,7 @@ impl<S: Spec> Observer<S> {
         let is_wanted = match self.job.goal {
             Goal::First => true,
             Goal::FirstOf(symptom) | Goal::SimplestOf(symptom) => violation.symptom() == symptom,
+            Goal::At(number) => violation.number == number,
         };
         if is_wanted {
             violation.schedule = schedule();
@@ -599,8 +618,15 @@ impl<S: Spec> Observer<S> {
             return None;
         }
         if !is_allowed {
-            if job.engine == Engine::Threads && is_blocked(outcome) && seen.suspect.replace(outcome.clone()).is_none() {
-                return None;
+            if job.engine == Engine::Threads && is_blocked(outcome) {
+                // Only that nobody goes on needs to be seen twice; what was returned is so.
+                let until_then = History { events: execution.history.events.clone(), close: Close::Cut };
+                if let Judgement::Violation(found) = seen.judge.judge(&until_then) {
+                    let mut violation = violation(String::new(), String::new());
+                    violation.blame(found.clone());
+                    return Some(violation);
+                }
+                seen.suspect.replace(outcome.clone())?;
             }
             let mut violation = violation(
                 format!(
@@ -702,6 +728,13 @@ impl<S: Spec> Observer<S> {
         findings.complete = search.complete && !seen.over;
         findings.stopped = search.stopped;
         findings.broken = search.broken;
+        if let (Some(suspect), None) = (&seen.suspect, &findings.violation) {
+            findings.unjudged = Some(format!(
+                "one of {} executions came to rest as the spec does not allow, and none of the others: {}",
+                findings.executions,
+                explore::describe(&self.job.target.program, suspect)
+            ));
+        }
         findings
     }
 }

@@ -17,6 +17,7 @@ use selvedge::platform::host::{Mutex, MutexGuard, PoisonError};
 use selvedge::platform::{Arc, Atomic, AtomicInteger, Body, End, Ordering, Platform, Region, TrackedCell, Unpark};
 use selvedge_model::{Spec, Thread};
 
+use crate::engine::jitter::Jitter;
 use crate::evidence::Mode;
 use crate::history::{Close, Event, EventOf, History, HistoryOf};
 use crate::litmus::{
@@ -74,16 +75,18 @@ pub fn execute<S: Spec, X: Subject<S>>(
     variant: Variant,
     mode: Mode,
 ) -> Result<Execution<S>, String> {
-    execute_in::<S, X>(Vec::new(), spec, program, variant, mode)
+    execute_in::<S, X>(Vec::new(), spec, program, variant, mode, None)
 }
 
-/// Like [`execute`], with events recorded in the memory of `events`, which is empty.
+/// Like [`execute`], with events recorded in the memory of `events`, which is empty; and where nothing controls the schedule,
+/// with pauses between the statements, and with threads that begin together.
 pub(crate) fn execute_in<S: Spec, X: Subject<S>>(
     events: Vec<EventOf<S>>,
     spec: &S,
     program: &Arc<Program<S::Op>>,
     variant: Variant,
     mode: Mode,
+    jitter: Option<Jitter>,
 ) -> Result<Execution<S>, String> {
     let subject = X::create_variant(spec, &program.initial, variant)?;
     let note = |thread: &ThreadBody<S::Op>| ThreadNotes {
@@ -104,6 +107,7 @@ pub(crate) fn execute_in<S: Spec, X: Subject<S>>(
             .iter()
             .any(|thread| thread.statements.iter().any(|statement| matches!(statement, Statement::Await { .. }))),
         awaiters: Mutex::new(Vec::new()),
+        missing: jitter.is_some().then(|| Atomic::new(program.threads.len())),
         history,
         aborted: Region::new(None),
         notes: Mutex::new(Notes {
@@ -115,7 +119,8 @@ pub(crate) fn execute_in<S: Spec, X: Subject<S>>(
     });
     let actors = (0..program.threads.len()).map(|index| {
         let shared = shared.clone();
-        Box::new(move || Actor::new(&shared, index).run()) as Body
+        let jitter = jitter.map(|jitter| jitter.of_thread(index));
+        Box::new(move || Actor::new(&shared, index, jitter).run()) as Body
     });
     let companions = (0..shared.subject.companions(program)).map(|index| {
         let shared = shared.clone();
@@ -160,6 +165,8 @@ struct Shared<S: Spec, X: Subject<S>> {
     is_awaited: bool,
     /// Who waits in an `await`; every write unparks them all. Outside the engine's view: the tokens carry the order.
     awaiters: Mutex<Vec<<PlatformOf<S, X> as Platform>::Thread>>,
+    /// How many threads have still to begin, if they begin together.
+    missing: Option<<PlatformOf<S, X> as Platform>::AtomicUsize>,
     /// Where events go if each call and each return is a visible step; else they go to the notes.
     history: Option<RegionOf<S, X, Vec<EventOf<S>>>>,
     /// The first thread whose operation ended the program.
@@ -318,18 +325,26 @@ struct Actor<'a, S: Spec, X: Subject<S>> {
     index: ThreadIndex,
     registers: Vec<Value>,
     local: X::Local<'a>,
+    jitter: Option<Jitter>,
 }
 
 /// The rest of the thread does not count any more.
 struct Over;
 
 impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
-    fn new(shared: &'a Shared<S, X>, index: ThreadIndex) -> Self {
+    fn new(shared: &'a Shared<S, X>, index: ThreadIndex, jitter: Option<Jitter>) -> Self {
         let registers = vec![Value::Int(0); shared.program.threads[index].registers.len()];
-        Actor { shared, index, registers, local: X::Local::default() }
+        Actor { shared, index, registers, local: X::Local::default(), jitter }
     }
 
     fn run(mut self) {
+        if let Some(missing) = &self.shared.missing {
+            // Starting a thread takes longer than most programs.
+            missing.fetch_sub(1, Ordering::AcqRel);
+            while missing.load(Ordering::Acquire) > 0 {
+                <PlatformOf<S, X>>::yield_now();
+            }
+        }
         for (position, statement) in self.shared.program.threads[self.index].statements.iter().enumerate() {
             {
                 let mut notes = self.shared.notes();
@@ -337,6 +352,9 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
                     return;
                 }
                 notes.threads[self.index].position = position;
+            }
+            if let Some(jitter) = &mut self.jitter {
+                jitter.pause::<PlatformOf<S, X>>();
             }
             if self.statement(statement).is_err() {
                 return;

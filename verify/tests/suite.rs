@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use selvedge::platform::{Arc, Loom, Platform, PlatformCondvar, PlatformMutex, Shuttle, Std, host};
+use selvedge_model::cond::CondSpec;
 use selvedge_model::toy::LockSpec;
 use selvedge_model::toy::register::{Op, RegisterSpec, Ret};
 use selvedge_model::{Spec, Thread};
@@ -473,10 +474,46 @@ fn a_recorded_counterexample_fails_again() {
 
 #[test]
 fn a_repaired_subject_no_longer_fails_on_replay() {
-    let mut evidence = recorded(Engine::Exhaustive);
-    evidence.subject = Some("atomic".to_owned());
-    let replay = suite().replay(&evidence).expect("it belongs to this suite");
-    assert_eq!(replay.verdict, Verdict::Pass, "{}", replay.text);
+    let atomic = Drivers::everywhere::<AtomicRegister<Loom>, AtomicRegister<Shuttle>, AtomicRegister<Std>>();
+    let repaired = Suite::empty().with(System::new("register", corpus::REGISTER).canary(
+        "stores-wrong",
+        "nothing is wrong any more",
+        atomic,
+    ));
+    for engine in [Engine::Portfolio, Engine::Exhaustive, Engine::Loom] {
+        let replay = repaired.replay(&recorded(engine)).expect("it belongs to this suite");
+        assert_eq!(replay.verdict, Verdict::Pass, "{engine}: {}", replay.text);
+    }
+}
+
+/// Wherever weak memory could show through the program's own variables, too.
+#[test]
+fn what_loom_finds_in_a_program_with_atomics_fails_again() {
+    let suite = Suite::standard();
+    for (name, subject) in [("L04-fifo", "M03-signal-pops-head"), ("L05-signal-before-sleep", "M02-park-unchecked")] {
+        let file = corpus::COND.iter().find(|file| file.name == name).expect("it is in the corpus");
+        let evidence = suite.check_here(name, file.text, subject, Engine::Loom, &Options::quick()).expect("it runs");
+        let program = litmus::parse(name, file.text).unwrap().program::<CondSpec>().unwrap();
+        assert!(Target::<CondSpec>::new(program).unwrap().has_atomics(), "{name} is to have an atomic variable");
+        assert_eq!(evidence.verdict, Verdict::Fail, "{name}: {}", evidence.reason);
+        let replay = suite.replay(&evidence).expect("it belongs to this suite");
+        assert_eq!(replay.verdict, Verdict::Fail, "{name}: {}", replay.text);
+    }
+}
+
+#[test]
+fn a_schedule_that_cannot_be_followed_proves_nothing() {
+    for engine in [Engine::Exhaustive, Engine::Loom] {
+        let mut evidence = recorded(engine);
+        let token = token(&mut evidence);
+        let (head, _) = token.rsplit_once(if engine == Engine::Loom { '=' } else { ':' }).expect("there is a schedule");
+        *token = if engine == Engine::Loom { format!("{head}=1000000") } else { format!("{head}:s9") };
+        let replay = suite().replay(&evidence).expect("it belongs to this suite");
+        assert_eq!(replay.verdict, Verdict::Inconclusive, "{engine}: {}", replay.text);
+    }
+    let mut unreadable = recorded(Engine::Exhaustive);
+    token(&mut unreadable).push_str("gibberish");
+    assert!(suite().replay(&unreadable).is_err_and(|reason| reason.contains("cannot be read")));
 }
 
 #[test]
@@ -495,6 +532,10 @@ fn a_token_that_belongs_to_something_else_is_refused() {
     assert!(program.contains("write 1"), "{program}");
     *program = program.replace("write 1", "write 7");
     assert!(suite().replay(&other_program).is_err_and(|reason| reason.contains("belongs to something else")));
+
+    let mut other_subject = sound.clone();
+    other_subject.subject = Some("atomic".to_owned());
+    assert!(suite().replay(&other_subject).is_err_and(|reason| reason.contains("belongs to something else")));
 
     let mut other_mode = sound.clone();
     other_mode.mode = Some(Mode::Outcomes);
@@ -564,6 +605,51 @@ fn a_subject_that_is_not_the_same_each_time_is_an_error_and_no_pass() {
     let evidence = run(&suite, "register/conformance/two-writers/fickle/exhaustive");
     assert_eq!(evidence.verdict, Verdict::Error, "{}: {}", evidence.technique, evidence.reason);
     assert!(evidence.reason.contains("does not fit") && evidence.reason.contains(".rs:"), "{}", evidence.reason);
+}
+
+/// Sleeps for ever in its first so many writes, all executions together; and in those, reads a value that nobody wrote.
+struct Sleepy<const WRITES: u64, const LIES: bool>(AtomicRegister<Std>, host::atomic::AtomicBool);
+
+impl<const WRITES: u64, const LIES: bool> Subject<RegisterSpec> for Sleepy<WRITES, LIES> {
+    type Platform = Std;
+    type Local<'a> = Option<u32>;
+
+    fn create(spec: &RegisterSpec, initial: &[(String, i64)]) -> Result<Self, String> {
+        // One static for all: what is generic has none of its own.
+        static EXECUTIONS: [host::atomic::AtomicU64; 6] = [const { host::atomic::AtomicU64::new(0) }; 6];
+        let executions = &EXECUTIONS[WRITES as usize * 2 + usize::from(LIES)];
+        let sleeps = executions.fetch_add(1, host::atomic::Ordering::Relaxed) < WRITES;
+        AtomicRegister::create(spec, initial).map(|register| Sleepy(register, sleeps.into()))
+    }
+
+    fn perform(&self, thread: Thread, local: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
+        let sleeps = self.1.load(host::atomic::Ordering::Relaxed);
+        match op {
+            Op::Write(_) if sleeps => loop {
+                Std::park();
+            },
+            Op::Read if LIES && sleeps => Ok(Ret::Value(77)),
+            _ => self.0.perform(thread, local, op),
+        }
+    }
+}
+
+#[test]
+fn on_real_threads_rest_counts_if_it_is_seen_twice_and_an_answer_at_once() {
+    let judged = |drivers| run(&suite_of("sleepy", drivers), "register/conformance/two-reads/sleepy/threads");
+
+    let once = judged(Drivers::NONE.threads::<Sleepy<1, false>>());
+    assert_eq!(once.verdict, Verdict::Inconclusive, "{}", once.reason);
+    assert!(once.reason.contains("one of ") && once.reason.contains("blocked"), "{}", once.reason);
+    let granted = Profile::Quick.budget(Engine::Threads, 0).executions;
+    assert!(once.executions > granted, "{} executions look for a second one, of {granted}", once.executions);
+
+    let twice = judged(Drivers::NONE.threads::<Sleepy<2, false>>());
+    assert_eq!((twice.verdict, twice.executions), (Verdict::Fail, 2), "{}", twice.reason);
+
+    let wrong = judged(Drivers::NONE.threads::<Sleepy<1, true>>());
+    assert_eq!((wrong.verdict, wrong.executions), (Verdict::Fail, 1), "{}", wrong.reason);
+    assert!(wrong.reason.contains("77"), "{}", wrong.reason);
 }
 
 /// Declines what the program or its initial state asks for.

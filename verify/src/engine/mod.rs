@@ -3,6 +3,7 @@
 pub mod bytes;
 pub mod census;
 pub mod exhaustive;
+pub mod jitter;
 
 use std::fmt;
 use std::str::FromStr;
@@ -158,11 +159,11 @@ impl Profile {
             (Profile::Quick, Engine::Loom) => (750, Some(2)),
             (Profile::Quick, Engine::Dfs) => (2_000, Some(2)),
             (Profile::Quick, Engine::Exhaustive) => (2_000, None),
-            (Profile::Quick, Engine::Threads) => (4, None),
+            (Profile::Quick, Engine::Threads) => (80, None),
             (Profile::Quick, _) => (300, None),
             (Profile::Full, Engine::Loom | Engine::Dfs) => (200_000, Some(8)),
             (Profile::Full, Engine::Exhaustive) => (2_000_000, None),
-            (Profile::Full, Engine::Threads) => (100, None),
+            (Profile::Full, Engine::Threads) => (4_000, None),
             (Profile::Full, _) => (20_000, None),
         };
         let duration = match self {

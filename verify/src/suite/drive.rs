@@ -17,6 +17,8 @@ use crate::subject::reference::Reference;
 
 /// What an engine made of a target.
 pub(super) struct Run<S: Spec> {
+    /// The subject's name.
+    pub subject: &'static str,
     pub findings: Findings<S>,
     /// The engine that found it: not always the one that was asked for.
     pub engine: Engine,
@@ -79,10 +81,11 @@ pub(super) fn run_beside<S: Spec>(
         })
     };
     if engine == Engine::Exhaustive && wanted.is_none() {
-        return Some(run_exhaustively(job, driver, &budget));
+        return Some(run_exhaustively(job, driver, drivers.subject, &budget));
     }
     let Some(bound) = budget.preemptions.filter(|_| matches!(engine, Engine::Loom | Engine::Dfs)) else {
         return Some(Run {
+            subject: drivers.subject,
             findings: driver(&job(engine, mode, &budget)),
             engine,
             mode,
@@ -91,7 +94,8 @@ pub(super) fn run_beside<S: Spec>(
             luckless: None,
         });
     };
-    Some(run_bounded(|left| driver(&job(engine, mode, left)), engine, mode, &budget, bound))
+    let search = |left: &Budget| driver(&job(engine, mode, left));
+    Some(run_bounded(search, drivers.subject, engine, mode, &budget, bound))
 }
 
 /// What fails in as many executions again if threads may wake without a reason, where none failed without. `None` if
@@ -119,6 +123,7 @@ pub(super) fn run_with_luck<S: Spec>(
 /// Runs with no preemption first, then one, and so on.
 fn run_bounded<S: Spec>(
     search: impl Fn(&Budget) -> Findings<S>,
+    subject: &'static str,
     engine: Engine,
     mode: Mode,
     budget: &Budget,
@@ -135,7 +140,7 @@ fn run_bounded<S: Spec>(
         let is_over = findings.violation.is_some() || findings.refused.is_some();
         let finished = findings.complete;
         if finished || is_over || best.is_none() {
-            best = Some(Run { findings, engine, mode, budget: left.clone(), cut: None, luckless: None });
+            best = Some(Run { subject, findings, engine, mode, budget: left.clone(), cut: None, luckless: None });
         }
         if is_over || !finished || executions >= budget.executions {
             break;
@@ -150,9 +155,11 @@ fn run_bounded<S: Spec>(
 fn run_exhaustively<S: Spec>(
     job: impl Fn(Engine, Mode, &Budget) -> Arc<Job<S>>,
     driver: Driver<S>,
+    subject: &'static str,
     budget: &Budget,
 ) -> Run<S> {
     let exhaustively = |mode| Run {
+        subject,
         findings: driver(&job(Engine::Exhaustive, mode, budget)),
         engine: Engine::Exhaustive,
         mode,
@@ -178,7 +185,7 @@ fn run_exhaustively<S: Spec>(
     // More outcomes than executions: the schedules of few preemptions, in histories mode.
     let bound = budget.preemptions.unwrap_or(PREEMPTIONS_INSTEAD);
     let search = |left: &Budget| driver(&job(Engine::Dfs, Mode::Histories, left));
-    let mut bounded = run_bounded(search, Engine::Dfs, Mode::Histories, budget, bound);
+    let mut bounded = run_bounded(search, subject, Engine::Dfs, Mode::Histories, budget, bound);
     if !is_decided(&bounded) {
         return outcomes;
     }

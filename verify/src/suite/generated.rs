@@ -49,7 +49,7 @@ impl<S: Spec> System<S> {
                     Attempt::Ran(target, run) => {
                         if let Some(shrunk) = shrunk(&target, drivers, engine, &run, options) {
                             let mut found = record::conformance(&target, engine, &run, false);
-                            found.shrink(&shrunk);
+                            found.shrink(drivers.subject, &shrunk);
                             return Ok(self.saved(found, &shrunk.target.program));
                         }
                         let executions = 5 * effort.executions;
@@ -72,7 +72,7 @@ impl<S: Spec> System<S> {
             (Profile::Quick, _) => (60, 60),
             (Profile::Full, Engine::Loom) => (500, 2_000),
             // Programs that end blocked take their time on real threads.
-            (Profile::Full, Engine::Threads) => (200, 10),
+            (Profile::Full, Engine::Threads) => (200, 200),
             (Profile::Full, _) => (5_000, 60),
         };
         let most = if profile == Profile::Quick { self.generated_quick } else { usize::MAX };

@@ -339,6 +339,7 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
     found.clauses = target.program.clauses.clone();
     found.counterexample = findings.violation.as_ref().map(|violation| {
         let searched = Searched {
+            subject: run.subject,
             engine: run.engine,
             mode: run.mode,
             preemptions: run.budget.preemptions,
@@ -351,9 +352,10 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
 
 impl Found {
     /// The record tells the failure made small instead of the one that was met first.
-    pub fn shrink<S: Spec>(&mut self, shrunk: &Shrunk<S>) {
+    pub fn shrink<S: Spec>(&mut self, subject: &str, shrunk: &Shrunk<S>) {
         let Some(mode) = self.mode else { return };
         let searched = Searched {
+            subject,
             engine: shrunk.engine,
             mode,
             preemptions: shrunk.preemptions,
@@ -397,7 +399,7 @@ fn technique<S: Spec>(run: &Run<S>, findings: &Findings<S>) -> String {
             budget.pct_depth, budget.seed
         ),
         Engine::Threads => format!(
-            "real threads, {mode}, {executions} executions; blocked means asleep for {} ms, twice",
+            "real threads with jitter, {mode}, {executions} executions; blocked means asleep for {} ms, twice",
             selvedge::platform::QUIET.as_millis()
         ),
     };
@@ -438,7 +440,7 @@ fn witnesses<S: Spec>(target: &Target<S>, findings: &Findings<S>) -> Vec<Witness
 }
 
 /// The violation, for people.
-fn counterexample<S: Spec>(target: &Target<S>, searched: &Searched, violation: &Violation<S>) -> Counterexample {
+fn counterexample<S: Spec>(target: &Target<S>, searched: &Searched<'_>, violation: &Violation<S>) -> Counterexample {
     let program = &target.program;
     let execution = &violation.execution;
     let mut rows = Vec::new();

@@ -1,5 +1,6 @@
 //! Replaying a counterexample, and refusing to replay what belongs to something else.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,11 +8,13 @@ use selvedge::platform::Arc;
 use selvedge_model::Spec;
 use sha2::{Digest, Sha256};
 
-use super::System;
+use super::drive::{incapable, weak_outcomes};
+use super::{Options, System};
 use crate::check::{self, Judgement, check};
-use crate::conformance::{Goal, Job, Target};
-use crate::engine::{Budget, Engine};
+use crate::conformance::{Goal, Job, Target, Violation};
+use crate::engine::{Budget, Engine, Profile};
 use crate::evidence::{Evidence, Mode, Verdict};
+use crate::execute::Ending;
 use crate::history::jsonl;
 use crate::info::spec_in_words;
 use crate::litmus;
@@ -19,7 +22,9 @@ use crate::shrink;
 
 /// How a counterexample was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Searched {
+pub(super) struct Searched<'a> {
+    /// The name of the subject that was run.
+    pub subject: &'a str,
     pub engine: Engine,
     pub mode: Mode,
     /// The preemption bound, if there was one.
@@ -33,21 +38,21 @@ pub(super) struct Searched {
 pub struct Token {
     /// The engine.
     engine: Engine,
-    /// A digest of the suite's version, the program, the spec with its parameters, the mode and the engine.
+    /// A digest of the suite's version, the program, the spec with its parameters, the subject, the mode and the engine.
     digest: String,
     /// What the engine needs to make the same decisions; empty on real threads.
     schedule: String,
 }
 
 impl Token {
-    pub(super) fn new<S: Spec>(target: &Target<S>, search: &Searched, schedule: &str) -> Self {
-        let Searched { engine, mode, preemptions, spurious_wakeups } = *search;
+    pub(super) fn new<S: Spec>(target: &Target<S>, search: &Searched<'_>, schedule: &str) -> Self {
+        let Searched { subject, engine, mode, preemptions, spurious_wakeups } = *search;
         let schedule = match (engine, preemptions, spurious_wakeups) {
             (Engine::Loom, Some(preemptions), _) => format!("preemptions={preemptions},{schedule}"),
             (Engine::Loom, None, _) | (_, _, 0) => schedule.to_owned(),
             (_, _, wakeups) => format!("spurious={wakeups},{schedule}"),
         };
-        Token { engine, digest: digest(target, engine, mode), schedule }
+        Token { engine, digest: digest(target, subject, engine, mode), schedule }
     }
 }
 
@@ -72,12 +77,13 @@ impl FromStr for Token {
 }
 
 /// What a token belongs to, in 64 bits.
-fn digest<S: Spec>(target: &Target<S>, engine: Engine, mode: Mode) -> String {
+fn digest<S: Spec>(target: &Target<S>, subject: &str, engine: Engine, mode: Mode) -> String {
     let mut hasher = Sha256::new();
     for part in [
         env!("CARGO_PKG_VERSION"),
         &target.program.to_string(),
         &spec_in_words(&target.spec),
+        subject,
         engine.name(),
         &format!("{mode:?}"),
     ] {
@@ -90,7 +96,8 @@ fn digest<S: Spec>(target: &Target<S>, engine: Engine, mode: Mode) -> String {
 /// What came of a replay.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Replay {
-    /// `Fail` if the violation showed again, `Pass` if it did not.
+    /// `Fail` if the violation showed again, `Pass` if the same schedule was followed without it, `Inconclusive` if it could not
+    /// be followed.
     pub verdict: Verdict,
     /// In words.
     pub text: String,
@@ -107,25 +114,30 @@ impl Replay {
             .map_err(|diagnostics| diagnostics.to_string())?;
         let target = Arc::new(Target::<S>::new(program).map_err(|unknown| unknown.message)?);
         let mode = evidence.mode.unwrap_or(Mode::Histories);
-        let expected = digest(&target, token.engine, mode);
+        let subject = evidence.subject.as_deref().ok_or("the record names no subject")?;
+        let drivers = system.drivers(subject)?;
+        let expected = digest(&target, subject, token.engine, mode);
         if token.digest != expected {
             return Err(format!(
-                "the token belongs to something else: its digest is {}, and the program, spec, engine and version \
-                 of this record give {expected}",
+                "the token belongs to something else: its digest is {}, and the program, spec, subject, engine \
+                 and version of this record give {expected}",
                 token.digest
             ));
         }
         if token.engine == Engine::Threads {
             return recheck(&target, &counterexample.history);
         }
-        let subject = evidence.subject.as_deref().ok_or("the record names no subject")?;
-        let drivers = system.drivers(subject)?;
         let driver =
             drivers.of(token.engine).ok_or_else(|| format!("{subject} does not run under {}", token.engine))?;
         let mut budget = Budget { seed: evidence.seed.unwrap_or(0), ..Budget::once() };
-        let mut replay = None;
+        let (mut replay, mut goal) = (None, Goal::First);
+        let mut weak = Some(BTreeSet::new());
         if token.engine == Engine::Loom {
             (budget.preemptions, budget.executions) = loom_schedule(&token.schedule)?;
+            goal = Goal::At(budget.executions);
+            if target.has_atomics() && incapable(&target, Engine::Loom, true).is_some() {
+                weak = None;
+            }
         } else {
             let (spurious_wakeups, schedule) = lucky_schedule(&token.schedule)?;
             budget.spurious_wakeups = spurious_wakeups;
@@ -136,29 +148,48 @@ impl Replay {
             engine: token.engine,
             mode,
             budget,
-            weak: Default::default(),
+            weak,
             variant: drivers.variant,
             replay,
-            goal: Goal::First,
+            goal,
             scope: Default::default(),
         };
         let findings = driver(&Arc::new(job));
-        Ok(match findings.violation {
-            Some(violation) => {
+        if let Some(reason) = findings.refused {
+            return Err(reason);
+        }
+        let not_reached = || match goal {
+            // loom counts its executions, and stops at the last one in any case.
+            Goal::At(number) => (findings.executions < number)
+                .then(|| format!("all {} executions are fewer than the {number} that lead there", findings.executions)),
+            _ => findings.stopped.clone(),
+        };
+        let violation =
+            findings.violation.as_ref().filter(|violation| !only_weak(&target, token.engine, violation, evidence));
+        Ok(match (violation, not_reached()) {
+            (Some(violation), _) => {
                 // A failure that was made small is recorded in the words of the spec, others in the checker's.
-                let told = shrink::told(&target, &violation).filter(|told| *told == counterexample.sentence);
-                let sentence = told.unwrap_or(violation.sentence);
+                let told = shrink::told(&target, violation).filter(|told| *told == counterexample.sentence);
+                let sentence = told.unwrap_or_else(|| violation.sentence.clone());
                 Replay { verdict: Verdict::Fail, text: format!("it fails again: {sentence}") }
             }
-            None => Replay {
-                verdict: Verdict::Pass,
-                text: match findings.stopped {
-                    Some(reason) => format!("the schedule could not be followed: {reason}"),
-                    None => "the same schedule no longer fails".to_owned(),
-                },
-            },
+            (None, Some(reason)) => {
+                Replay { verdict: Verdict::Inconclusive, text: format!("the schedule could not be followed: {reason}") }
+            }
+            (None, None) => Replay { verdict: Verdict::Pass, text: "the same schedule no longer fails".to_owned() },
         })
     }
+}
+
+/// Whether nothing is wrong but an outcome which weak memory allows: the subject is not the one any more that failed.
+fn only_weak<S: Spec>(target: &Arc<Target<S>>, engine: Engine, violation: &Violation<S>, evidence: &Evidence) -> bool {
+    let Ending::Outcome(outcome) = &violation.execution.ending else { return false };
+    if engine != Engine::Loom || violation.clause.is_some() || !target.has_atomics() {
+        return false;
+    }
+    // As far as was looked when the record was made.
+    let profile = if evidence.reproduce.contains("--profile full") { Profile::Full } else { Profile::Quick };
+    weak_outcomes(target, &Options { profile, ..Options::quick() }).is_some_and(|weak| weak.contains(outcome))
 }
 
 /// Real threads cannot be made to run the same way again; the history that they left can be judged again.

@@ -298,7 +298,7 @@ impl<S: Spec> System<S> {
         if role == Tested::Own
             && let Some(shrunk) = shrunk(&target, drivers, engine, &run, options)
         {
-            found.shrink(&shrunk);
+            found.shrink(drivers.subject, &shrunk);
         }
         Ok(found)
     }
@@ -369,7 +369,7 @@ impl<S: Spec> System<S> {
                 if run.findings.violation.is_some() {
                     let mut found = record::killed(target, engine, &run, entry);
                     if let Some(shrunk) = shrunk(target, &entry.drivers, engine, &run, options) {
-                        found.shrink(&shrunk);
+                        found.shrink(entry.name, &shrunk);
                     }
                     return Ok(found);
                 }
@@ -408,7 +408,7 @@ enum Tested {
 }
 
 pub(super) fn reference_drivers<S: Spec>() -> Drivers<S> {
-    Drivers::everywhere::<Reference<S, Loom>, Reference<S, Shuttle>, Reference<S, Std>>()
+    Drivers::everywhere::<Reference<S, Loom>, Reference<S, Shuttle>, Reference<S, Std>>().named(REFERENCE)
 }
 
 /// The program's expectations, whether they hold, and what they lean on.

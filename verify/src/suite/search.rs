@@ -68,12 +68,20 @@ impl<S: Spec> System<S> {
         let executions = leg.executions.unwrap_or(options.profile.budget(Engine::Exhaustive, 0).executions);
         let from = leg.from.clone();
         let (findings, budget) = search(executions, exhaustive::Scope { part, from });
-        let run = Run { findings, engine: Engine::Exhaustive, mode: leg.mode, budget, cut: None, luckless: None };
+        let run = Run {
+            subject: drivers.subject,
+            findings,
+            engine: Engine::Exhaustive,
+            mode: leg.mode,
+            budget,
+            cut: None,
+            luckless: None,
+        };
         let mut found = record::conformance(&target, Engine::Exhaustive, &run, subject == REFERENCE);
         if subject != REFERENCE
             && let Some(shrunk) = shrunk(&target, drivers, Engine::Exhaustive, &run, options)
         {
-            found.shrink(&shrunk);
+            found.shrink(drivers.subject, &shrunk);
         }
         let identity = Identity::new(target.program.to_string(), spec_in_words(&target.spec), subject, leg.mode);
         found.search = Some(record::search(identity, leg, split_steps, &run.findings));

@@ -79,6 +79,8 @@ pub struct Drivers<S: Spec> {
     threads: Option<OnPlatform<S>>,
     /// The variant of the subject to make.
     pub(super) variant: Variant,
+    /// The name that the system gives the subject: a replay token belongs to it.
+    pub(super) subject: &'static str,
 }
 
 // By hand: a derive would ask the same of the spec.
@@ -113,7 +115,7 @@ impl<S: Spec> Copy for OnPlatform<S> {}
 
 impl<S: Spec> Drivers<S> {
     /// On no platform yet.
-    pub const NONE: Drivers<S> = Drivers { loom: None, shuttle: None, threads: None, variant: 0 };
+    pub const NONE: Drivers<S> = Drivers { loom: None, shuttle: None, threads: None, variant: 0, subject: "" };
 
     /// The same subject on all three platforms.
     pub fn everywhere<L, H, T>() -> Self
@@ -143,6 +145,10 @@ impl<S: Spec> Drivers<S> {
     /// The same subject with one of its planted bugs.
     pub fn variant(self, variant: Variant) -> Self {
         Drivers { variant, ..self }
+    }
+
+    pub(super) fn named(self, subject: &'static str) -> Self {
+        Drivers { subject, ..self }
     }
 
     /// The driver that an engine needs, if the subject stands on its platform.
@@ -262,7 +268,7 @@ impl<S: Spec> System<S> {
     /// If there is a subject of that name already: the second one would never run.
     fn subject(mut self, name: &'static str, role: Role, drivers: Drivers<S>) -> Self {
         assert!(self.subjects.iter().all(|other| other.name != name), "{} has two subjects {name:?}", self.name);
-        self.subjects.push(Entry { name, role, drivers });
+        self.subjects.push(Entry { name, role, drivers: drivers.named(name) });
         self
     }
 }
