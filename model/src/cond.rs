@@ -446,6 +446,16 @@ static CLAUSES: &[Clause] = &[
         DOCUMENTATION,
         "A copy of a condition variable that has been used ends the program at its first use.",
     ),
+    Clause::new(
+        "COND-17",
+        DOCUMENTATION,
+        "Wait does not return before its ticket has been notified: there is no spurious wakeup.",
+    ),
+    Clause::new(
+        "COND-18",
+        DOCUMENTATION,
+        "What precedes a Signal, a Broadcast or the release of the lock happens before what follows the Wait or Lock that goes on because of it.",
+    ),
     Clause::extension(
         "COND-T01",
         TIMED,
@@ -465,7 +475,7 @@ static CLAUSES: &[Clause] = &[
     Clause::extension(
         "COND-T05",
         TIMED,
-        "The timeout of a wait counts from its call, not from when it took its ticket.",
+        "The timeout of a wait counts from its call, not from when it took its ticket, and it does not give up before.",
     ),
 ];
 
@@ -505,9 +515,9 @@ static PARAMETERS: &[Parameter] = &[
 ];
 
 static FREEDOMS: &[Freedom] = &[
-    Freedom { parameter: "order", value: "any", text: "waiters may be woken out of order" },
-    Freedom { parameter: "spurious", value: "allowed", text: "spurious wakeups exist" },
-    Freedom { parameter: "timeouts", value: "free", text: "a timeout may come at any time" },
+    Freedom { parameter: "order", value: "any", text: "waiters may be woken out of order", withheld_by: "COND-05" },
+    Freedom { parameter: "spurious", value: "allowed", text: "spurious wakeups exist", withheld_by: "COND-17" },
+    Freedom { parameter: "timeouts", value: "free", text: "a timeout may come at any time", withheld_by: "COND-T05" },
 ];
 
 static SEMANTICS: &[Semantics] = &[
@@ -554,6 +564,10 @@ impl Spec for CondSpec {
 
     fn freedoms() -> &'static [Freedom] {
         FREEDOMS
+    }
+
+    fn happens_before() -> Option<&'static str> {
+        Some("COND-18")
     }
 
     fn semantics() -> &'static [Semantics] {
@@ -1468,13 +1482,15 @@ mod tests {
     }
 
     #[test]
-    fn every_clause_is_carried_by_a_rule_an_invariant_or_a_demand_at_rest() {
+    fn every_clause_is_carried_by_a_rule_an_invariant_a_demand_at_rest_or_what_is_withheld() {
         let known: BTreeSet<&str> = CLAUSES.iter().map(|clause| clause.id).collect();
         assert_eq!(known.len(), CLAUSES.len(), "clause ids are unique");
         let mut carried: BTreeSet<&str> = RULES.iter().map(|rule| rule.clause).collect();
         assert!(carried.is_subset(&known), "rules name known clauses");
         // The invariants that `invariants_notice_a_broken_state` trips.
         carried.extend(["COND-06", "COND-09", "COND-10", "COND-11"]);
+        carried.extend(FREEDOMS.iter().map(|freedom| freedom.withheld_by));
+        carried.extend(CondSpec::happens_before());
         assert_eq!(carried, known);
         let names: BTreeSet<&str> = RULES.iter().map(|rule| rule.name).collect();
         assert_eq!(names.len(), RULES.len(), "rule names are unique");

@@ -225,6 +225,8 @@ pub struct Freedom {
     pub value: &'static str,
     /// What is so where it is given; follows "only if": `spurious wakeups exist`.
     pub text: &'static str,
+    /// The clause that withholds it: whoever takes the licence where it is withheld breaks that one.
+    pub withheld_by: &'static str,
 }
 
 /// Values for several parameters under the name by which the field knows their combination.
@@ -338,6 +340,12 @@ pub trait Spec: Clone + Debug + Send + Sync + 'static {
     /// What the parameters may permit beyond their defaults. By default nothing that is worth telling apart.
     fn freedoms() -> &'static [Freedom] {
         &[]
+    }
+
+    /// The clause that says what happened before what. A data race that the spec does not allow breaks it. By default there is
+    /// none to name.
+    fn happens_before() -> Option<&'static str> {
+        None
     }
 
     /// Combinations of parameters that have a name. By default there are none.

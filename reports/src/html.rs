@@ -590,7 +590,8 @@ impl Page<'_> {
             section aria-labelledby={ "mutants-" (position) } {
                 h2 id={ "mutants-" (position) } { "Planted bugs: " (Text(&system.name)) }
                 p {
-                    "What the suite would miss, it must be shown not to miss. Survivors come first. A bug in a program is "
+                    "What the suite would miss, it must be shown not to miss. Survivors come first. What is wrong inside need "
+                    "not be what shows outside: a ticket taken too late is noticed as a wakeup lost. A bug in a program is "
                     "found by exploring the spec, which takes no executions."
                 }
                 (scrolled("Planted bugs", html! {
@@ -602,6 +603,7 @@ impl Page<'_> {
                                 th scope="col" { "Mutant" }
                                 th scope="col" { "What is planted" }
                                 th scope="col" { "Breaks" }
+                                th scope="col" { "Noticed as" }
                                 th scope="col" { "Found by" }
                                 th.number scope="col" { "After executions" }
                                 th.number scope="col" { "Time" }
@@ -629,7 +631,14 @@ impl Page<'_> {
                 td { span class={ "chip " (tone) } { span aria-hidden="true" { (sign) " " } (words) } }
                 th scope="row" { (Code(&mutant.name)) }
                 td { (Text(&mutant.planted)) }
-                td { @for id in &mutant.clauses { (self.clause_link(&system.name, id)) " " } }
+                td {
+                    @for id in &mutant.breaks { (self.clause_link(&system.name, id)) " " }
+                    @if mutant.breaks.is_empty() { "the caller’s part" }
+                }
+                td {
+                    @for id in &mutant.noticed_as { (self.clause_link(&system.name, id)) " " }
+                    @if mutant.noticed_as.is_empty() && mutant.fate == Fate::Killed { "an expectation" }
+                }
                 td {
                     @if let Some(kill) = mutant.kills.first() {
                         @if let Some(program) = &kill.program { (Code(program)) " under " }

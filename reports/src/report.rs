@@ -480,8 +480,10 @@ pub struct Mutant {
     pub name: String,
     /// What is planted.
     pub planted: String,
-    /// The clauses that it breaks.
-    pub clauses: Vec<String>,
+    /// The clauses that it was planted against. None where it is a mistake of the caller's.
+    pub breaks: Vec<String>,
+    /// The clauses that were blamed when it was found: what shows outside need not be what is wrong inside.
+    pub noticed_as: Vec<String>,
     /// What became of it.
     pub fate: Fate,
     /// Who killed it, the fastest first.
@@ -1470,17 +1472,16 @@ fn mutants(records: &[(usize, &Evidence)]) -> Vec<Mutant> {
             } else {
                 Fate::Undecided
             };
-            let blamed = |record: &Evidence| record.counterexample.as_ref().and_then(|found| found.clause.clone());
-            let mut clauses: BTreeSet<String> = hunt.iter().filter_map(|(_, record)| blamed(record)).collect();
-            if clauses.is_empty() {
-                clauses = hunt.iter().flat_map(|(_, record)| record.clauses.clone()).collect();
-            }
+            let noticed_as: BTreeSet<String> =
+                hunt.iter().filter_map(|(_, record)| blamed(record)).map(str::to_owned).collect();
+            let breaks: BTreeSet<String> = hunt.iter().flat_map(|(_, record)| record.clauses.clone()).collect();
             let names = |record: &Evidence| record.subject.clone().or_else(|| record.program.clone());
             let first = hunt[0].1;
             Mutant {
                 name: names(first).unwrap_or_else(|| first.check.clone()),
                 planted,
-                clauses: clauses.into_iter().collect(),
+                breaks: breaks.into_iter().collect(),
+                noticed_as: noticed_as.into_iter().collect(),
                 fate,
                 kills,
                 misses: hunt.iter().filter(|(_, record)| !killed(record)).map(|(index, _)| *index).collect(),
@@ -1567,12 +1568,25 @@ fn survey(records: &[(usize, &Evidence)], info: &SystemInfo) -> (Vec<String>, Ve
         .collect();
     let peers = asked.iter().filter_map(|(_, record)| record.subject.clone());
     let peers: BTreeSet<String> = peers.chain(answers.iter().map(|(_, answers)| answers.peer.clone())).collect();
+    // A clause that only permits cannot be violated.
+    let is_permission = |clause: &String| {
+        let mut rules = info.rules.iter().filter(|rule| rule.clause == *clause).peekable();
+        rules.peek().is_some() && rules.all(|rule| rule.obligation == ObligationInfo::May)
+    };
     let questions_of = |record: &Evidence| -> Vec<String> {
-        match (record.clauses.is_empty(), &record.program) {
-            (false, _) => record.clauses.clone(),
+        let mut questions = match (record.clauses.is_empty(), &record.program) {
+            (false, _) => record.clauses.iter().filter(|clause| !is_permission(clause)).cloned().collect(),
             (true, Some(program)) => vec![program.clone()],
             (true, None) => vec![record.check.clone()],
+        };
+        if record.verdict == Verdict::Fail {
+            // A program may show more than it was written for.
+            let blamed = blamed(record).unwrap_or(NO_CLAUSE).to_owned();
+            if !record.clauses.is_empty() && !questions.contains(&blamed) {
+                questions.push(blamed);
+            }
         }
+        questions
     };
     let questions = asked.iter().flat_map(|(_, record)| questions_of(record));
     let questions: BTreeSet<String> =
@@ -1591,7 +1605,10 @@ fn survey(records: &[(usize, &Evidence)], info: &SystemInfo) -> (Vec<String>, Ve
     let rows = questions
         .into_iter()
         .map(|question| SurveyRow {
-            text: info.clauses.iter().find(|clause| clause.id == question).map(|clause| clause.text.clone()),
+            text: match question.as_str() {
+                NO_CLAUSE => Some("Failures that no clause accounts for: a panic, a loop without end.".to_owned()),
+                _ => info.clauses.iter().find(|clause| clause.id == question).map(|clause| clause.text.clone()),
+            },
             cells: peers.iter().map(|peer| cell(peer, &question)).collect(),
             question,
         })
@@ -1620,10 +1637,17 @@ impl SurveyCell {
     }
 }
 
+/// The question that a failure answers which breaks no clause.
+const NO_CLAUSE: &str = "no clause";
+
+fn blamed(record: &Evidence) -> Option<&str> {
+    record.counterexample.as_ref().and_then(|found| found.clause.as_deref())
+}
+
 fn survey_cell(asked: &[(usize, &Evidence)], question: &str, info: &SystemInfo) -> SurveyCell {
     let breaks = |record: &Evidence| {
-        let blamed = record.counterexample.as_ref().and_then(|found| found.clause.as_deref());
-        record.verdict == Verdict::Fail && blamed.is_none_or(|clause| clause == question)
+        let answer = blamed(record).unwrap_or(if record.clauses.is_empty() { question } else { NO_CLAUSE });
+        record.verdict == Verdict::Fail && answer == question
     };
     // A record that broke another clause stopped there: of this one it says nothing.
     let telling = |record: &Evidence| record.verdict == Verdict::Pass || breaks(record);

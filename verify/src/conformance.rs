@@ -636,6 +636,10 @@ impl<S: Spec> Observer<S> {
                 ),
                 explore::describe(&job.target.program, outcome),
             );
+            if let (Outcome::Race { .. }, Some(clause)) = (outcome, S::happens_before()) {
+                violation.clause = Some(clause);
+                violation.sentence.push_str(&format!(" ({})", check::quoted::<S>(clause)));
+            }
             violation.allowed = job
                 .target
                 .allowed

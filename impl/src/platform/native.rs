@@ -197,7 +197,7 @@ macro_rules! native_cond {
             /// Wakes one waiter.
             #[track_caller]
             pub fn notify_one(&self) {
-                self.0.begin();
+                self.begin_notifying();
                 self.0.native(Location::caller(), || self.0.condvar.notify_one());
                 self.leave_if_doomed();
             }
@@ -205,9 +205,16 @@ macro_rules! native_cond {
             /// Wakes all waiters.
             #[track_caller]
             pub fn notify_all(&self) {
-                self.0.begin();
+                self.begin_notifying();
                 self.0.native(Location::caller(), || self.0.condvar.notify_all());
                 self.leave_if_doomed();
+            }
+
+            /// What the caller has done so far comes before what the woken thread does. Nobody tells us who is woken, so
+            /// whoever gets the mutex next is taken for it: a race may be missed, but none is made up.
+            fn begin_notifying(&self) {
+                self.0.begin();
+                released(&self.0.object);
             }
 
             fn leave_if_doomed(&self) {

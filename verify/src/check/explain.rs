@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use selvedge_model::spec::{clause, rule};
-use selvedge_model::{Progress, Rule, Spec};
+use selvedge_model::{Freedom, Progress, Rule, Spec};
 
 use super::rules::Coverage;
-use super::search::{Answer, Call, Closure, ConfigOf, Fate, Fitting, Followed, Node, Obstacle, Run, Slot};
+use super::search::{Answer, Call, Closure, ConfigOf, Fate, Fitting, Followed, Interrupt, Node, Obstacle, Run, Slot};
 use super::{At, Budget, Checker, Violation};
 use crate::history::{Close, Event, EventOf};
 use crate::litmus::ThreadIndex;
@@ -161,12 +161,7 @@ impl<'h, Ret: Clone + Eq + std::fmt::Display> Unexplained<'h, Ret> {
                 allowed.push(text);
             }
         }
-        let instead = if allowed.is_empty() {
-            "nothing, every running operation is blocked".to_owned()
-        } else {
-            allowed.join(" or ")
-        };
-        let sentence = format!("{lead}{seen}, {because}; the spec allowed: {instead}");
+        let sentence = format!("{lead}{seen}, {because}; the spec allowed: {}", instead(&allowed));
         Violation { at, clause: broken, sentence, allowed, seen }
     }
 
@@ -177,6 +172,44 @@ impl<'h, Ret: Clone + Eq + std::fmt::Display> Unexplained<'h, Ret> {
             (None, Some(text)) => format!("{operation} ended the program with \"{text}\""),
             (None, None) => format!("{operation} ended the program"),
         }
+    }
+}
+
+/// The violation, blamed on what the spec withholds, if the history fits where one freedom more is given. Who is woken out of
+/// turn looks like somebody woken without reason, and only that tells them apart.
+pub(super) fn withheld<S: Spec>(
+    checker: &Checker<S>,
+    violation: Violation,
+    fits: impl Fn(&Checker<S>) -> Result<bool, Interrupt>,
+) -> Violation {
+    let set: Vec<(String, String)> =
+        checker.spec.configuration().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let gives = |freedom: &&Freedom| {
+        let mut freer = set.clone();
+        let Some((_, value)) = freer.iter_mut().find(|(name, _)| name == freedom.parameter) else { return false };
+        if value == freedom.value {
+            return false;
+        }
+        freedom.value.clone_into(value);
+        let Ok(spec) = S::configure(&freer) else { return false };
+        fits(&Checker { spec, ..checker.clone() }).unwrap_or(false)
+    };
+    let Some(freedom) = S::freedoms().iter().find(gives) else { return violation };
+    let Violation { at, sentence, allowed, seen, .. } = violation;
+    let lead = sentence.split_once(&seen).map_or("", |(lead, _)| lead);
+    let sentence = format!(
+        "{lead}{seen}, which is so only where {} ({}); the spec allowed: {}",
+        freedom.text,
+        quoted::<S>(freedom.withheld_by),
+        instead(&allowed)
+    );
+    Violation { at, clause: Some(freedom.withheld_by), sentence, allowed, seen }
+}
+
+fn instead(allowed: &[String]) -> String {
+    match allowed {
+        [] => "nothing, every running operation is blocked".to_owned(),
+        _ => allowed.join(" or "),
     }
 }
 
@@ -431,7 +464,7 @@ fn operation<S: Spec>(run: &Run<'_, S>, thread: ThreadIndex, call: Option<usize>
 }
 
 /// The clause's id and text.
-pub(super) fn quoted<S: Spec>(id: &'static str) -> String {
+pub(crate) fn quoted<S: Spec>(id: &'static str) -> String {
     match clause::<S>(id) {
         Some(clause) => format!("{id}: {}", bare(clause.text)),
         None => id.to_owned(),

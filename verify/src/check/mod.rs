@@ -98,6 +98,7 @@ use crate::litmus::ThreadIndex;
 pub use judge::{Judge, Judged};
 pub use rules::RuleSet;
 
+pub(crate) use explain::quoted;
 use search::{Interrupt, Run, Tracked};
 
 /// How much the checker may do for one history. Counted in spec steps and configurations, never in time, so that a
@@ -185,8 +186,10 @@ pub struct Violation {
     pub at: At,
     /// The broken clause, if one clause is to blame.
     ///
-    /// For a return: the clause of the rule by which the operation could return, or of the rule that the operation would
-    /// have needed to get on. For an end: the clause of the *must* rule that is enabled, or of the deadline missed.
+    /// Where the history would be allowed if the spec gave one [`Freedom`](selvedge_model::Freedom) that it withholds: the
+    /// clause that withholds it. Otherwise, for a return: the clause of the rule by which the operation could return, or of
+    /// the rule that the operation would have needed to get on. For an end: the clause of the *must* rule that is enabled, or
+    /// of the deadline missed.
     pub clause: Option<&'static str>,
     /// What is wrong: which clause is broken, what was seen, what the spec allowed. One sentence.
     pub sentence: String,
@@ -262,7 +265,7 @@ impl<S: Spec> Checker<S> {
     pub fn tell(&self, history: &HistoryOf<S>, at: At, clause: Option<&'static str>) -> Option<String> {
         let told = self.spec.tell(&story::story(self, history, at, clause)?)?;
         Some(match clause {
-            Some(clause) => format!("{told} ({})", explain::quoted::<S>(clause)),
+            Some(clause) => format!("{told} ({})", quoted::<S>(clause)),
             None => told,
         })
     }
@@ -278,7 +281,8 @@ impl<S: Spec> Checker<S> {
             Ok(matches!(Run::ordered(self, &events[..end], Close::Cut).track()?, Tracked::Fits(_)))
         };
         if fits(events.len())? {
-            return Ok(Judgement::Violation(explain::unrest(self, events)));
+            let fits = |freer: &Self| Ok(matches!(Run::ordered(freer, events, close).track()?, Tracked::Fits(_)));
+            return Ok(Judgement::Violation(explain::withheld(self, explain::unrest(self, events), fits)));
         }
         let (mut fitting, mut failing) = (failed_at.unwrap_or(events.len()), events.len());
         while fitting + 1 < failing {
@@ -289,7 +293,9 @@ impl<S: Spec> Checker<S> {
                 failing = middle;
             }
         }
-        Ok(Judgement::Violation(explain::event(self, &events[..failing])))
+        let events = &events[..failing];
+        let fits = |freer: &Self| Ok(matches!(Run::ordered(freer, events, Close::Cut).track()?, Tracked::Fits(_)));
+        Ok(Judgement::Violation(explain::withheld(self, explain::event(self, events), fits)))
     }
 
     fn run_unordered(&self, history: &HistoryOf<S>) -> Result<Judgement, Interrupt> {
@@ -297,10 +303,15 @@ impl<S: Spec> Checker<S> {
             return Ok(Judgement::Allowed(allowed));
         }
         let cut = Run::unordered(self, &history.events, Close::Cut);
-        Ok(Judgement::Violation(match cut.track_unordered()? {
+        let violation = match cut.track_unordered()? {
             Tracked::Fits(_) => explain::unordered_unrest(self, &history.events),
             Tracked::Fails { .. } => explain::unordered_answers(self, &history.events),
-        }))
+        };
+        let fits = |freer: &Self| {
+            let run = Run::unordered(freer, &history.events, history.close);
+            Ok(matches!(run.track_unordered()?, Tracked::Fits(_)))
+        };
+        Ok(Judgement::Violation(explain::withheld(self, violation, fits)))
     }
 
     fn inconclusive(&self, interrupt: Interrupt, history: &HistoryOf<S>) -> Judgement {

@@ -50,7 +50,8 @@ pub(super) struct Found {
     pub observations: Vec<Observation>,
     pub graphs: Vec<StateGraph>,
     pub note: Option<String>,
-    pub killed_by: Option<(String, Engine)>,
+    /// The program that killed a planted bug, and the engine, if the bug is in a subject.
+    pub killed_by: Option<(String, Option<Engine>)>,
     pub counterexample: Option<Counterexample>,
     pub comparison: Option<Comparison>,
     pub search: Option<Search>,
@@ -102,9 +103,11 @@ impl Found {
 
 /// The record of a check.
 pub(super) fn evidence(planned: &Planned, options: &Options, found: Found, duration: Duration) -> Evidence {
-    let killed_after = found.killed_by.is_some().then_some(found.executions);
+    let killed_after = matches!(found.killed_by, Some((_, Some(_)))).then_some(found.executions);
     let (program, engine) = match found.killed_by {
-        Some((program, engine)) => (Some(program), engine.name().to_owned()),
+        Some((program, engine)) => {
+            (Some(program), engine.map_or_else(|| planned.engine.clone(), |engine| engine.name().to_owned()))
+        }
         None => (planned.program.clone(), planned.engine.clone()),
     };
     let draws = !matches!(engine.as_str(), "explorer" | "loom" | "exhaustive" | "dfs" | "threads");
@@ -523,7 +526,7 @@ pub(super) fn killed<S: Spec>(target: &Arc<Target<S>>, engine: Engine, run: &Run
     let mut found = conformance(target, engine, run, false);
     found.verdict = Verdict::Pass;
     found.reason = format!("killed: {}", found.reason);
-    found.killed_by = Some((target.program.name.clone(), engine));
+    found.killed_by = Some((target.program.name.clone(), Some(engine)));
     found.note = Some(entry.planted().to_owned());
     if let Role::Mutant { breaks, .. } = &entry.role {
         found.clauses = vec![(*breaks).to_owned()];
@@ -551,7 +554,6 @@ pub(super) fn program_killed<S: Spec>(
     found.states = rewritten.allowed.states as u64;
     found.executions = tried;
     found.note = Some(planted.to_owned());
-    found.clauses = original.program.clauses.clone();
     let path = witness.as_ref().and_then(|witness| path_to(rewritten, witness));
     found.counterexample = path.map(|path| Counterexample {
         clause: None,
@@ -570,14 +572,8 @@ pub(super) fn program_killed<S: Spec>(
         token: None,
     });
     found.outcomes = Vec::new();
-    found.killed_by_program(&original.program.name);
+    found.killed_by = Some((original.program.name.clone(), None));
     Some(found)
-}
-
-impl Found {
-    fn killed_by_program(&mut self, name: &str) {
-        self.reason = format!("{} ({name})", self.reason);
-    }
 }
 
 /// A planted bug that nothing found.
