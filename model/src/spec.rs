@@ -225,8 +225,8 @@ pub struct Freedom {
     pub value: &'static str,
     /// What is so where it is given; follows "only if": `spurious wakeups exist`.
     pub text: &'static str,
-    /// The clause that withholds it: whoever takes the licence where it is withheld breaks that one.
-    pub withheld_by: &'static str,
+    /// The clause that withholds it, if there is one: whoever takes the licence where it is withheld breaks that one.
+    pub withheld_by: Option<&'static str>,
 }
 
 /// Values for several parameters under the name by which the field knows their combination.

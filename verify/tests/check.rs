@@ -575,8 +575,8 @@ fn a_wait_that_returns_while_another_holds_the_lock_is_rejected() {
 #[test]
 fn a_timeout_before_its_time_is_rejected() {
     let found = violation(judged::<CondSpec>("T1 lock\nT1 = ok\nT1 wait-timeout 10\nT1 = timeout\ncut"));
-    assert_eq!(found.clause, Some("COND-T05"));
-    assert!(found.sentence.contains("only where a timeout may come at any time"), "{}", found.sentence);
+    assert_eq!(found.clause, Some("COND-T01"));
+    assert!(found.sentence.contains("it would take `advance 10` to enable timeout.due"), "{}", found.sentence);
 }
 
 #[test]

@@ -309,7 +309,8 @@ pub trait Region<T>: Send + Sync {
         self.when(|_| true, act)
     }
     /// Acts at once, in one visible step that commutes with the others of the same group: the caller promises that
-    /// nobody who looks cares for the order of two such actions. An engine may then try one order only.
+    /// nobody who looks cares for the order of two such actions. An engine may then try one order only, and neither action
+    /// happens before anything else because of it.
     #[track_caller]
     fn with_others(&self, _group: u8, act: impl FnOnce(&mut T)) {
         self.with(act);

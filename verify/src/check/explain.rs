@@ -184,7 +184,7 @@ pub(super) fn withheld<S: Spec>(
 ) -> Violation {
     let set: Vec<(String, String)> =
         checker.spec.configuration().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let gives = |freedom: &&Freedom| {
+    let gives = |freedom: &Freedom| {
         let mut freer = set.clone();
         let Some((_, value)) = freer.iter_mut().find(|(name, _)| name == freedom.parameter) else { return false };
         if value == freedom.value {
@@ -194,16 +194,17 @@ pub(super) fn withheld<S: Spec>(
         let Ok(spec) = S::configure(&freer) else { return false };
         fits(&Checker { spec, ..checker.clone() }).unwrap_or(false)
     };
-    let Some(freedom) = S::freedoms().iter().find(gives) else { return violation };
+    let mut withheld = S::freedoms().iter().filter_map(|freedom| Some((freedom, freedom.withheld_by?)));
+    let Some((freedom, clause)) = withheld.find(|(freedom, _)| gives(freedom)) else { return violation };
     let Violation { at, sentence, allowed, seen, .. } = violation;
     let lead = sentence.split_once(&seen).map_or("", |(lead, _)| lead);
     let sentence = format!(
         "{lead}{seen}, which is so only where {} ({}); the spec allowed: {}",
         freedom.text,
-        quoted::<S>(freedom.withheld_by),
+        quoted::<S>(clause),
         instead(&allowed)
     );
-    Violation { at, clause: Some(freedom.withheld_by), sentence, allowed, seen }
+    Violation { at, clause: Some(clause), sentence, allowed, seen }
 }
 
 fn instead(allowed: &[String]) -> String {

@@ -44,6 +44,24 @@ pub const STALE_TAIL: Bug = 12;
 pub const STALE_LINK: Bug = 13;
 /// A waiter that timed out leaves its ticket behind, and a signal is spent on it.
 pub const ABANDONED_TICKET_SWALLOWS: Bug = 16;
+/// Wait keeps the lock while it sleeps.
+pub const KEEPS_THE_LOCK: Bug = 17;
+/// The fast path of broadcast compares a `wait` that an earlier call has read.
+pub const STALE_BROADCAST: Bug = 18;
+/// Signal leaves the ticket of the sleeper that it wakes outstanding, and the next signal is spent on it again.
+pub const NOTIFIES_TWICE: Bug = 19;
+/// The read side of the lock does not look for a writer.
+pub const READS_BESIDE_A_WRITER: Bug = 20;
+/// Unlocking a lock that is not locked goes unnoticed.
+pub const UNLOCKS_UNCHECKED: Bug = 21;
+/// A wait whose time is over returns without the lock.
+pub const TIMES_OUT_UNLOCKED: Bug = 22;
+/// A timed wait moves the clock to its own deadline.
+pub const MOVES_THE_CLOCK: Bug = 23;
+/// The timeout counts from when the wait goes to sleep.
+pub const COUNTS_FROM_SLEEP: Bug = 24;
+/// A wait that finds itself notified before it sleeps does not synchronize with who notified it.
+pub const RELAXED_NOTICE: Bug = 25;
 /// For the canary: wait does not wait.
 pub const SLEEPLESS: Bug = 255;
 
@@ -121,6 +139,60 @@ pub const MUTANTS: &[Planted<Bug>] = &[
         planted: "a waiter that timed out leaves its ticket behind, and a signal is spent on it",
         breaks: "COND-T01",
     },
+    Planted {
+        bug: KEEPS_THE_LOCK,
+        name: "M17-keeps-the-lock",
+        planted: "wait keeps the lock while it sleeps",
+        breaks: "COND-02",
+    },
+    Planted {
+        bug: STALE_BROADCAST,
+        name: "M18-stale-broadcast",
+        planted: "the fast path of broadcast compares a `wait` that an earlier call has read",
+        breaks: "COND-08",
+    },
+    Planted {
+        bug: NOTIFIES_TWICE,
+        name: "M19-notifies-twice",
+        planted: "signal leaves the ticket of the sleeper that it wakes outstanding, and the next signal is spent on it again",
+        breaks: "COND-09",
+    },
+    Planted {
+        bug: READS_BESIDE_A_WRITER,
+        name: "M20-reads-beside-a-writer",
+        planted: "the read side of the lock does not look for a writer",
+        breaks: "COND-11",
+    },
+    Planted {
+        bug: UNLOCKS_UNCHECKED,
+        name: "M21-unlocks-unchecked",
+        planted: "unlocking a lock that is not locked goes unnoticed",
+        breaks: "COND-12",
+    },
+    Planted {
+        bug: TIMES_OUT_UNLOCKED,
+        name: "M22-times-out-unlocked",
+        planted: "a wait whose time is over returns without the lock",
+        breaks: "COND-T03",
+    },
+    Planted {
+        bug: MOVES_THE_CLOCK,
+        name: "M23-moves-the-clock",
+        planted: "a timed wait moves the clock to its own deadline",
+        breaks: "COND-T04",
+    },
+    Planted {
+        bug: COUNTS_FROM_SLEEP,
+        name: "M24-counts-from-sleep",
+        planted: "the timeout counts from when the wait goes to sleep",
+        breaks: "COND-T05",
+    },
+    Planted {
+        bug: RELAXED_NOTICE,
+        name: "M25-relaxed-notice",
+        planted: "a wait that finds itself notified before it sleeps does not synchronize with who notified it",
+        breaks: "COND-18",
+    },
 ];
 
 /// How a wait ended.
@@ -191,7 +263,7 @@ pub struct TicketCond<P: Platform> {
     locker: RegionLock<P>,
     wait: P::AtomicU32,
     notify: P::AtomicU32,
-    /// For [`STALE_FAST_PATH`] only.
+    /// For [`STALE_FAST_PATH`] and [`STALE_BROADCAST`] only.
     wait_seen_earlier: P::AtomicU32,
     list: P::Mutex<List<P>>,
 }
@@ -243,9 +315,20 @@ impl<P: Platform> TicketCond<P> {
         }
     }
 
-    /// The lock that goes with it.
-    pub fn locker(&self) -> &RegionLock<P> {
-        &self.locker
+    /// Takes a side of the lock that goes with it.
+    pub fn lock(&self, side: Side) {
+        match side {
+            Side::Read if self.bug == READS_BESIDE_A_WRITER => self.locker.read_unchecked(),
+            _ => self.locker.lock(side),
+        }
+    }
+
+    /// Releases it; a fatal error if it is not held.
+    pub fn unlock(&self, side: Side) -> Result<(), Stop> {
+        match self.locker.unlock(side) {
+            Err(_) if self.bug == UNLOCKS_UNCHECKED => Ok(()),
+            result => result,
+        }
     }
 
     /// The counters.
@@ -256,33 +339,47 @@ impl<P: Platform> TicketCond<P> {
     /// Waits, for at most `timeout` if there is one. `side` of the lock is held.
     pub fn wait(&self, thread: Thread, side: Side, timeout: Option<Duration>) -> Result<Woken, Stop> {
         if self.bug == SLEEPLESS {
-            self.locker.unlock(side)?;
-            self.locker.lock(side);
+            self.unlock(side)?;
+            self.lock(side);
             return Ok(Woken::Notified);
         }
-        let deadline = timeout.map(|timeout| P::now() + timeout);
+        let mut deadline = timeout.map(|timeout| P::now() + timeout);
         let ticket = if self.bug == TICKET_AFTER_UNLOCK {
-            self.locker.unlock(side)?;
+            self.unlock(side)?;
             self.wait.fetch_add(1, Ordering::AcqRel)
         } else {
             let ticket = self.wait.fetch_add(1, Ordering::AcqRel);
-            self.locker.unlock(side)?;
+            if self.bug != KEEPS_THE_LOCK {
+                self.unlock(side)?;
+            }
             ticket
         };
+        match (self.bug, timeout) {
+            (MOVES_THE_CLOCK, Some(timeout)) => P::advance(timeout),
+            (COUNTS_FROM_SLEEP, Some(timeout)) => deadline = Some(P::now() + timeout),
+            (RELAXED_NOTICE, _) if self.less(ticket, self.notify.load(Ordering::Relaxed)) => {
+                self.lock(side);
+                return Ok(Woken::Notified);
+            }
+            _ => {}
+        }
         let waiter = Arc::new(Waiter::<P> { thread: P::current(), notified: Atomic::new(false) });
         {
             let mut list = self.list.lock();
             if self.bug != PARK_UNCHECKED && self.less(ticket, self.notify.load(Ordering::Relaxed)) {
                 drop(list);
                 if self.bug != EARLY_RETURN_UNLOCKED {
-                    self.locker.lock(side);
+                    self.lock(side);
                 }
                 return Ok(Woken::Notified);
             }
             list.append(usize::from(thread.0), ticket, waiter.clone());
         }
         let woken = self.park(ticket, &waiter, deadline);
-        self.locker.lock(side);
+        match (self.bug, woken) {
+            (KEEPS_THE_LOCK, _) | (TIMES_OUT_UNLOCKED, Woken::TimedOut) => {}
+            _ => self.lock(side),
+        }
         Ok(woken)
     }
 
@@ -320,7 +417,7 @@ impl<P: Platform> TicketCond<P> {
 
     /// Wakes the waiter with the oldest ticket.
     pub fn signal(&self) {
-        if self.nobody_waits() {
+        if self.nobody_waits(&[STALE_FAST_PATH]) {
             return;
         }
         let mut list = self.list.lock();
@@ -333,7 +430,12 @@ impl<P: Platform> TicketCond<P> {
         } else {
             list.remove(ticket)
         };
-        if woken.is_some() || self.bug != SIGNAL_FORGETS_UNPARKED {
+        let is_forgotten = match self.bug {
+            SIGNAL_FORGETS_UNPARKED => woken.is_none(),
+            NOTIFIES_TWICE => woken.is_some(),
+            _ => false,
+        };
+        if !is_forgotten {
             self.notify.store(ticket.wrapping_add(1), Ordering::Release);
             self.skip_abandoned(&mut list);
         }
@@ -345,7 +447,7 @@ impl<P: Platform> TicketCond<P> {
 
     /// Wakes every waiter whose ticket was taken before.
     pub fn broadcast(&self) {
-        if self.nobody_waits() {
+        if self.nobody_waits(&[STALE_FAST_PATH, STALE_BROADCAST]) {
             return;
         }
         if self.bug == BROADCAST_UNLOCKED {
@@ -368,9 +470,12 @@ impl<P: Platform> TicketCond<P> {
         }
     }
 
-    fn nobody_waits(&self) -> bool {
+    /// `stale` are the bugs by which the caller compares what an earlier call has read.
+    fn nobody_waits(&self, stale: &[Bug]) -> bool {
         let wait = match self.bug {
-            STALE_FAST_PATH => self.wait_seen_earlier.swap(self.wait.load(Ordering::Acquire), Ordering::Relaxed),
+            bug if stale.contains(&bug) => {
+                self.wait_seen_earlier.swap(self.wait.load(Ordering::Acquire), Ordering::Relaxed)
+            }
             _ => self.wait.load(Ordering::Acquire),
         };
         wait == self.notify.load(Ordering::Acquire)

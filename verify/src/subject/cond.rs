@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use selvedge::platform::{Loom, Platform, Shuttle, Std, host, loom, shuttle};
-use selvedge::{RawMutex, RwMutex, go};
+use selvedge::{Mutex, MutexGuard, RawMutex, RwMutex, go};
 use selvedge_model::Thread;
 use selvedge_model::cond::{CondSpec, Locker, Op, Ret, Timeouts, Which};
 
@@ -183,12 +183,11 @@ impl<P: Platform> Subject<CondSpec> for Ticket<P> {
     }
 
     fn perform(&self, thread: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
-        let locker = self.cond.locker();
         match op {
-            Op::Lock => locker.lock(self.side),
-            Op::Unlock => locker.unlock(self.side)?,
-            Op::WriteLock => locker.lock(Side::Write),
-            Op::WriteUnlock => locker.unlock(Side::Write)?,
+            Op::Lock => self.cond.lock(self.side),
+            Op::Unlock => self.cond.unlock(self.side)?,
+            Op::WriteLock => self.cond.lock(Side::Write),
+            Op::WriteUnlock => self.cond.unlock(Side::Write)?,
             Op::Wait(_) => {
                 self.cond.wait(thread, self.side, None)?;
             }
@@ -212,10 +211,12 @@ impl<P: Platform> Subject<CondSpec> for Ticket<P> {
     }
 }
 
-/// A condition variable with the shape of std's, as a peer offers it, together with its mutex.
+/// A condition variable with the shape of std's together with its mutex: ours, and every peer.
 pub trait GuardedCond: Send + Sync + 'static {
     /// The world that it runs in.
     type Platform: Platform;
+    /// Whether its timed wait looks at that world's virtual clock. No peer's does.
+    const FOLLOWS_CLOCK: bool = false;
     /// Holding it is holding the mutex.
     type Guard<'a>
     where
@@ -234,7 +235,7 @@ pub trait GuardedCond: Send + Sync + 'static {
     fn notify_all(&self);
 }
 
-/// A peer as a subject: holding the lock is keeping its guard.
+/// A condition variable with guards as a subject: holding the lock is keeping its guard.
 pub struct Guarded<C>(C);
 
 impl<C: GuardedCond> Subject<CondSpec> for Guarded<C> {
@@ -253,8 +254,7 @@ impl<C: GuardedCond> Subject<CondSpec> for Guarded<C> {
 
     fn supports(spec: &CondSpec, program: &Program<Op>) -> Result<(), String> {
         refuse_copies(program)?;
-        // No peer's timed wait looks at the platform's clock.
-        refuse_standing_clocks(spec, program, false)?;
+        refuse_standing_clocks(spec, program, C::FOLLOWS_CLOCK)?;
         for thread in &program.threads {
             let mut is_held = false;
             for op in thread.statements.iter().filter_map(Statement::op) {
@@ -289,6 +289,41 @@ impl<C: GuardedCond> Subject<CondSpec> for Guarded<C> {
             Op::Copy => unreachable!("refused by `supports`"),
         }
         Ok(Ret::Ok)
+    }
+}
+
+/// Our condition variable, used as std's is, with our mutex.
+pub struct InGuards<P: Platform>(Mutex<(), P>, selvedge::Cond<P>);
+
+impl<P: Platform> GuardedCond for InGuards<P> {
+    type Platform = P;
+    const FOLLOWS_CLOCK: bool = P::VIRTUAL_TIME;
+    type Guard<'a> = MutexGuard<'a, (), P>;
+
+    fn new() -> Self {
+        InGuards(Mutex::default(), selvedge::Cond::default())
+    }
+
+    fn lock(&self) -> Self::Guard<'_> {
+        self.0.lock()
+    }
+
+    fn wait<'a>(&'a self, mut guard: Self::Guard<'a>) -> Self::Guard<'a> {
+        self.1.wait(&mut guard);
+        guard
+    }
+
+    fn wait_timeout<'a>(&'a self, mut guard: Self::Guard<'a>, timeout: Duration) -> (Self::Guard<'a>, bool) {
+        let result = self.1.wait_timeout(&mut guard, timeout);
+        (guard, result.is_err())
+    }
+
+    fn notify_one(&self) {
+        self.1.signal();
+    }
+
+    fn notify_all(&self) {
+        self.1.broadcast();
     }
 }
 
@@ -404,7 +439,9 @@ pub fn system() -> System<CondSpec> {
     let mut system = System::new("cond", litmus::corpus::COND)
         .gaps(gaps::KNOWN)
         .primitive("cond", Drivers::everywhere::<Ours<Loom>, Ours<Shuttle>, Ours<Std>>())
-        .primitive("ticket", Drivers::NONE.loom::<Ticket<Loom>>().shuttle::<Ticket<Shuttle>>())
+        // The other shape of the same thing, and what the planted bugs are planted in: under the engine that shows most.
+        .primitive("guards", Drivers::NONE.shuttle::<Guarded<InGuards<Shuttle>>>())
+        .primitive("ticket", Drivers::NONE.shuttle::<Ticket<Shuttle>>())
         .canary(
             "sleepless",
             "wait does not wait: it releases the lock and takes it again",

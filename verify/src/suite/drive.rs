@@ -139,6 +139,12 @@ fn run_bounded<S: Spec>(
         executions += findings.executions;
         let is_over = findings.violation.is_some() || findings.refused.is_some();
         let finished = findings.complete;
+        if let (false, false, Some(best)) = (finished, is_over, &mut best) {
+            best.cut = Some(format!(
+                "{} more with {preemptions} preemptions and less, when those granted were used up",
+                findings.executions
+            ));
+        }
         if finished || is_over || best.is_none() {
             best = Some(Run { subject, findings, engine, mode, budget: left.clone(), cut: None, luckless: None });
         }
@@ -190,8 +196,9 @@ fn run_exhaustively<S: Spec>(
         return outcomes;
     }
     let account = outcomes.findings.account.unwrap_or_default();
+    let further = bounded.cut.map(|cut| format!("{cut}; ")).unwrap_or_default();
     bounded.cut = Some(format!(
-        "the exhaustive search was cut after {} executions, about {} of all",
+        "{further}the exhaustive search was cut after {} executions, about {} of all",
         account.complete + account.blocked,
         percent(account.share_done)
     ));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::super::{PlatformCondvar, PlatformMutex, PlatformRwLock, Region as RegionTrait, Timeouts};
 use super::thread::{Wait, Woken, deadline, wait_for};
 use super::{
-    Access, Confined, Engine, Execution, Object, ObjectId, Openness, Shape, Told, Touch, joins_in, object, reads, step,
+    Access, Confined, Engine, Execution, Object, ObjectId, Openness, Shape, Told, joins_in, object, reads, step,
     step_told, writes,
 };
 
@@ -429,7 +429,7 @@ impl<E: Engine> PlatformCondvar<E> for Condvar<E> {
 
 /// A conditional critical region.
 ///
-/// Each action is ordered after all actions before it.
+/// Each action is ordered after all actions before it, but for those that commute with others.
 pub struct Region<E: Engine, T> {
     object: E::Object,
     value: Confined<E, T>,
@@ -451,22 +451,21 @@ impl<E: Engine, T: Send> RegionTrait<T> for Region<E, T> {
 
     #[track_caller]
     fn with<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
-        self.act(Location::caller(), writes(&self.object), act)
+        step(Location::caller(), &[writes::<E>(&self.object)], None);
+        self.take_turn(act)
     }
 
     #[track_caller]
     fn with_others(&self, group: u8, act: impl FnOnce(&mut T)) {
-        self.act(Location::caller(), joins_in(&self.object, group), act);
+        step(Location::caller(), &[joins_in::<E>(&self.object, group)], None);
+        // What orders nothing must not hide a race either.
+        self.value.with(act);
+        E::altered(self.object.id());
+        E::changed(&Execution::current());
     }
 }
 
 impl<E: Engine, T: Send> Region<E, T> {
-    /// Acts at once.
-    fn act<R>(&self, location: &'static Location<'static>, touch: Touch<'_, E>, act: impl FnOnce(&mut T) -> R) -> R {
-        step(location, &[touch], None);
-        self.take_turn(act)
-    }
-
     /// Acts; the step has been taken.
     fn take_turn<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
         E::acquire(&self.object, 0);
