@@ -16,6 +16,7 @@ use selvedge_verify::engine::{Budget, Engine, Profile};
 use selvedge_verify::evidence::{Arrow, Evidence, Kind, Mode, Relation, Verdict};
 use selvedge_verify::litmus::corpus::CorpusFile;
 use selvedge_verify::litmus::{self, Program, corpus};
+use selvedge_verify::mutant;
 use selvedge_verify::subject::cond::{Guarded, GuardedCond};
 use selvedge_verify::subject::register::{AtomicRegister, PREFETCHES, STORES_WRONG};
 use selvedge_verify::subject::{Stop, Subject};
@@ -444,6 +445,25 @@ fn the_engines_own_condition_variables_are_surveyed_to_the_end() {
         let any_order = run(&suite, &format!("cond/peer/any-order/shuttle/{engine}"));
         assert_eq!(any_order.relation, Some(Relation::Equal), "{}", any_order.reason);
     }
+}
+
+/// A clause that no planted bug breaks might as well not be checked.
+#[test]
+fn every_clause_of_the_condition_variable_is_broken_by_a_planted_bug() {
+    const UNBROKEN: &[(&str, &str)] = &[
+        ("COND-13", "it permits"),
+        ("COND-T02", "it permits"),
+        ("COND-14", "what COND-05 is in any order; the survey shows who breaks it"),
+        ("COND-15", "copying does not compile: doc tests of `selvedge::go::Cond`"),
+        ("COND-16", "copying does not compile: doc tests of `selvedge::go::Cond`"),
+    ];
+    let alarm = run(&Suite::standard(), "cond/canary/sleepless/portfolio");
+    let alarm = alarm.counterexample.and_then(|found| found.clause).expect("it names a clause");
+    let mut broken: BTreeSet<&str> = mutant::cond::MUTANTS.iter().map(|planted| planted.breaks).collect();
+    broken.insert(&alarm);
+    let unbroken: BTreeSet<&str> =
+        CondSpec::clauses().iter().map(|clause| clause.id).filter(|id| !broken.contains(id)).collect();
+    assert_eq!(unbroken, UNBROKEN.iter().map(|(clause, _)| *clause).collect());
 }
 
 // Replay.
