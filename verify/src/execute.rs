@@ -349,7 +349,7 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
             {
                 let mut notes = self.shared.notes();
                 if notes.over::<PlatformOf<S, X>>() {
-                    return;
+                    return self.stay();
                 }
                 notes.threads[self.index].position = position;
             }
@@ -357,10 +357,16 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
                 jitter.pause::<PlatformOf<S, X>>();
             }
             if self.statement(statement).is_err() {
-                return;
+                return self.stay();
             }
         }
         self.shared.subject.leave(Thread(self.index as u8), self.local);
+    }
+
+    /// Ends in the middle of the program. A guard that the thread holds stays held: to give it back would be a step that the
+    /// thread never takes.
+    fn stay(self) {
+        std::mem::forget(self.local);
     }
 
     fn statement(&mut self, statement: &Statement<S::Op>) -> Result<(), Over> {

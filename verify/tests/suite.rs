@@ -447,6 +447,16 @@ fn the_engines_own_condition_variables_are_surveyed_to_the_end() {
     }
 }
 
+/// Also under the schedulers that only the full profile runs by themselves.
+#[test]
+fn every_alarm_of_the_table_goes_off() {
+    let suite = Suite::standard();
+    for planned in suite.plan_table().into_iter().filter(|planned| planned.kind == Kind::Canary) {
+        let evidence = suite.run_here(&planned, &Options::quick());
+        assert_eq!(evidence.verdict, Verdict::Pass, "{}: {}", evidence.check, evidence.reason);
+    }
+}
+
 /// A clause that no planted bug breaks might as well not be checked.
 #[test]
 fn every_clause_of_the_condition_variable_is_broken_by_a_planted_bug() {

@@ -485,9 +485,9 @@ pub fn system() -> System<ProcSpec> {
         .primitive("executor", executor)
         .programs_of(Shape { operations_max: 2, ..Shape::default() }, GENERATED_QUICK)
         .canary(
-            "idles-with-work",
-            "a processor is put on the idle list although its queue has work",
-            executor.variant(bug::variant(Bug::IdleWithWork)),
+            "takes-without-tick",
+            "whoever takes a processor out of a call does not move its tick",
+            executor.variant(bug::variant(Bug::TakenWithoutTick)),
         );
     for mutant in bug::EXECUTOR_MUTANTS {
         system = system.mutant(mutant.name, mutant.planted, mutant.breaks, executor.variant(bug::variant(mutant.bug)));
