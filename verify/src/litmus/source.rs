@@ -885,7 +885,7 @@ mod tests {
           ·             ╰── no such parameter
         3 │ parameter spurious yes
           ╰────
-         help: one of: order, spurious, locker, timeouts
+         help: did you mean `order`?
          × unknown value `yes` of parameter `spurious`
           ╭─[t.litmus:3:20]
         2 │ parameter ordre any
