@@ -573,6 +573,10 @@ impl Spec for CondSpec {
         RULES
     }
 
+    fn aborts() -> &'static [&'static str] {
+        &["COND-12", "COND-16"]
+    }
+
     fn forms() -> &'static [Form] {
         FORMS
     }

@@ -354,6 +354,12 @@ pub trait Spec: Clone + Debug + Send + Sync + 'static {
     /// Every kind of step.
     fn rules() -> &'static [Rule];
 
+    /// The ids of the clauses that some step's [`Progress::Abort`] names. An expectation about the abort of any other says
+    /// nothing, and is refused. By default nothing aborts.
+    fn aborts() -> &'static [&'static str] {
+        &[]
+    }
+
     /// Every form of operation.
     fn forms() -> &'static [Form];
 

@@ -541,6 +541,9 @@ impl Spec for Altered {
     fn rules() -> &'static [Rule] {
         CondSpec::rules()
     }
+    fn aborts() -> &'static [&'static str] {
+        CondSpec::aborts()
+    }
     fn forms() -> &'static [Form] {
         CondSpec::forms()
     }
