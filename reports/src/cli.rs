@@ -19,7 +19,7 @@ use selvedge::platform::host::atomic::{AtomicBool, Ordering};
 use selvedge::platform::host::{Mutex, PoisonError, mpsc};
 use selvedge_model::spec::nearest;
 use selvedge_verify::engine::Engine;
-use selvedge_verify::evidence::{Evidence, FORMAT, Kind, Maker, Mode, Verdict};
+use selvedge_verify::evidence::{Evidence, Expected, FORMAT, Kind, Maker, Mode, Verdict};
 use selvedge_verify::mutant::Planted;
 use selvedge_verify::suite::SearchOptions;
 
@@ -300,7 +300,20 @@ fn checked<S: Suite>(
     command: &str,
     json: bool,
 ) -> miette::Result<Exit> {
-    let mut text = table::answer_in_words(evidence);
+    let unmet: Vec<&Expected> = evidence.expectations.iter().filter(|expected| expected.held != Some(true)).collect();
+    let in_spec = if unmet.iter().any(|expected| expected.held.is_some()) {
+        Verdict::Fail
+    } else if unmet.is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::Inconclusive
+    };
+    let mut text = String::new();
+    if !unmet.is_empty() {
+        let lines: String = unmet.into_iter().map(table::expectation).collect();
+        text.push_str(&format!("what the file expects, and does not find in the spec:\n{lines}\n"));
+    }
+    text.push_str(&table::answer_in_words(evidence));
     if let Some(out) = out {
         let failed = || format!("cannot write to {}", out.display());
         store::begin(out).into_diagnostic().wrap_err_with(failed)?;
@@ -322,7 +335,8 @@ fn checked<S: Suite>(
         );
     }
     let json_value = serde_json::to_value(evidence).into_diagnostic()?;
-    Ok(say(&Answer { text, json: json_value, verdict: evidence.verdict }, json))
+    // The record's verdict is about the subject. Whoever runs one file has the file looked at as well.
+    Ok(say(&Answer { text, json: json_value, verdict: evidence.verdict.max(in_spec) }, json))
 }
 
 /// Prints an answer; the verdict decides how the command ends.

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::report::counted;
 use crate::suite::{Answer, Options, Planned, Profile, Suite};
+use crate::table;
 
 impl Suite for suite::Suite {
     fn maker(&self) -> Maker {
@@ -46,16 +47,8 @@ impl Suite for suite::Suite {
             }
             out.push('\n');
         }
-        let held = |held: Option<bool>| match held {
-            Some(true) => "holds",
-            Some(false) => "DOES NOT HOLD",
-            None => "unknown",
-        };
         for expected in &found.expectations {
-            writeln!(out, "{:14} {}", held(expected.held), expected.text).expect("a string takes everything");
-            if let Some(leans) = &expected.leans {
-                writeln!(out, "{:14} ({leans})", "").expect("a string takes everything");
-            }
+            out.push_str(&table::expectation(expected));
         }
         for observed in &found.observations {
             let allowed = match observed.allowed {

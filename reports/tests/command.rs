@@ -238,7 +238,7 @@ fn a_named_semantics_takes_the_place_of_the_files_own() {
         ])
     };
     let outcomes = |ran: Ran| ran.json()["outcomes"].as_array().map(Vec::len);
-    assert!(outcomes(check("go").exits(0)) < outcomes(check("posix").exits(0)));
+    assert!(outcomes(check("go").exits(0)) < outcomes(check("posix").exits(1)));
 }
 
 #[test]
@@ -267,6 +267,32 @@ fn check_runs_one_program_on_one_subject() {
     check("tiket", "loom").exits(2).explains(&["has no subject `tiket`", "did you mean `ticket`?"]);
     check("cond", "lom").exits(2).explains(&["no engine `lom`", "did you mean `loom`?"]);
     selvedge([&"verify", &"--engine", &"lom"]).exits(2).explains(&["no engine `lom`", "did you mean `loom`?"]);
+}
+
+#[test]
+fn check_says_first_which_expectations_the_spec_itself_does_not_meet() {
+    let (folder, path) = file("wrong.litmus", &format!("{LOCK_AND_WAIT}\nforall done T1\nforall done T2\n"));
+    let out = folder.path().join("out");
+    let check = |more: &[&dyn AsRef<OsStr>]| {
+        let mut arguments: Vec<&OsStr> = vec!["check".as_ref(), path.as_ref(), "--subject".as_ref(), "cond".as_ref()];
+        arguments.extend(["--engine", "exhaustive"].map(OsStr::new));
+        arguments.extend(more.iter().map(AsRef::as_ref));
+        Ran::of(&mut command(&arguments)).exits(1)
+    };
+    let ran = check(&[&"--out", &out]);
+    let expectation = ran.stdout.find("DOES NOT HOLD  forall done T1\n").unwrap_or_else(|| panic!("{}", ran.stdout));
+    let verdict = ran.stdout.find("pass: ").unwrap_or_else(|| panic!("the subject is not at fault\n{}", ran.stdout));
+    assert!(expectation < verdict, "{}", ran.stdout);
+    assert!(ran.stdout.contains("(fails under every semantics)"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("forall done T2"), "{}", ran.stdout);
+    assert_eq!(read_record(&only_record(&out)).expectations[0].held, Some(false));
+
+    for more in [&[&"--json" as &dyn AsRef<OsStr>][..], &[&"--json", &"--mode", &"outcomes", &"--jobs", &"2"]] {
+        let json = check(more).json();
+        assert_eq!(json["verdict"], "pass", "{json:#}");
+        let held: Vec<&Value> = json["expectations"].as_array().unwrap().iter().map(|it| &it["held"]).collect();
+        assert_eq!(held, [&Value::Bool(false), &Value::Bool(true)], "{json:#}");
+    }
 }
 
 /// The only record below a directory.

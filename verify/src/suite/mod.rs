@@ -31,7 +31,7 @@ pub use replay::{Replay, Token};
 pub use system::{Drivers, NotPromised, Rewrite, System};
 
 use crate::engine::{Engine, Profile};
-use crate::evidence::{Evidence, Kind, Mode, Verdict};
+use crate::evidence::{Evidence, Expected, Kind, Mode, Verdict};
 use crate::history::jsonl;
 use crate::info::SystemInfo;
 use crate::isolate::{self, ChildEnd};
@@ -104,6 +104,7 @@ trait AnySystem: Send + Sync {
     fn plan_table(&self) -> Vec<Planned>;
     fn run(&self, planned: &Planned, options: &Options) -> Evidence;
     fn outcomes(&self, file: &str, text: &str) -> Result<Outcomes, Diagnostics>;
+    fn expectations(&self, file: &str, text: &str) -> Result<Vec<Expected>, Diagnostics>;
     fn check_text(
         &self,
         file: &str,
@@ -158,7 +159,7 @@ pub struct Outcomes {
     /// Each outcome in words, with the observables of the spec's final state.
     pub outcomes: Vec<AllowedOutcome>,
     /// The expectations and whether they hold.
-    pub expectations: Vec<crate::evidence::Expected>,
+    pub expectations: Vec<Expected>,
     /// What the program's author has observed about the spec, and whether it is so.
     pub observations: Vec<crate::evidence::Observation>,
     /// States visited.
@@ -317,7 +318,8 @@ impl Suite {
         Ok(program.to_string())
     }
 
-    /// Runs a litmus text over a subject: in a child process.
+    /// Runs a litmus text over a subject: in a child process. The record says of the text's expectations whether they hold in
+    /// the spec; its verdict is about the subject alone.
     pub fn check(
         &self,
         file: &str,
@@ -327,11 +329,11 @@ impl Suite {
         options: &Options,
     ) -> Result<Evidence, Diagnostics> {
         // Bad input is found here, where its diagnostics can still be pointed at the text.
-        self.system_of(file, text)?.outcomes(file, text)?;
+        let expectations = self.system_of(file, text)?.expectations(file, text)?;
         let job =
             Job::File { file: file.into(), text: text.into(), subject: subject.into(), engine, options: *options };
         let planned = plan::planned_for_file(file, subject, engine);
-        Ok(Evidence { maker: maker(), ..self.in_child(&job, &planned, options) })
+        Ok(Evidence { maker: maker(), expectations, ..self.in_child(&job, &planned, options) })
     }
 
     /// Runs a litmus text over a subject in this process.

@@ -95,6 +95,12 @@ impl<S: Spec> AnySystem for System<S> {
         })
     }
 
+    fn expectations(&self, file: &str, text: &str) -> Result<Vec<Expected>, Diagnostics> {
+        let source = litmus::parse(file, text)?;
+        let target = Target::<S>::new(source.program::<S>()?).map_err(|unknown| source.refuse(&unknown))?;
+        expectations(&target).map_err(|unknown| source.refuse(&unknown))
+    }
+
     fn check_text(
         &self,
         file: &str,
