@@ -71,6 +71,69 @@ fn only_the_platform_names_std_sync_loom_and_shuttle() {
     }
 }
 
+/// What a workflow does can then be done, and tried, on any machine.
+#[test]
+fn workflows_only_call_scripts_of_the_repository() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let workflows = fs::read_dir(root.join(".github/workflows")).expect("there are workflows");
+    let mut calls = 0;
+    for path in workflows.map(|entry| entry.expect("the folder can be read").path()) {
+        for line in fs::read_to_string(&path).expect("a workflow is text").lines() {
+            let Some((_, call)) =
+                line.trim_start().trim_start_matches("- ").split_once("run:").filter(|it| it.0.is_empty())
+            else {
+                continue;
+            };
+            calls += 1;
+            let script = call.split_whitespace().next().unwrap_or_default();
+            let is_ours = script.starts_with("scripts/") || script.starts_with(".ci/");
+            assert!(is_ours && root.join(script).is_file(), "{}: runs {call}", path.display());
+        }
+    }
+    assert!(calls >= 2, "{calls} calls");
+}
+
+/// A runner that is not root may still become it: the script then asks for that, and for nothing where it may not.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_ci_needs_is_installed_as_root() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let find = |name: &str| std::env::split_paths(&search).map(|folder| folder.join(name)).find(|path| path.is_file());
+    let (bash, dirname) = (find("bash").expect("the script needs it"), find("dirname").expect("as does this"));
+    let calls = |user: u32, has_sudo: bool| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("log");
+        let fake = |name: &str, body: String| {
+            let path = folder.path().join(name);
+            fs::write(&path, format!("#!/bin/sh\n{body}\n")).expect("a script");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        };
+        fake("dirname", format!("exec {} \"$@\"", dirname.display()));
+        fake("id", format!("echo {user}"));
+        fake("apt-get", format!("echo \"${{AS:-nobody}} apt-get $1\" >> {}; [ \"$AS\" = root ]", log.display()));
+        if has_sudo {
+            fake("sudo", "[ \"$1\" = -n ] && shift; AS=root \"$@\"".to_owned());
+        }
+        // What comes after the tools is not looked at.
+        fake("cargo", "exit 1".to_owned());
+        let mut command = Command::new(&bash);
+        command.arg(".ci/run").current_dir(root).env_clear().env("PATH", folder.path());
+        if user == 0 {
+            command.env("AS", "root");
+        }
+        let said = String::from_utf8(command.output().expect("bash starts").stdout).expect("words");
+        (fs::read_to_string(&log).unwrap_or_default(), said.matches("could not be installed").count())
+    };
+    let as_root = ("root apt-get update\nroot apt-get install\n".repeat(3), 0);
+    assert_eq!(calls(0, false), as_root);
+    assert_eq!(calls(0, true), as_root);
+    assert_eq!(calls(1000, true), as_root);
+    assert_eq!(calls(1000, false), ("nobody apt-get update\n".repeat(3), 3));
+}
+
 /// A spec is pure data: that is what makes it usable by explorer, checker and reader alike.
 #[test]
 fn the_model_has_no_dependencies_and_touches_nothing() {
