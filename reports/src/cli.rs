@@ -131,7 +131,7 @@ struct Run {
     #[command(flatten)]
     depth: Depth,
     /// Checks at a time; by default one a processor.
-    #[arg(long)]
+    #[arg(long, value_parser = from_one)]
     jobs: Option<usize>,
     /// Only part M of N, by a hash of the check's id that is the same on every machine.
     #[arg(long, value_name = "hash:M/N")]
@@ -194,11 +194,17 @@ struct Fuzz {
     #[arg(long, default_value_t = 60, requires = "mutants", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
     /// Targets at a time.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = from_one)]
     jobs: usize,
     /// Where evidence, crashes, logs and report go.
     #[arg(long, default_value = "fuzz-report")]
     out: PathBuf,
+}
+
+/// How many there are of something that there must be.
+fn from_one(text: &str) -> Result<usize, String> {
+    let number: Option<usize> = text.parse().ok();
+    number.filter(|number| *number > 0).ok_or_else(|| "expected a number from 1 on".to_owned())
 }
 
 /// A time that can be given to somebody.
@@ -379,10 +385,19 @@ fn list<S: Suite>(suite: &S, filter: &[String], json: bool) -> miette::Result<Ex
 /// The checks that filters and engine select, in order.
 fn selected(plan: Vec<Planned>, filter: &[String], engine: Option<&str>) -> miette::Result<Vec<Planned>> {
     if let Some(name) = engine {
-        let is_known = name == "explorer" || name.parse::<Engine>().is_ok() || plan.iter().any(|it| it.engine == name);
-        if !is_known {
-            let message = name.parse::<Engine>().err().unwrap_or_default();
-            return Err(miette!("{message}"));
+        // What is planned may also name the explorer, real systems that are asked, and whoever hunts planted bugs.
+        let mut known: Vec<&str> = Engine::ALL.map(Engine::name).to_vec();
+        for engine in std::iter::once("explorer").chain(plan.iter().map(|planned| planned.engine.as_str())) {
+            if !known.contains(&engine) {
+                known.push(engine);
+            }
+        }
+        if !known.contains(&name) {
+            let help = match nearest(name, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}", known.join(", ")),
+            };
+            return Err(miette!("there is no engine `{name}`; {help}"));
         }
     }
     let is_wanted = |planned: &Planned| {
@@ -423,7 +438,7 @@ fn verify<S: Suite>(
     }
     let in_part = |planned: &&Planned| arguments.partition.is_none_or(|part| part.holds(&planned.id));
     let ours: VecDeque<Planned> = wanted.iter().filter(in_part).cloned().collect();
-    let jobs = arguments.jobs.unwrap_or(processors()).max(1);
+    let jobs = arguments.jobs.unwrap_or(processors());
     let record = RunRecord {
         profile: Some(options.profile),
         filters: arguments.filter.clone(),
@@ -454,7 +469,7 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
         return Ok(Exit::NothingRan);
     }
     let toolchain = Toolchain::find()?;
-    let jobs = arguments.jobs.max(1);
+    let jobs = arguments.jobs;
     let selected: Vec<Planned> = work.iter().map(|work| work.planned.clone()).collect();
     let record = RunRecord {
         filters: arguments.target.clone(),

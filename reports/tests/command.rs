@@ -295,6 +295,33 @@ fn check_says_first_which_expectations_the_spec_itself_does_not_meet() {
     }
 }
 
+#[test]
+fn nothing_at_a_time_is_refused() {
+    let (folder, path) = file("program.litmus", &format!("{LOCK_AND_WAIT}\nexists done T2\n"));
+    let out = folder.path().join("never");
+    for command in ["verify", "table"] {
+        selvedge([&command, &"register", &"--jobs", &"0", &"--out", &out]).exits(2).explains(&["from 1 on"]);
+    }
+    selvedge([&"fuzz", &"--jobs", &"0", &"--out", &out]).exits(2).explains(&["from 1 on"]);
+    let check =
+        [&"check" as &dyn AsRef<OsStr>, &path, &"--subject", &"cond", &"--engine", &"exhaustive", &"--jobs", &"0"];
+    selvedge(check).exits(2).explains(&["from 1 on"]);
+    assert!(!out.exists());
+}
+
+#[test]
+fn an_unknown_engine_is_answered_with_all_that_can_be_asked_for() {
+    let ran = selvedge([&"verify", &"--engine", &"foo"]).exits(2);
+    let planned: Vec<Planned> = serde_json::from_value(selvedge([&"list", &"--json"]).exits(0).json()).unwrap();
+    let engines: BTreeSet<&str> = planned.iter().map(|it| it.engine.as_str()).collect();
+    assert!(engines.contains("hunters") && engines.contains("differential"), "{engines:?}");
+    let said = |engine: &str| ran.stderr.split(|c: char| !c.is_alphanumeric()).any(|word| word == engine);
+    for engine in engines.iter().copied().chain(["explorer", "loom", "dfs", "random", "threads"]) {
+        assert!(said(engine), "{engine} is not in:\n{}", ran.stderr);
+    }
+    selvedge([&"verify", &"--engine", &"huntres"]).exits(2).explains(&["did you mean `hunters`?"]);
+}
+
 /// The only record below a directory.
 fn only_record(directory: &Path) -> PathBuf {
     let mut folders = vec![directory.join("evidence")];
