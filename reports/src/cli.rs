@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ use crate::fuzz::{self, Hunt, Target, Targets, Toolchain};
 use crate::report::Report;
 use crate::store::{self, RunRecord};
 use crate::suite::{Answer, Options, Partition, Planned, Profile, SearchPart, Suite};
-use crate::{html, junit, table};
+use crate::{html, junit, say, table};
 
 /// Hold concurrency primitives against their executable specs.
 #[derive(Debug, Parser)]
@@ -269,7 +269,7 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
         Some(Command::Table { run, out }) => verify(&suite, &run, &out, Shown::Outcomes, &words(), json),
         Some(Command::List { filter }) => list(&*suite, &filter, json),
         Some(Command::Outcomes { file, under }) => {
-            suite.outcomes(&file, &under.options(Depth::default())).map(|answer| say(&answer, json))
+            suite.outcomes(&file, &under.options(Depth::default())).map(|answer| end_with(&answer, json))
         }
         Some(Command::Check { file, subject, engine, depth, under, search, out }) => {
             let options = under.options(depth);
@@ -283,10 +283,12 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
         Some(Command::Fuzz(fuzzing)) => {
             fuzz_targets(&suite, &fuzzing, &arguments_in_words(arguments.get(1..).unwrap_or_default()), json)
         }
-        Some(Command::History { file }) => suite.history(&file, &Depth::default().options()).map(|it| say(&it, json)),
+        Some(Command::History { file }) => {
+            suite.history(&file, &Depth::default().options()).map(|it| end_with(&it, json))
+        }
     };
     ended.unwrap_or_else(|problem| {
-        eprintln!("{problem:?}");
+        say::note(&format!("{problem:?}"));
         Exit::BadInput
     })
 }
@@ -342,15 +344,15 @@ fn checked<S: Suite>(
     }
     let json_value = serde_json::to_value(evidence).into_diagnostic()?;
     // The record's verdict is about the subject. Whoever runs one file has the file looked at as well.
-    Ok(say(&Answer { text, json: json_value, verdict: evidence.verdict.max(in_spec) }, json))
+    Ok(end_with(&Answer { text, json: json_value, verdict: evidence.verdict.max(in_spec) }, json))
 }
 
 /// Prints an answer; the verdict decides how the command ends.
-fn say(answer: &Answer, json: bool) -> Exit {
+fn end_with(answer: &Answer, json: bool) -> Exit {
     if json {
         print_json(&answer.json);
     } else {
-        print(&answer.text);
+        say::answer(&answer.text);
     }
     match answer.verdict {
         Verdict::Pass => Exit::Pass,
@@ -361,13 +363,8 @@ fn say(answer: &Answer, json: bool) -> Exit {
     }
 }
 
-/// Prints, and does not mind a reader who has gone.
-fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
 fn print_json(value: &serde_json::Value) {
-    print(&format!("{value:#}\n"));
+    say::answer(&format!("{value:#}\n"));
 }
 
 fn list<S: Suite>(suite: &S, filter: &[String], json: bool) -> miette::Result<Exit> {
@@ -376,7 +373,7 @@ fn list<S: Suite>(suite: &S, filter: &[String], json: bool) -> miette::Result<Ex
         print_json(&serde_json::to_value(&plan).into_diagnostic()?);
     } else {
         for planned in &plan {
-            print(&format!("{}\n", planned.id));
+            say::answer(&format!("{}\n", planned.id));
         }
     }
     Ok(if plan.is_empty() { Exit::NothingRan } else { Exit::Pass })
@@ -461,11 +458,11 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
     let targets = Targets::find(&std::env::current_dir().into_diagnostic()?)?;
     let work = if arguments.mutants { hunting(&targets, arguments)? } else { fuzzing(&targets, arguments)? };
     if work.is_empty() {
-        eprintln!("no bug is planted for any fuzz target");
+        say::note("no bug is planted for any fuzz target");
         return Ok(Exit::NothingRan);
     }
     if !fuzz::is_installed() {
-        eprintln!("cargo-fuzz is not installed, and builds the targets; get it with: {}", fuzz::INSTALL);
+        say::note(&format!("cargo-fuzz is not installed, and builds the targets; get it with: {}", fuzz::INSTALL));
         return Ok(Exit::NothingRan);
     }
     let toolchain = Toolchain::find()?;
@@ -504,7 +501,7 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
             // The bugs of one target stand together.
             (Some(target), Some((name, building))) if *name == target.name => building.clone(),
             (Some(target), _) => {
-                eprintln!("building {}", target.name);
+                say::note(&format!("building {}", target.name));
                 let building = session.build(target, &stop);
                 last = Some((target.name.clone(), building.clone()));
                 building
@@ -519,7 +516,7 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
     }
     if !built.is_empty() {
         let what = if arguments.mutants { "planted bug" } else { "target" };
-        eprintln!("fuzzing: {} s a {what}, {jobs} at a time", granted.as_secs().max(1));
+        say::note(&format!("fuzzing: {} s a {what}, {jobs} at a time", granted.as_secs().max(1)));
     }
     let stopped = stop.clone();
     let checks = built.iter().map(|work| work.planned.clone()).collect();
@@ -630,10 +627,10 @@ fn say_report(report: &Report, out: &Path, shown: Shown, json: bool) -> miette::
         }
         (_, false) => {
             if shown == Shown::Outcomes {
-                report.systems.iter().for_each(|system| print(&table::outcomes(system)));
+                report.systems.iter().for_each(|system| say::answer(&table::outcomes(system)));
             }
-            print(&table::render(report));
-            print(&format!("report: {}\n", out.join("report.html").display()));
+            say::answer(&table::render(report));
+            say::answer(&format!("report: {}\n", out.join("report.html").display()));
         }
     }
     Ok(report.conclusion.outcome)
@@ -641,17 +638,19 @@ fn say_report(report: &Report, out: &Path, shown: Shown, json: bool) -> miette::
 
 fn say_nothing_matches(filter: &[String], engine: Option<&str>, ids: &[String]) {
     match (filter.is_empty(), engine) {
-        (true, Some(engine)) => eprintln!("no check runs under {engine}"),
-        (false, Some(engine)) => eprintln!("no check's id contains {} and runs under {engine}", filter.join(" or ")),
-        (_, None) => eprintln!("no check's id contains {}", filter.join(" or ")),
+        (true, Some(engine)) => say::note(&format!("no check runs under {engine}")),
+        (false, Some(engine)) => {
+            say::note(&format!("no check's id contains {} and runs under {engine}", filter.join(" or ")))
+        }
+        (_, None) => say::note(&format!("no check's id contains {}", filter.join(" or "))),
     }
     let parts = || ids.iter().flat_map(|id| id.split('/'));
     for word in filter {
         if let Some(near) = nearest(word, parts()) {
-            eprintln!("  did you mean `{near}`?");
+            say::note(&format!("  did you mean `{near}`?"));
         }
     }
-    eprintln!("  `selvedge list` prints the {} checks there are", ids.len());
+    say::note(&format!("  `selvedge list` prints the {} checks there are", ids.len()));
 }
 
 /// How checks are worked off.
@@ -744,7 +743,7 @@ impl Progress {
                 bar.set_message(format!("{:.0} executions/s", self.executions.get() as f64 / seconds));
                 bar.inc(1);
             }
-            None => eprintln!("{line}"),
+            None => say::note(&line),
         }
     }
 
@@ -762,16 +761,16 @@ fn stop_on_ctrl_c(stop: &Arc<AtomicBool>) {
         if stop.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(Exit::Inconclusive.code()));
         }
-        eprintln!("stopping: what was found is kept");
+        say::note("stopping: what was found is kept");
     });
     if let Err(error) = installed {
-        eprintln!("note: Ctrl-C will not leave a report: {error}");
+        say::note(&format!("note: Ctrl-C will not leave a report: {error}"));
     }
 }
 
 fn replay<S: Suite>(suite: &S, path: &Path, json: bool) -> miette::Result<Exit> {
     let evidence = store::read_evidence(path)?;
-    suite.replay(&evidence, &Depth::default().options()).map(|answer| say(&answer, json))
+    suite.replay(&evidence, &Depth::default().options()).map(|answer| end_with(&answer, json))
 }
 
 fn merge<S: Suite>(suite: &S, directories: &[PathBuf], out: &Path, json: bool) -> miette::Result<Exit> {

@@ -322,6 +322,45 @@ fn an_unknown_engine_is_answered_with_all_that_can_be_asked_for() {
     selvedge([&"verify", &"--engine", &"huntres"]).exits(2).explains(&["did you mean `hunters`?"]);
 }
 
+#[test]
+fn a_reader_who_has_gone_is_no_reason_to_stop() {
+    let (folder, program) = file("program.litmus", &format!("{LOCK_AND_WAIT}\nexists done T2\n"));
+    let out = |name: &str| folder.path().join(name).display().to_string();
+    let unread = |arguments: &[&str]| {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+        let status = command(&arguments).stdout(writer.try_clone().unwrap()).stderr(writer).status();
+        status.expect("the command starts").code()
+    };
+    assert_eq!(unread(&["verify", "register", "--out", &out("run")]), Some(0));
+    let report = read_report(&folder.path().join("run"));
+    assert!(report.not_run.is_empty() && report.failures.is_empty());
+    assert!(folder.path().join("run/report.html").is_file() && folder.path().join("run/junit.xml").is_file());
+    assert_eq!(unread(&["verify", "register/spec", "--out", &out("json"), "--json"]), Some(0));
+    assert_eq!(unread(&["table", "any-order/reference", "--out", &out("table")]), Some(0));
+    assert_eq!(unread(&["report", &out("run"), "--out", &out("merged")]), Some(0));
+    assert!(folder.path().join("merged/report.json").is_file());
+
+    let program = program.display().to_string();
+    let check = ["check", &program, "--subject", "sleepless", "--engine", "random", "--out", &out("check")];
+    assert_eq!(unread(&check), Some(1));
+    let record = only_record(&folder.path().join("check")).display().to_string();
+    assert_eq!(unread(&["replay", &record]), Some(1));
+    assert_eq!(unread(&["outcomes", &program]), Some(0));
+    assert_eq!(unread(&["list"]), Some(0));
+    assert_eq!(unread(&["list", "--json"]), Some(0));
+    assert_eq!(unread(&["--help"]), Some(0));
+    let header = "{\"selvedge_history\": 1, \"spec\": \"cond\", \"threads\": [\"T1\"]}\n{\"close\": \"cut\"}\n";
+    let (_folder, history) = file("history.jsonl", header);
+    assert_eq!(unread(&["history", &history.display().to_string()]), Some(0));
+
+    // And who speaks of a mistake to nobody ends as if he had been heard.
+    assert_eq!(unread(&["verify", "registr"]), Some(4));
+    assert_eq!(unread(&["outcomes", "no-such.litmus"]), Some(2));
+    assert_eq!(unread(&["verfy"]), Some(2));
+}
+
 /// The only record below a directory.
 fn only_record(directory: &Path) -> PathBuf {
     let mut folders = vec![directory.join("evidence")];
