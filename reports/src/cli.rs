@@ -20,6 +20,7 @@ use selvedge::platform::host::{Mutex, PoisonError, mpsc};
 use selvedge_model::spec::nearest;
 use selvedge_verify::engine::Engine;
 use selvedge_verify::evidence::{Evidence, Expected, FORMAT, Kind, Maker, Mode, Verdict};
+use selvedge_verify::explore::Limits;
 use selvedge_verify::mutant::Planted;
 use selvedge_verify::suite::SearchOptions;
 
@@ -67,6 +68,9 @@ enum Command {
         file: PathBuf,
         #[command(flatten)]
         under: Under,
+        /// States of the program to look at, at most.
+        #[arg(long, value_name = "N", default_value_t = Limits::default().states, value_parser = from_one)]
+        states: usize,
     },
     /// Run a litmus test over a subject.
     Check {
@@ -268,8 +272,8 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
         Some(Command::Verify(Verify { run, out })) => verify(&suite, &run, &out, Shown::Summary, &words(), json),
         Some(Command::Table { run, out }) => verify(&suite, &run, &out, Shown::Outcomes, &words(), json),
         Some(Command::List { filter }) => list(&*suite, &filter, json),
-        Some(Command::Outcomes { file, under }) => {
-            suite.outcomes(&file, &under.options(Depth::default())).map(|answer| end_with(&answer, json))
+        Some(Command::Outcomes { file, under, states }) => {
+            outcomes(&*suite, &file, states, &under.options(Depth::default()), json)
         }
         Some(Command::Check { file, subject, engine, depth, under, search, out }) => {
             let options = under.options(depth);
@@ -297,6 +301,15 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
 fn arguments_in_words(arguments: &[OsString]) -> String {
     let words = arguments.iter().map(|argument| argument.to_string_lossy().into_owned());
     std::iter::once("selvedge".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// Prints what a spec allows. It can take long, and says how far it is.
+fn outcomes<S: Suite>(suite: &S, file: &Path, states: usize, options: &Options, json: bool) -> miette::Result<Exit> {
+    stop_on_ctrl_c(&options.stop);
+    let mut counter = Counter::new(states);
+    let answer = suite.outcomes(file, states, &mut |doing, met| counter.show(doing, met), options);
+    counter.finish();
+    Ok(end_with(&answer?, json))
 }
 
 /// Writes the record of a single check, if it is wanted, and prints what it came to.
@@ -744,6 +757,51 @@ impl Progress {
                 bar.inc(1);
             }
             None => say::note(&line),
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// How many states a search has met: on a terminal a line that changes, elsewhere a line now and then, ever more rarely.
+struct Counter {
+    bar: Option<ProgressBar>,
+    bound: usize,
+    started: Instant,
+    next: Duration,
+}
+
+impl Counter {
+    /// What takes less time than this needs no line.
+    const FIRST: Duration = Duration::from_secs(1);
+    /// There is a line at least that often.
+    const LAST: Duration = Duration::from_secs(60);
+
+    fn new(bound: usize) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style =
+                ProgressStyle::with_template("{spinner} {msg}, {elapsed}").expect("the template is well-formed");
+            ProgressBar::new_spinner().with_style(style)
+        });
+        Counter { bar, bound, started: Instant::now(), next: Self::FIRST }
+    }
+
+    fn show(&mut self, doing: &str, met: usize) {
+        let text = || format!("{doing}: {met} states so far, {} at most", self.bound);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(text());
+                bar.tick();
+            }
+            None if self.started.elapsed() >= self.next => {
+                say::note(&text());
+                self.next = self.started.elapsed() + self.next.min(Self::LAST);
+            }
+            None => {}
         }
     }
 

@@ -1,9 +1,11 @@
 //! The real suite behind the command.
 
 use std::fmt::Write;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use miette::{IntoDiagnostic, Report as Problem, miette};
+use selvedge::platform::Ordering;
 use selvedge_model::spec;
 use selvedge_verify::engine;
 use selvedge_verify::evidence::{Evidence, Maker, Verdict};
@@ -36,12 +38,25 @@ impl Suite for suite::Suite {
         suite::Suite::run(self, &planned.into(), &options.into())
     }
 
-    fn outcomes(&self, file: &Path, options: &Options) -> miette::Result<Answer> {
+    fn outcomes(
+        &self,
+        file: &Path,
+        states: usize,
+        look: &mut dyn FnMut(&'static str, usize),
+        options: &Options,
+    ) -> miette::Result<Answer> {
         let (name, text) = read_under(self, file, options)?;
-        let found = suite::Suite::outcomes(self, &name, &text)?;
+        let mut look = |doing, met| {
+            look(doing, met);
+            if options.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let found = self.outcomes_within(&name, &text, states, &mut look)?;
         let mut out = format!("{} under {}\n\n", found.program, found.spec);
         for allowed in &found.outcomes {
             writeln!(out, "{}\n", allowed.outcome).expect("a string takes everything");
+            if allowed.path.is_empty() {
+                out.push_str("    (how it comes about was not found within the bound)\n");
+            }
             for line in allowed.path.lines() {
                 writeln!(out, "    {line}").expect("a string takes everything");
             }
@@ -79,7 +94,12 @@ impl Suite for suite::Suite {
             found.states,
             found.transitions,
             found.depth,
-            if found.complete { "" } else { "; NOT COMPLETE: the limit of states was reached" },
+            match (&found.cut, found.complete) {
+                (Some(cut), false) => format!("; NOT COMPLETE, there may be more outcomes: {cut}"),
+                (Some(cut), true) =>
+                    format!("; these are all outcomes, but not all that is said of them was looked for: {cut}"),
+                (None, _) => String::new(),
+            },
             taken.join(", "),
         )
         .expect("a string takes everything");

@@ -212,6 +212,49 @@ fn outcomes_says_what_is_allowed_and_exits_with_1_if_an_expectation_fails() {
     assert_eq!(json["expectations"][0]["held"], Value::Bool(false));
 }
 
+/// So many threads that nobody waits for all of their interleavings.
+fn crowd() -> String {
+    let threads = (0..10).map(|thread| format!("thread T{thread}\n  lock\n  wait\n  wait\n  unlock\n\n"));
+    format!("spec cond\n\n{}never done T0\n", threads.collect::<String>())
+}
+
+#[test]
+fn outcomes_stops_at_its_bound_and_says_what_it_has_left_out() {
+    let program = litmus("cond/L04-fifo.litmus");
+    let ran = selvedge([&"outcomes", &program, &"--states", &"5"]).exits(3);
+    assert!(ran.stdout.contains("NOT COMPLETE, there may be more outcomes: more than 5 states"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("unknown        forall"), "{}", ran.stdout);
+    let json = selvedge([&"outcomes", &program, &"--states", &"5", &"--json"]).exits(3).json();
+    assert_eq!((&json["complete"], &json["cut"]), (&Value::Bool(false), &Value::from("more than 5 states")));
+    selvedge([&"outcomes", &program, &"--states", &"0"]).exits(2).explains(&["from 1 on"]);
+
+    // What was found by then counts, and so does the way there.
+    let (_folder, path) = file(
+        "aborts.litmus",
+        "spec cond\n\nthread T1\n  unlock\n\nthread T2\n  lock\n  wait\n  unlock\n\nthread T3\n  lock\n  wait\n  unlock\n\nexists abort COND-12\n",
+    );
+    let ran = selvedge([&"outcomes", &path, &"--states", &"3"]).exits(3);
+    assert!(ran.stdout.contains("unlock.abort") && ran.stdout.contains("NOT COMPLETE"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("holds          exists abort COND-12"), "{}", ran.stdout);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn outcomes_says_how_far_it_is_and_ctrl_c_leaves_with_what_was_found() {
+    let (_folder, path) = file("crowd.litmus", &crowd());
+    let arguments = [OsStr::new("outcomes"), path.as_os_str()];
+    let mut child = command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = lines.next().expect("a line while it goes on").unwrap();
+    assert!(first.starts_with("exploring: ") && first.contains("states so far, 10000000 at most"), "{first}");
+    let signalled = Command::new("sh").arg("-c").arg(format!("kill -s INT {}", child.id())).status().unwrap();
+    assert!(signalled.success());
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert!(rest.iter().any(|line| line.contains("stopping: what was found is kept")), "{rest:?}");
+    let ran = Ran::from(child.wait_with_output().unwrap()).exits(3);
+    assert!(ran.stdout.contains("NOT COMPLETE, there may be more outcomes: stopped"), "{}", ran.stdout);
+}
+
 #[test]
 fn a_named_semantics_takes_the_place_of_the_files_own() {
     let program = litmus("cond/L08-if.litmus");

@@ -16,6 +16,7 @@ mod run;
 mod search;
 mod system;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ pub use system::{Drivers, NotPromised, Rewrite, System};
 
 use crate::engine::{Engine, Profile};
 use crate::evidence::{Evidence, Expected, Kind, Mode, Verdict};
+use crate::explore;
 use crate::history::jsonl;
 use crate::info::SystemInfo;
 use crate::isolate::{self, ChildEnd};
@@ -103,7 +105,7 @@ trait AnySystem: Send + Sync {
     fn plan(&self, options: &Options) -> Vec<Planned>;
     fn plan_table(&self) -> Vec<Planned>;
     fn run(&self, planned: &Planned, options: &Options) -> Evidence;
-    fn outcomes(&self, file: &str, text: &str) -> Result<Outcomes, Diagnostics>;
+    fn outcomes(&self, file: &str, text: &str, states: usize, look: &mut Look<'_>) -> Result<Outcomes, Diagnostics>;
     fn expectations(&self, file: &str, text: &str) -> Result<Vec<Expected>, Diagnostics>;
     fn check_text(
         &self,
@@ -119,6 +121,10 @@ trait AnySystem: Send + Sync {
     fn replay(&self, evidence: &Evidence) -> Result<Replay, String>;
     fn history(&self, file: &str, text: &str) -> Result<JudgedHistory, Diagnostics>;
 }
+
+/// Who looks on while outcomes are looked for: told now and then what is done, and how many states it has met so far; may
+/// stop it. What was found by then is the answer.
+pub type Look<'a> = dyn FnMut(&'static str, usize) -> ControlFlow<()> + 'a;
 
 /// Why a text cannot be taken under a named semantics.
 #[derive(Debug)]
@@ -170,6 +176,8 @@ pub struct Outcomes {
     pub depth: u64,
     /// Whether everything was visited.
     pub complete: bool,
+    /// Why not all that was asked for was looked at, if it was not.
+    pub cut: Option<String>,
     /// How often each rule was taken.
     pub rules: std::collections::BTreeMap<String, u64>,
 }
@@ -297,8 +305,27 @@ impl Suite {
     }
 
     /// What the spec that a litmus text names allows.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
     pub fn outcomes(&self, file: &str, text: &str) -> Result<Outcomes, Diagnostics> {
-        self.system_of(file, text)?.outcomes(file, text)
+        self.outcomes_within(file, text, explore::Limits::default().states, &mut |_, _| ControlFlow::Continue(()))
+    }
+
+    /// The same, as far as so many states show, with somebody who looks on.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
+    pub fn outcomes_within(
+        &self,
+        file: &str,
+        text: &str,
+        states: usize,
+        look: &mut Look<'_>,
+    ) -> Result<Outcomes, Diagnostics> {
+        self.system_of(file, text)?.outcomes(file, text, states, look)
     }
 
     /// A litmus text with the parameters of a named semantics instead of its own. Other parameters stay.
