@@ -593,6 +593,10 @@ impl Spec for CondSpec {
         RULES
     }
 
+    fn aborts() -> &'static [&'static str] {
+        &["COND-12", "COND-16"]
+    }
+
     fn forms() -> &'static [Form] {
         FORMS
     }
@@ -1515,7 +1519,9 @@ mod tests {
             assert_eq!(ret.to_string().parse(), Ok(ret));
         }
         let unknown = "wiat".parse::<Op>().unwrap_err();
-        assert_eq!(unknown.message, "unknown operation `wiat`");
+        assert_eq!(unknown.message, "unknown operation `wiat`; did you mean `wait`?");
+        let unknown = "listen".parse::<Op>().unwrap_err();
+        assert_eq!(unknown.message, "unknown operation `listen`");
         let unknown = "signall".parse::<Op>().unwrap_err();
         assert_eq!(unknown.message, "unknown operation `signall`; did you mean `signal`?");
         assert!("wait-timeout -1".parse::<Op>().is_err());
@@ -1530,7 +1536,8 @@ mod tests {
         );
         assert_eq!(configured(&[]), CondSpec::default());
         let set = |name: &str, value| CondSpec::default().initial(&[(name.to_owned(), value)]).unwrap_err().message;
-        assert_eq!(set("wiat", 0), "unknown initial value `wiat`");
+        assert_eq!(set("wiat", 0), "unknown initial value `wiat`; did you mean `wait`?");
+        assert_eq!(set("listen", 0), "unknown initial value `listen`");
         assert_eq!(set("wait", -1), "-1 is out of range for `wait`");
         assert_eq!(set("wait", 3), "`wait` is 3 and `notify` is 0: the tickets between would have no owner");
         let stage = Stage::with(CondSpec::default(), &[("now", 7)]);

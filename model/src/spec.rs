@@ -362,6 +362,12 @@ pub trait Spec: Clone + Debug + Send + Sync + 'static {
     /// Every kind of step.
     fn rules() -> &'static [Rule];
 
+    /// The ids of the clauses that some step's [`Progress::Abort`] names. An expectation about the abort of any other says
+    /// nothing, and is refused. By default nothing aborts.
+    fn aborts() -> &'static [&'static str] {
+        &[]
+    }
+
     /// Every form of operation.
     fn forms() -> &'static [Form];
 
@@ -465,10 +471,12 @@ pub fn clause<S: Spec>(id: &str) -> Option<&'static Clause> {
 
 /// The known name nearest to `word`, if it is near enough to be a slip of the pen.
 ///
-/// The distance is Levenshtein's; near enough is at most a third of the word, and at least one letter.
+/// What counts is letters added, left out and replaced, and neighbours that changed places (optimal string alignment);
+/// near enough is at most a third of the word, and at least one.
 ///
 /// ```
 /// assert_eq!(selvedge_model::spec::nearest("signl", ["wait", "signal"]), Some("signal"));
+/// assert_eq!(selvedge_model::spec::nearest("wiat", ["wait", "signal"]), Some("wait"));
 /// assert_eq!(selvedge_model::spec::nearest("open", ["wait", "signal"]), None);
 /// ```
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -482,16 +490,47 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let substitute = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    // The distances of the beginnings of `a` that are two, one and no letter shorter than this turn's.
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 0..a.len() {
+        let mut row = vec![i + 1];
+        for j in 0..b.len() {
+            let mut best = (last[j] + usize::from(a[i] != b[j])).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
+                best = best.min(before[j - 1] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::edit_distance;
+
+    #[test]
+    fn neighbours_that_change_places_are_one_slip() {
+        for (from, to, distance) in [
+            ("wait", "wait", 0),
+            ("", "wait", 4),
+            ("wait", "", 4),
+            ("wiat", "wait", 1),
+            ("awit", "wait", 1),
+            ("wati", "wait", 1),
+            ("tiaw", "wait", 3),
+            ("wat", "wait", 1),
+            ("waiit", "wait", 1),
+            ("wakt", "wait", 1),
+            ("unlokc", "unlock", 1),
+            // Optimal string alignment changes no letter twice.
+            ("ca", "abc", 3),
+        ] {
+            assert_eq!(edit_distance(from, to), distance, "from {from} to {to}");
+            assert_eq!(edit_distance(to, from), distance, "from {to} to {from}");
         }
     }
-    row[b.len()]
 }

@@ -22,6 +22,10 @@ fn names_fit_together<S: Spec>(spec: &S) {
         assert!(clauses.contains(rule.clause), "{}: {} is by {}", spec.name(), rule.name, rule.clause);
         assert!(rule.text.ends_with('.'), "{}: {}", spec.name(), rule.text);
     }
+    for clause in S::aborts() {
+        assert!(clauses.contains(clause), "{}: {clause} aborts", spec.name());
+        assert!(S::rules().iter().any(|rule| rule.clause == *clause), "{}: no rule is by {clause}", spec.name());
+    }
     for clause in S::clauses() {
         assert!(clause.text.ends_with('.') && !clause.source.is_empty(), "{}", clause.id);
     }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +19,8 @@ use selvedge::platform::host::atomic::{AtomicBool, Ordering};
 use selvedge::platform::host::{Mutex, PoisonError, mpsc};
 use selvedge_model::spec::nearest;
 use selvedge_verify::engine::Engine;
-use selvedge_verify::evidence::{Evidence, FORMAT, Kind, Maker, Mode, Verdict};
+use selvedge_verify::evidence::{Evidence, Expected, FORMAT, Kind, Maker, Mode, Verdict};
+use selvedge_verify::explore::Limits;
 use selvedge_verify::mutant::Planted;
 use selvedge_verify::suite::SearchOptions;
 
@@ -28,7 +29,7 @@ use crate::fuzz::{self, Hunt, Target, Targets, Toolchain};
 use crate::report::Report;
 use crate::store::{self, RunRecord};
 use crate::suite::{Answer, Options, Partition, Planned, Profile, SearchPart, Suite};
-use crate::{html, junit, table};
+use crate::{html, junit, say, table};
 
 /// Hold concurrency primitives against their executable specs.
 #[derive(Debug, Parser)]
@@ -67,6 +68,9 @@ enum Command {
         file: PathBuf,
         #[command(flatten)]
         under: Under,
+        /// States of the program to look at, at most.
+        #[arg(long, value_name = "N", default_value_t = Limits::default().states, value_parser = from_one)]
+        states: usize,
     },
     /// Run a litmus test over a subject.
     Check {
@@ -131,7 +135,7 @@ struct Run {
     #[command(flatten)]
     depth: Depth,
     /// Checks at a time; by default one a processor.
-    #[arg(long)]
+    #[arg(long, value_parser = from_one)]
     jobs: Option<usize>,
     /// Only part M of N, by a hash of the check's id that is the same on every machine.
     #[arg(long, value_name = "hash:M/N")]
@@ -194,11 +198,17 @@ struct Fuzz {
     #[arg(long, default_value_t = 60, requires = "mutants", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
     /// Targets at a time.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = from_one)]
     jobs: usize,
     /// Where evidence, crashes, logs and report go.
     #[arg(long, default_value = "fuzz-report")]
     out: PathBuf,
+}
+
+/// How many there are of something that there must be.
+fn from_one(text: &str) -> Result<usize, String> {
+    let number: Option<usize> = text.parse().ok();
+    number.filter(|number| *number > 0).ok_or_else(|| "expected a number from 1 on".to_owned())
 }
 
 /// A time that can be given to somebody.
@@ -262,8 +272,8 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
         Some(Command::Verify(Verify { run, out })) => verify(&suite, &run, &out, Shown::Summary, &words(), json),
         Some(Command::Table { run, out }) => verify(&suite, &run, &out, Shown::Outcomes, &words(), json),
         Some(Command::List { filter }) => list(&*suite, &filter, json),
-        Some(Command::Outcomes { file, under }) => {
-            suite.outcomes(&file, &under.options(Depth::default())).map(|answer| say(&answer, json))
+        Some(Command::Outcomes { file, under, states }) => {
+            outcomes(&*suite, &file, states, &under.options(Depth::default()), json)
         }
         Some(Command::Check { file, subject, engine, depth, under, search, out }) => {
             let options = under.options(depth);
@@ -277,10 +287,12 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
         Some(Command::Fuzz(fuzzing)) => {
             fuzz_targets(&suite, &fuzzing, &arguments_in_words(arguments.get(1..).unwrap_or_default()), json)
         }
-        Some(Command::History { file }) => suite.history(&file, &Depth::default().options()).map(|it| say(&it, json)),
+        Some(Command::History { file }) => {
+            suite.history(&file, &Depth::default().options()).map(|it| end_with(&it, json))
+        }
     };
     ended.unwrap_or_else(|problem| {
-        eprintln!("{problem:?}");
+        say::note(&format!("{problem:?}"));
         Exit::BadInput
     })
 }
@@ -289,6 +301,15 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
 fn arguments_in_words(arguments: &[OsString]) -> String {
     let words = arguments.iter().map(|argument| argument.to_string_lossy().into_owned());
     std::iter::once("selvedge".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// Prints what a spec allows. It can take long, and says how far it is.
+fn outcomes<S: Suite>(suite: &S, file: &Path, states: usize, options: &Options, json: bool) -> miette::Result<Exit> {
+    stop_on_ctrl_c(&options.stop);
+    let mut counter = Counter::new(states);
+    let answer = suite.outcomes(file, states, &mut |doing, met| counter.show(doing, met), options);
+    counter.finish();
+    Ok(end_with(&answer?, json))
 }
 
 /// Writes the record of a single check, if it is wanted, and prints what it came to.
@@ -300,7 +321,20 @@ fn checked<S: Suite>(
     command: &str,
     json: bool,
 ) -> miette::Result<Exit> {
-    let mut text = table::answer_in_words(evidence);
+    let unmet: Vec<&Expected> = evidence.expectations.iter().filter(|expected| expected.held != Some(true)).collect();
+    let in_spec = if unmet.iter().any(|expected| expected.held.is_some()) {
+        Verdict::Fail
+    } else if unmet.is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::Inconclusive
+    };
+    let mut text = String::new();
+    if !unmet.is_empty() {
+        let lines: String = unmet.into_iter().map(table::expectation).collect();
+        text.push_str(&format!("what the file expects, and does not find in the spec:\n{lines}\n"));
+    }
+    text.push_str(&table::answer_in_words(evidence));
     if let Some(out) = out {
         let failed = || format!("cannot write to {}", out.display());
         store::begin(out).into_diagnostic().wrap_err_with(failed)?;
@@ -322,15 +356,16 @@ fn checked<S: Suite>(
         );
     }
     let json_value = serde_json::to_value(evidence).into_diagnostic()?;
-    Ok(say(&Answer { text, json: json_value, verdict: evidence.verdict }, json))
+    // The record's verdict is about the subject. Whoever runs one file has the file looked at as well.
+    Ok(end_with(&Answer { text, json: json_value, verdict: evidence.verdict.max(in_spec) }, json))
 }
 
 /// Prints an answer; the verdict decides how the command ends.
-fn say(answer: &Answer, json: bool) -> Exit {
+fn end_with(answer: &Answer, json: bool) -> Exit {
     if json {
         print_json(&answer.json);
     } else {
-        print(&answer.text);
+        say::answer(&answer.text);
     }
     match answer.verdict {
         Verdict::Pass => Exit::Pass,
@@ -341,13 +376,8 @@ fn say(answer: &Answer, json: bool) -> Exit {
     }
 }
 
-/// Prints, and does not mind a reader who has gone.
-fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
 fn print_json(value: &serde_json::Value) {
-    print(&format!("{value:#}\n"));
+    say::answer(&format!("{value:#}\n"));
 }
 
 fn list<S: Suite>(suite: &S, filter: &[String], json: bool) -> miette::Result<Exit> {
@@ -356,7 +386,7 @@ fn list<S: Suite>(suite: &S, filter: &[String], json: bool) -> miette::Result<Ex
         print_json(&serde_json::to_value(&plan).into_diagnostic()?);
     } else {
         for planned in &plan {
-            print(&format!("{}\n", planned.id));
+            say::answer(&format!("{}\n", planned.id));
         }
     }
     Ok(if plan.is_empty() { Exit::NothingRan } else { Exit::Pass })
@@ -365,10 +395,19 @@ fn list<S: Suite>(suite: &S, filter: &[String], json: bool) -> miette::Result<Ex
 /// The checks that filters and engine select, in order.
 fn selected(plan: Vec<Planned>, filter: &[String], engine: Option<&str>) -> miette::Result<Vec<Planned>> {
     if let Some(name) = engine {
-        let is_known = name == "explorer" || name.parse::<Engine>().is_ok() || plan.iter().any(|it| it.engine == name);
-        if !is_known {
-            let message = name.parse::<Engine>().err().unwrap_or_default();
-            return Err(miette!("{message}"));
+        // What is planned may also name the explorer, real systems that are asked, and whoever hunts planted bugs.
+        let mut known: Vec<&str> = Engine::ALL.map(Engine::name).to_vec();
+        for engine in std::iter::once("explorer").chain(plan.iter().map(|planned| planned.engine.as_str())) {
+            if !known.contains(&engine) {
+                known.push(engine);
+            }
+        }
+        if !known.contains(&name) {
+            let help = match nearest(name, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}", known.join(", ")),
+            };
+            return Err(miette!("there is no engine `{name}`; {help}"));
         }
     }
     let is_wanted = |planned: &Planned| {
@@ -409,7 +448,7 @@ fn verify<S: Suite>(
     }
     let in_part = |planned: &&Planned| arguments.partition.is_none_or(|part| part.holds(&planned.id));
     let ours: VecDeque<Planned> = wanted.iter().filter(in_part).cloned().collect();
-    let jobs = arguments.jobs.unwrap_or(processors()).max(1);
+    let jobs = arguments.jobs.unwrap_or(processors());
     let record = RunRecord {
         profile: Some(options.profile),
         filters: arguments.filter.clone(),
@@ -432,15 +471,15 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
     let targets = Targets::find(&std::env::current_dir().into_diagnostic()?)?;
     let work = if arguments.mutants { hunting(&targets, arguments)? } else { fuzzing(&targets, arguments)? };
     if work.is_empty() {
-        eprintln!("no bug is planted for any fuzz target");
+        say::note("no bug is planted for any fuzz target");
         return Ok(Exit::NothingRan);
     }
     if !fuzz::is_installed() {
-        eprintln!("cargo-fuzz is not installed, and builds the targets; get it with: {}", fuzz::INSTALL);
+        say::note(&format!("cargo-fuzz is not installed, and builds the targets; get it with: {}", fuzz::INSTALL));
         return Ok(Exit::NothingRan);
     }
     let toolchain = Toolchain::find()?;
-    let jobs = arguments.jobs.max(1);
+    let jobs = arguments.jobs;
     let selected: Vec<Planned> = work.iter().map(|work| work.planned.clone()).collect();
     let record = RunRecord {
         filters: arguments.target.clone(),
@@ -475,7 +514,7 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
             // The bugs of one target stand together.
             (Some(target), Some((name, building))) if *name == target.name => building.clone(),
             (Some(target), _) => {
-                eprintln!("building {}", target.name);
+                say::note(&format!("building {}", target.name));
                 let building = session.build(target, &stop);
                 last = Some((target.name.clone(), building.clone()));
                 building
@@ -490,7 +529,7 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
     }
     if !built.is_empty() {
         let what = if arguments.mutants { "planted bug" } else { "target" };
-        eprintln!("fuzzing: {} s a {what}, {jobs} at a time", granted.as_secs().max(1));
+        say::note(&format!("fuzzing: {} s a {what}, {jobs} at a time", granted.as_secs().max(1)));
     }
     let stopped = stop.clone();
     let checks = built.iter().map(|work| work.planned.clone()).collect();
@@ -601,10 +640,10 @@ fn say_report(report: &Report, out: &Path, shown: Shown, json: bool) -> miette::
         }
         (_, false) => {
             if shown == Shown::Outcomes {
-                report.systems.iter().for_each(|system| print(&table::outcomes(system)));
+                report.systems.iter().for_each(|system| say::answer(&table::outcomes(system)));
             }
-            print(&table::render(report));
-            print(&format!("report: {}\n", out.join("report.html").display()));
+            say::answer(&table::render(report));
+            say::answer(&format!("report: {}\n", out.join("report.html").display()));
         }
     }
     Ok(report.conclusion.outcome)
@@ -612,17 +651,19 @@ fn say_report(report: &Report, out: &Path, shown: Shown, json: bool) -> miette::
 
 fn say_nothing_matches(filter: &[String], engine: Option<&str>, ids: &[String]) {
     match (filter.is_empty(), engine) {
-        (true, Some(engine)) => eprintln!("no check runs under {engine}"),
-        (false, Some(engine)) => eprintln!("no check's id contains {} and runs under {engine}", filter.join(" or ")),
-        (_, None) => eprintln!("no check's id contains {}", filter.join(" or ")),
+        (true, Some(engine)) => say::note(&format!("no check runs under {engine}")),
+        (false, Some(engine)) => {
+            say::note(&format!("no check's id contains {} and runs under {engine}", filter.join(" or ")))
+        }
+        (_, None) => say::note(&format!("no check's id contains {}", filter.join(" or "))),
     }
     let parts = || ids.iter().flat_map(|id| id.split('/'));
     for word in filter {
         if let Some(near) = nearest(word, parts()) {
-            eprintln!("  did you mean `{near}`?");
+            say::note(&format!("  did you mean `{near}`?"));
         }
     }
-    eprintln!("  `selvedge list` prints the {} checks there are", ids.len());
+    say::note(&format!("  `selvedge list` prints the {} checks there are", ids.len()));
 }
 
 /// How checks are worked off.
@@ -715,7 +756,52 @@ impl Progress {
                 bar.set_message(format!("{:.0} executions/s", self.executions.get() as f64 / seconds));
                 bar.inc(1);
             }
-            None => eprintln!("{line}"),
+            None => say::note(&line),
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// How many states a search has met: on a terminal a line that changes, elsewhere a line now and then, ever more rarely.
+struct Counter {
+    bar: Option<ProgressBar>,
+    bound: usize,
+    started: Instant,
+    next: Duration,
+}
+
+impl Counter {
+    /// What takes less time than this needs no line.
+    const FIRST: Duration = Duration::from_secs(1);
+    /// There is a line at least that often.
+    const LAST: Duration = Duration::from_secs(60);
+
+    fn new(bound: usize) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style =
+                ProgressStyle::with_template("{spinner} {msg}, {elapsed}").expect("the template is well-formed");
+            ProgressBar::new_spinner().with_style(style)
+        });
+        Counter { bar, bound, started: Instant::now(), next: Self::FIRST }
+    }
+
+    fn show(&mut self, doing: &str, met: usize) {
+        let text = || format!("{doing}: {met} states so far, {} at most", self.bound);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(text());
+                bar.tick();
+            }
+            None if self.started.elapsed() >= self.next => {
+                say::note(&text());
+                self.next = self.started.elapsed() + self.next.min(Self::LAST);
+            }
+            None => {}
         }
     }
 
@@ -733,16 +819,16 @@ fn stop_on_ctrl_c(stop: &Arc<AtomicBool>) {
         if stop.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(Exit::Inconclusive.code()));
         }
-        eprintln!("stopping: what was found is kept");
+        say::note("stopping: what was found is kept");
     });
     if let Err(error) = installed {
-        eprintln!("note: Ctrl-C will not leave a report: {error}");
+        say::note(&format!("note: Ctrl-C will not leave a report: {error}"));
     }
 }
 
 fn replay<S: Suite>(suite: &S, path: &Path, json: bool) -> miette::Result<Exit> {
     let evidence = store::read_evidence(path)?;
-    suite.replay(&evidence, &Depth::default().options()).map(|answer| say(&answer, json))
+    suite.replay(&evidence, &Depth::default().options()).map(|answer| end_with(&answer, json))
 }
 
 fn merge<S: Suite>(suite: &S, directories: &[PathBuf], out: &Path, json: bool) -> miette::Result<Exit> {

@@ -1,9 +1,11 @@
 //! The real suite behind the command.
 
 use std::fmt::Write;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use miette::{IntoDiagnostic, Report as Problem, miette};
+use selvedge::platform::Ordering;
 use selvedge_model::spec;
 use selvedge_verify::engine;
 use selvedge_verify::evidence::{Evidence, Maker, Verdict};
@@ -13,6 +15,7 @@ use serde_json::json;
 
 use crate::report::counted;
 use crate::suite::{Answer, Options, Planned, Profile, Suite};
+use crate::table;
 
 impl Suite for suite::Suite {
     fn maker(&self) -> Maker {
@@ -35,27 +38,32 @@ impl Suite for suite::Suite {
         suite::Suite::run(self, &planned.into(), &options.into())
     }
 
-    fn outcomes(&self, file: &Path, options: &Options) -> miette::Result<Answer> {
+    fn outcomes(
+        &self,
+        file: &Path,
+        states: usize,
+        look: &mut dyn FnMut(&'static str, usize),
+        options: &Options,
+    ) -> miette::Result<Answer> {
         let (name, text) = read_under(self, file, options)?;
-        let found = suite::Suite::outcomes(self, &name, &text)?;
+        let mut look = |doing, met| {
+            look(doing, met);
+            if options.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let found = self.outcomes_within(&name, &text, states, &mut look)?;
         let mut out = format!("{} under {}\n\n", found.program, found.spec);
         for allowed in &found.outcomes {
             writeln!(out, "{}\n", allowed.outcome).expect("a string takes everything");
+            if allowed.path.is_empty() {
+                out.push_str("    (how it comes about was not found within the bound)\n");
+            }
             for line in allowed.path.lines() {
                 writeln!(out, "    {line}").expect("a string takes everything");
             }
             out.push('\n');
         }
-        let held = |held: Option<bool>| match held {
-            Some(true) => "holds",
-            Some(false) => "DOES NOT HOLD",
-            None => "unknown",
-        };
         for expected in &found.expectations {
-            writeln!(out, "{:14} {}", held(expected.held), expected.text).expect("a string takes everything");
-            if let Some(leans) = &expected.leans {
-                writeln!(out, "{:14} ({leans})", "").expect("a string takes everything");
-            }
+            out.push_str(&table::expectation(expected));
         }
         for observed in &found.observations {
             let allowed = match observed.allowed {
@@ -86,7 +94,12 @@ impl Suite for suite::Suite {
             found.states,
             found.transitions,
             found.depth,
-            if found.complete { "" } else { "; NOT COMPLETE: the limit of states was reached" },
+            match (&found.cut, found.complete) {
+                (Some(cut), false) => format!("; NOT COMPLETE, there may be more outcomes: {cut}"),
+                (Some(cut), true) =>
+                    format!("; these are all outcomes, but not all that is said of them was looked for: {cut}"),
+                (None, _) => String::new(),
+            },
             taken.join(", "),
         )
         .expect("a string takes everything");

@@ -29,8 +29,15 @@ pub trait Suite: Send + Sync + 'static {
     /// Runs one check. Whatever goes wrong is part of the record.
     fn run(&self, planned: &Planned, options: &Options) -> Evidence;
 
-    /// What the spec allows of a litmus program.
-    fn outcomes(&self, file: &Path, options: &Options) -> miette::Result<Answer>;
+    /// What the spec allows of a litmus program, as far as so many states show. `look` is told now and then what is done, and how
+    /// many states it has met so far; it ends early once the options say to stop.
+    fn outcomes(
+        &self,
+        file: &Path,
+        states: usize,
+        look: &mut dyn FnMut(&'static str, usize),
+        options: &Options,
+    ) -> miette::Result<Answer>;
 
     /// One litmus program on one subject under one engine; as one search of the exhaustive engine, if that is asked for.
     fn check(

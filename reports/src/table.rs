@@ -1,6 +1,6 @@
 //! The terminal's summary: what failed, then a line a system and kind.
 
-use selvedge_verify::evidence::{Evidence, Kind, Verdict};
+use selvedge_verify::evidence::{Evidence, Expected, Kind, Verdict};
 
 use crate::differences::Class;
 use crate::report::{OutcomeCell, Report, System, Tally, column, counted, verdict_word};
@@ -73,6 +73,17 @@ pub fn answer_in_words(evidence: &Evidence) -> String {
         });
     }
     out
+}
+
+/// An expectation and whether it holds in the spec, a line; a second one says what it leans on, where that is known.
+pub fn expectation(expected: &Expected) -> String {
+    let held = match expected.held {
+        Some(true) => "holds",
+        Some(false) => "DOES NOT HOLD",
+        None => "unknown",
+    };
+    let leans = expected.leans.as_ref().map(|leans| format!("{:14} ({leans})\n", "")).unwrap_or_default();
+    format!("{held:14} {}\n{leans}", expected.text)
 }
 
 /// One line for one check that has ended, for runs without a progress bar.

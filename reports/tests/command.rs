@@ -212,6 +212,49 @@ fn outcomes_says_what_is_allowed_and_exits_with_1_if_an_expectation_fails() {
     assert_eq!(json["expectations"][0]["held"], Value::Bool(false));
 }
 
+/// So many threads that nobody waits for all of their interleavings.
+fn crowd() -> String {
+    let threads = (0..10).map(|thread| format!("thread T{thread}\n  lock\n  wait\n  wait\n  unlock\n\n"));
+    format!("spec cond\n\n{}never done T0\n", threads.collect::<String>())
+}
+
+#[test]
+fn outcomes_stops_at_its_bound_and_says_what_it_has_left_out() {
+    let program = litmus("cond/L04-fifo.litmus");
+    let ran = selvedge([&"outcomes", &program, &"--states", &"5"]).exits(3);
+    assert!(ran.stdout.contains("NOT COMPLETE, there may be more outcomes: more than 5 states"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("unknown        forall"), "{}", ran.stdout);
+    let json = selvedge([&"outcomes", &program, &"--states", &"5", &"--json"]).exits(3).json();
+    assert_eq!((&json["complete"], &json["cut"]), (&Value::Bool(false), &Value::from("more than 5 states")));
+    selvedge([&"outcomes", &program, &"--states", &"0"]).exits(2).explains(&["from 1 on"]);
+
+    // What was found by then counts, and so does the way there.
+    let (_folder, path) = file(
+        "aborts.litmus",
+        "spec cond\n\nthread T1\n  unlock\n\nthread T2\n  lock\n  wait\n  unlock\n\nthread T3\n  lock\n  wait\n  unlock\n\nexists abort COND-12\n",
+    );
+    let ran = selvedge([&"outcomes", &path, &"--states", &"3"]).exits(3);
+    assert!(ran.stdout.contains("unlock.abort") && ran.stdout.contains("NOT COMPLETE"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("holds          exists abort COND-12"), "{}", ran.stdout);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn outcomes_says_how_far_it_is_and_ctrl_c_leaves_with_what_was_found() {
+    let (_folder, path) = file("crowd.litmus", &crowd());
+    let arguments = [OsStr::new("outcomes"), path.as_os_str()];
+    let mut child = command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = lines.next().expect("a line while it goes on").unwrap();
+    assert!(first.starts_with("exploring: ") && first.contains("states so far, 10000000 at most"), "{first}");
+    let signalled = Command::new("sh").arg("-c").arg(format!("kill -s INT {}", child.id())).status().unwrap();
+    assert!(signalled.success());
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert!(rest.iter().any(|line| line.contains("stopping: what was found is kept")), "{rest:?}");
+    let ran = Ran::from(child.wait_with_output().unwrap()).exits(3);
+    assert!(ran.stdout.contains("NOT COMPLETE, there may be more outcomes: stopped"), "{}", ran.stdout);
+}
+
 #[test]
 fn a_named_semantics_takes_the_place_of_the_files_own() {
     let program = litmus("cond/L08-if.litmus");
@@ -238,7 +281,7 @@ fn a_named_semantics_takes_the_place_of_the_files_own() {
         ])
     };
     let outcomes = |ran: Ran| ran.json()["outcomes"].as_array().map(Vec::len);
-    assert!(outcomes(check("go").exits(0)) < outcomes(check("posix").exits(0)));
+    assert!(outcomes(check("go").exits(0)) < outcomes(check("posix").exits(1)));
 }
 
 #[test]
@@ -267,6 +310,98 @@ fn check_runs_one_program_on_one_subject() {
     check("tiket", "loom").exits(2).explains(&["has no subject `tiket`", "did you mean `ticket`?"]);
     check("cond", "lom").exits(2).explains(&["no engine `lom`", "did you mean `loom`?"]);
     selvedge([&"verify", &"--engine", &"lom"]).exits(2).explains(&["no engine `lom`", "did you mean `loom`?"]);
+}
+
+#[test]
+fn check_says_first_which_expectations_the_spec_itself_does_not_meet() {
+    let (folder, path) = file("wrong.litmus", &format!("{LOCK_AND_WAIT}\nforall done T1\nforall done T2\n"));
+    let out = folder.path().join("out");
+    let check = |more: &[&dyn AsRef<OsStr>]| {
+        let mut arguments: Vec<&OsStr> = vec!["check".as_ref(), path.as_ref(), "--subject".as_ref(), "cond".as_ref()];
+        arguments.extend(["--engine", "exhaustive"].map(OsStr::new));
+        arguments.extend(more.iter().map(AsRef::as_ref));
+        Ran::of(&mut command(&arguments)).exits(1)
+    };
+    let ran = check(&[&"--out", &out]);
+    let expectation = ran.stdout.find("DOES NOT HOLD  forall done T1\n").unwrap_or_else(|| panic!("{}", ran.stdout));
+    let verdict = ran.stdout.find("pass: ").unwrap_or_else(|| panic!("the subject is not at fault\n{}", ran.stdout));
+    assert!(expectation < verdict, "{}", ran.stdout);
+    assert!(ran.stdout.contains("(fails under every semantics)"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("forall done T2"), "{}", ran.stdout);
+    assert_eq!(read_record(&only_record(&out)).expectations[0].held, Some(false));
+
+    for more in [&[&"--json" as &dyn AsRef<OsStr>][..], &[&"--json", &"--mode", &"outcomes", &"--jobs", &"2"]] {
+        let json = check(more).json();
+        assert_eq!(json["verdict"], "pass", "{json:#}");
+        let held: Vec<&Value> = json["expectations"].as_array().unwrap().iter().map(|it| &it["held"]).collect();
+        assert_eq!(held, [&Value::Bool(false), &Value::Bool(true)], "{json:#}");
+    }
+}
+
+#[test]
+fn nothing_at_a_time_is_refused() {
+    let (folder, path) = file("program.litmus", &format!("{LOCK_AND_WAIT}\nexists done T2\n"));
+    let out = folder.path().join("never");
+    for command in ["verify", "table"] {
+        selvedge([&command, &"register", &"--jobs", &"0", &"--out", &out]).exits(2).explains(&["from 1 on"]);
+    }
+    selvedge([&"fuzz", &"--jobs", &"0", &"--out", &out]).exits(2).explains(&["from 1 on"]);
+    let check =
+        [&"check" as &dyn AsRef<OsStr>, &path, &"--subject", &"cond", &"--engine", &"exhaustive", &"--jobs", &"0"];
+    selvedge(check).exits(2).explains(&["from 1 on"]);
+    assert!(!out.exists());
+}
+
+#[test]
+fn an_unknown_engine_is_answered_with_all_that_can_be_asked_for() {
+    let ran = selvedge([&"verify", &"--engine", &"foo"]).exits(2);
+    let planned: Vec<Planned> = serde_json::from_value(selvedge([&"list", &"--json"]).exits(0).json()).unwrap();
+    let engines: BTreeSet<&str> = planned.iter().map(|it| it.engine.as_str()).collect();
+    assert!(engines.contains("hunters") && engines.contains("differential"), "{engines:?}");
+    let said = |engine: &str| ran.stderr.split(|c: char| !c.is_alphanumeric()).any(|word| word == engine);
+    for engine in engines.iter().copied().chain(["explorer", "loom", "dfs", "random", "threads"]) {
+        assert!(said(engine), "{engine} is not in:\n{}", ran.stderr);
+    }
+    selvedge([&"verify", &"--engine", &"huntres"]).exits(2).explains(&["did you mean `hunters`?"]);
+}
+
+#[test]
+fn a_reader_who_has_gone_is_no_reason_to_stop() {
+    let (folder, program) = file("program.litmus", &format!("{LOCK_AND_WAIT}\nexists done T2\n"));
+    let out = |name: &str| folder.path().join(name).display().to_string();
+    let unread = |arguments: &[&str]| {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+        let status = command(&arguments).stdout(writer.try_clone().unwrap()).stderr(writer).status();
+        status.expect("the command starts").code()
+    };
+    assert_eq!(unread(&["verify", "register", "--out", &out("run")]), Some(0));
+    let report = read_report(&folder.path().join("run"));
+    assert!(report.not_run.is_empty() && report.failures.is_empty());
+    assert!(folder.path().join("run/report.html").is_file() && folder.path().join("run/junit.xml").is_file());
+    assert_eq!(unread(&["verify", "register/spec", "--out", &out("json"), "--json"]), Some(0));
+    assert_eq!(unread(&["table", "any-order/reference", "--out", &out("table")]), Some(0));
+    assert_eq!(unread(&["report", &out("run"), "--out", &out("merged")]), Some(0));
+    assert!(folder.path().join("merged/report.json").is_file());
+
+    let program = program.display().to_string();
+    let check = ["check", &program, "--subject", "sleepless", "--engine", "random", "--out", &out("check")];
+    assert_eq!(unread(&check), Some(1));
+    let record = only_record(&folder.path().join("check")).display().to_string();
+    assert_eq!(unread(&["replay", &record]), Some(1));
+    assert_eq!(unread(&["outcomes", &program]), Some(0));
+    assert_eq!(unread(&["list"]), Some(0));
+    assert_eq!(unread(&["list", "--json"]), Some(0));
+    assert_eq!(unread(&["--help"]), Some(0));
+    let header = "{\"selvedge_history\": 1, \"spec\": \"cond\", \"threads\": [\"T1\"]}\n{\"close\": \"cut\"}\n";
+    let (_folder, history) = file("history.jsonl", header);
+    assert_eq!(unread(&["history", &history.display().to_string()]), Some(0));
+
+    // And who speaks of a mistake to nobody ends as if he had been heard.
+    assert_eq!(unread(&["verify", "registr"]), Some(4));
+    assert_eq!(unread(&["outcomes", "no-such.litmus"]), Some(2));
+    assert_eq!(unread(&["verfy"]), Some(2));
 }
 
 /// The only record below a directory.

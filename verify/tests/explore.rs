@@ -492,7 +492,7 @@ fn programs_that_cannot_be_explored_are_refused() {
     let crowd = names.iter().fold(Sketch::cond(), |sketch, name| sketch.thread(name, &["signal"]));
     let refused = |sketch: Sketch| explore(&CondSpec::default(), &sketch.program::<CondSpec>(), &REDUCED).unwrap_err();
     assert_eq!(refused(crowd).message, "17 threads are too many for the explorer");
-    assert_eq!(refused(Sketch::cond().initial("wiat", 1)).message, "unknown initial value `wiat`");
+    assert_eq!(refused(Sketch::cond().initial("listen", 1)).message, "unknown initial value `listen`");
     let awaits_plain = Sketch::cond().plain("x", 0).thread("T1", &["await x == 1"]);
     assert_eq!(refused(awaits_plain).message, "`await` reads the plain variable `x`: it would race with every write");
 }
@@ -540,6 +540,9 @@ impl Spec for Altered {
     }
     fn rules() -> &'static [Rule] {
         CondSpec::rules()
+    }
+    fn aborts() -> &'static [&'static str] {
+        CondSpec::aborts()
     }
     fn forms() -> &'static [Form] {
         CondSpec::forms()

@@ -1,11 +1,11 @@
 //! What can be seen of the condition variable on real threads.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
 use std::thread;
 
 use super::*;
 use crate::lock::{self, Locker, Mutex, RwMutex};
+use crate::platform::host::mpsc;
 use crate::platform::{Arc, host};
 
 /// Waits until so many tickets have been handed out.

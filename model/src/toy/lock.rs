@@ -97,6 +97,10 @@ impl Spec for LockSpec {
         RULES
     }
 
+    fn aborts() -> &'static [&'static str] {
+        &["LOCK-03"]
+    }
+
     fn forms() -> &'static [Form] {
         FORMS
     }

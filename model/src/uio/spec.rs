@@ -248,6 +248,10 @@ impl Spec for UioSpec {
         RULES
     }
 
+    fn aborts() -> &'static [&'static str] {
+        &["UIO-C1", "UIO-C2", "UIO-C3", "UIO-C4", "UIO-C5", "UIO-C6"]
+    }
+
     fn forms() -> &'static [Form] {
         FORMS
     }

@@ -6,10 +6,11 @@
 //! the price of two to the number of licences explorations.
 
 use std::fmt;
+use std::ops::ControlFlow;
 
 use selvedge_model::{Freedom, Spec, Unknown};
 
-use super::{Exploration, Limits, explore, judge};
+use super::{Exploration, Limits, Watch, explore_watched, judge};
 use crate::litmus::Program;
 
 /// What an expectation leans on.
@@ -41,12 +42,25 @@ impl fmt::Display for Leaning {
 ///
 /// If the program sets a parameter or an initial value that the spec does not have.
 pub fn leanings<S: Spec>(program: &Program<S::Op>, limits: &Limits) -> Result<Vec<Option<Leaning>>, Unknown> {
+    leanings_watched::<S>(program, limits, &mut |_| ControlFlow::Continue(()))
+}
+
+/// Like [`leanings`], with somebody who looks on.
+///
+/// # Errors
+///
+/// As there.
+pub fn leanings_watched<S: Spec>(
+    program: &Program<S::Op>,
+    limits: &Limits,
+    watch: &mut Watch<'_>,
+) -> Result<Vec<Option<Leaning>>, Unknown> {
     let freedoms = S::freedoms();
     if freedoms.is_empty() {
         return Ok(vec![None; program.expectations.len()]);
     }
     let explorations: Vec<Exploration> = (0..1_usize << freedoms.len())
-        .map(|set| explore(&S::configure(&settings::<S>(program, set))?, program, limits))
+        .map(|set| explore_watched(&S::configure(&settings::<S>(program, set))?, program, limits, watch))
         .collect::<Result<_, Unknown>>()?;
     let leaning = |expectation| {
         let held: Vec<bool> =

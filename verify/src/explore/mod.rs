@@ -70,9 +70,10 @@ mod system;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::ops::ControlFlow;
 
-pub use freedom::{Leaning, leanings};
-pub use path::{Path, shortest_path};
+pub use freedom::{Leaning, leanings, leanings_watched};
+pub use path::{Path, shortest_path, shortest_paths};
 pub use steps::every_step;
 pub use system::THREADS_MAX;
 
@@ -189,6 +190,26 @@ pub enum ViolationKind {
 /// If the program has more threads than [`THREADS_MAX`] or [`Spec::threads_max`], sets initial values that the spec does not have, or awaits a
 /// plain variable.
 pub fn explore<S: Spec>(spec: &S, program: &Program<S::Op>, limits: &Limits) -> Result<Exploration, Unknown> {
+    explore_watched(spec, program, limits, &mut |_| ControlFlow::Continue(()))
+}
+
+/// Who looks on: told now and then how many states were met so far, and may break off the search, which then is not complete.
+pub type Watch<'a> = dyn FnMut(usize) -> ControlFlow<()> + 'a;
+
+/// How many states are looked at between two looks.
+const WATCHED_EVERY: usize = 1 << 10;
+
+/// Like [`explore`], with somebody who looks on.
+///
+/// # Errors
+///
+/// As there.
+pub fn explore_watched<S: Spec>(
+    spec: &S,
+    program: &Program<S::Op>,
+    limits: &Limits,
+    watch: &mut Watch<'_>,
+) -> Result<Exploration, Unknown> {
     let (mut system, initial) = System::new(spec, program)?;
     let mut trust = system.trust();
     if limits.reduction == Reduction::None {
@@ -196,7 +217,7 @@ pub fn explore<S: Spec>(spec: &S, program: &Program<S::Op>, limits: &Limits) -> 
     }
     let mut search = loop {
         let mut search = Search::new(&mut system, limits, trust.clone());
-        match search.run(&initial) {
+        match search.run(&initial, watch) {
             Ok(()) => break search,
             Err(Breach::Variable(variable)) => trust.protected[variable] = false,
             Err(Breach::Discipline) => {
@@ -253,7 +274,7 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
     }
 
     /// Breadth first: the store's order is the queue.
-    fn run(&mut self, initial: &Tuple) -> Result<(), Breach> {
+    fn run(&mut self, initial: &Tuple, watch: &mut Watch<'_>) -> Result<(), Breach> {
         let (mut at, mut to) = (Tuple::new(), initial.clone());
         let mut moves = Vec::new();
         let mut races = Vec::new();
@@ -279,6 +300,9 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
                 // Whoever goes alone in a circle must not keep the others out.
                 self.system_moves(&at, &mut moves)?;
                 self.follow(&at, &moves, &mut to)?;
+            }
+            if index.is_multiple_of(WATCHED_EVERY) && watch(self.store.len()).is_break() {
+                self.found.complete = false;
             }
             if !self.found.complete {
                 break;

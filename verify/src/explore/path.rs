@@ -1,10 +1,13 @@
 //! Shortest executions: breadth first, over every step of everybody, with each state's predecessor kept.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
 use selvedge_model::{Obligation, Spec, Unknown};
 
-use super::narrate;
 use super::store::Store;
 use super::system::{Move, System, Trust, Tuple};
+use super::{WATCHED_EVERY, Watch, narrate};
 use crate::columns;
 use crate::evidence::Row;
 use crate::litmus::{Observed, Outcome, Program};
@@ -42,29 +45,83 @@ pub fn shortest_path<S: Spec>(
     states: usize,
     mut wanted: impl FnMut(&Outcome, &Observed) -> bool,
 ) -> Result<Option<Path>, Unknown> {
+    let mut first = None;
+    let found = |path| {
+        first = Some(path);
+        ControlFlow::Break(())
+    };
+    to_outcomes(spec, program, states, &mut |_| ControlFlow::Continue(()), &mut wanted, found)?;
+    Ok(first)
+}
+
+/// A shortest execution to each of these outcomes, in one search. Those that were not met before the states ran out, or
+/// whoever looks on broke it off, are missing.
+///
+/// # Errors
+///
+/// As [`explore`](super::explore).
+pub fn shortest_paths<'o, S: Spec>(
+    spec: &S,
+    program: &Program<S::Op>,
+    states: usize,
+    watch: &mut Watch<'_>,
+    outcomes: impl IntoIterator<Item = &'o Outcome>,
+) -> Result<BTreeMap<Outcome, Path>, Unknown> {
+    let wanted: BTreeSet<&Outcome> = outcomes.into_iter().collect();
+    let mut paths = BTreeMap::new();
+    if wanted.is_empty() {
+        return Ok(paths);
+    }
+    let found = |path: Path| {
+        if let Some(outcome) = path.outcome.clone() {
+            paths.entry(outcome).or_insert(path);
+        }
+        if paths.len() == wanted.len() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    // An outcome is met in many states, and each way back costs as much as it is long.
+    let mut met = BTreeSet::new();
+    let mut is_new = |outcome: &Outcome, _: &Observed| {
+        wanted.contains(outcome) && !met.contains(outcome) && met.insert(outcome.clone())
+    };
+    to_outcomes(spec, program, states, watch, &mut is_new, found)?;
+    Ok(paths)
+}
+
+/// Shows a shortest execution to each outcome that is wanted when it is met.
+fn to_outcomes<S: Spec>(
+    spec: &S,
+    program: &Program<S::Op>,
+    states: usize,
+    watch: &mut Watch<'_>,
+    wanted: &mut dyn FnMut(&Outcome, &Observed) -> bool,
+    found: impl FnMut(Path) -> ControlFlow<()>,
+) -> Result<(), Unknown> {
     let (mut system, initial) = System::new(spec, program)?;
     let nothing = Observed::new();
     let mut races = Vec::new();
-    Ok(search(&mut system, &initial, states, |system, at, moves| {
+    let ends = |system: &System<'_, S>, at: &[u32], moves: &[Move], ends: &mut Vec<End>| {
         races.clear();
         system.races(at, &mut races);
         for variable in &races {
             let outcome = Outcome::Race { variable: *variable };
             if wanted(&outcome, &nothing) {
-                return Some(End { outcome: Some(outcome), by: None });
+                ends.push(End { outcome: Some(outcome), by: None });
             }
         }
         for step in moves {
             if let Some(outcome) = step.abort().filter(|outcome| wanted(outcome, &nothing)) {
-                return Some(End { outcome: Some(outcome), by: Some(step.clone()) });
+                ends.push(End { outcome: Some(outcome), by: Some(step.clone()) });
             }
         }
-        if moves.iter().any(|step| step.obligation == Obligation::Must) {
-            return None;
+        if !moves.iter().any(|step| step.obligation == Obligation::Must) {
+            let outcome = Outcome::Final(system.rest(at).0);
+            if wanted(&outcome, &system.observed(at)) {
+                ends.push(End { outcome: Some(outcome), by: None });
+            }
         }
-        let outcome = Outcome::Final(system.rest(at).0);
-        wanted(&outcome, &system.observed(at)).then_some(End { outcome: Some(outcome), by: None })
-    }))
+    };
+    search(&mut system, &initial, states, watch, ends, found);
+    Ok(())
 }
 
 /// A shortest execution to a state that is wanted.
@@ -74,7 +131,18 @@ pub(super) fn to_state<S: Spec>(
     states: usize,
     wanted: impl Fn(&[u32]) -> bool,
 ) -> Option<Path> {
-    search(system, initial, states, |_, at, _| wanted(at).then_some(End { outcome: None, by: None }))
+    let mut first = None;
+    let ends = |_: &System<'_, S>, at: &[u32], _: &[Move], ends: &mut Vec<End>| {
+        if wanted(at) {
+            ends.push(End { outcome: None, by: None });
+        }
+    };
+    let found = |path| {
+        first = Some(path);
+        ControlFlow::Break(())
+    };
+    search(system, initial, states, &mut |_| ControlFlow::Continue(()), ends, found);
+    first
 }
 
 /// Where a search ends: the outcome, and the step that ends the program if one does.
@@ -83,12 +151,16 @@ struct End {
     by: Option<Move>,
 }
 
+/// Breadth first, until `found` has seen enough, or whoever looks on has.
 fn search<S: Spec>(
     system: &mut System<'_, S>,
     initial: &Tuple,
     states: usize,
-    mut is_end: impl FnMut(&System<'_, S>, &[u32], &[Move]) -> Option<End>,
-) -> Option<Path> {
+    watch: &mut Watch<'_>,
+    mut ends_of: impl FnMut(&System<'_, S>, &[u32], &[Move], &mut Vec<End>),
+    mut found: impl FnMut(Path) -> ControlFlow<()>,
+) {
+    let mut ends = Vec::new();
     let mut store = Store::new(initial.len());
     let mut parents = vec![0];
     let (mut at, mut to) = (Tuple::new(), Tuple::new());
@@ -100,8 +172,11 @@ fn search<S: Spec>(
         at.extend_from_slice(store.get(index));
         moves.clear();
         moves_anyhow(system, &at, &mut moves);
-        if let Some(end) = is_end(system, &at, &moves) {
-            return Some(trace(system, &store, &parents, index, end));
+        ends_of(system, &at, &moves, &mut ends);
+        for end in ends.drain(..) {
+            if found(trace(system, &store, &parents, index, end)).is_break() {
+                return;
+            }
         }
         for step in &moves {
             if store.len() < states && system.after(&at, step, &mut to) && store.insert(&to).1 {
@@ -109,8 +184,10 @@ fn search<S: Spec>(
             }
         }
         index += 1;
+        if index.is_multiple_of(WATCHED_EVERY) && watch(store.len()).is_break() {
+            return;
+        }
     }
-    None
 }
 
 /// Every step that is enabled.

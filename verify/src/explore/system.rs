@@ -544,7 +544,10 @@ impl<'a, S: Spec> System<'a, S> {
                     }
                     (Event::Rule(step.rule), Some(after), Some(ret))
                 }
-                Progress::Abort { clause, .. } => (Event::Abort { rule: step.rule, clause }, None, None),
+                Progress::Abort { clause, .. } => {
+                    debug_assert!(S::aborts().contains(&clause), "{clause} aborts and is not one of `Spec::aborts`");
+                    (Event::Abort { rule: step.rule, clause }, None, None)
+                }
             };
             let after = after.map(|after| {
                 let after = self.settled(after);

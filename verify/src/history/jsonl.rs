@@ -764,7 +764,8 @@ mod tests {
     fn problems_say_where_they_are() {
         let end = "\n{\"close\": \"cut\"}";
         let cases = [
-            (r#"{"thread": "T1", "call": "wiat"}"#, "2:27: unknown operation `wiat`"),
+            (r#"{"thread": "T1", "call": "wiat"}"#, "2:27: unknown operation `wiat`; did you mean `wait`?"),
+            (r#"{"thread": "T1", "call": "listen"}"#, "2:27: unknown operation `listen`"),
             (r#"{"thread": "T1", "call": "signall"}"#, "2:27: unknown operation `signall`; did you mean `signal`?"),
             (r#"{"thread": "T1", "call": "wait-timeout x"}"#, "2:40: "),
             (r#"{"thread": "T1", "call": 5}"#, "2:26: unknown operation `5`"),

@@ -406,6 +406,12 @@ impl Condition {
 }
 
 impl Binary {
+    /// Whether it compares its operands.
+    pub fn compares(self) -> bool {
+        use Binary::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+        matches!(self, Equal | NotEqual | Less | LessOrEqual | Greater | GreaterOrEqual)
+    }
+
     /// The operator applied to two values. Words can only be compared for equality; anything else about them is false.
     pub fn apply(self, left: &Value, right: &Value) -> Value {
         let truth = |truth: bool| Value::Int(i64::from(truth));

@@ -243,7 +243,7 @@ enum Leaf<T> {
 /// Builds a node; refuses what its place cannot speak of.
 type Build<'b, T> = dyn FnMut(Leaf<T>) -> Result<T, ()> + 'b;
 
-fn resolve<T>(
+fn resolve<T: PartialEq>(
     tree: &Tree,
     scope: &Scope<'_>,
     mentions: &mut Mentions,
@@ -254,7 +254,7 @@ fn resolve<T>(
 }
 
 /// A node and what it can be compared with. `beside_register`: a name that means nothing else is a word here.
-fn node<T>(
+fn node<T: PartialEq>(
     tree: &Tree,
     scope: &Scope<'_>,
     mentions: &mut Mentions,
@@ -342,7 +342,7 @@ fn node<T>(
     build(leaf).map(|value| (value, kind)).map_err(outside)
 }
 
-fn operands<T>(
+fn operands<T: PartialEq>(
     operator: Binary,
     left: &Tree,
     right: &Tree,
@@ -351,9 +351,16 @@ fn operands<T>(
     mentions: &mut Mentions,
     build: &mut Build<'_, T>,
 ) -> Result<(T, T), Problems> {
-    let compares = matches!(operator, Binary::Equal | Binary::NotEqual);
-    if !compares {
-        return both(resolve(left, scope, mentions, build), resolve(right, scope, mentions, build));
+    // What an expectation speaks of has one value in an outcome; a thread reads twice.
+    let apart = |(left, right): (T, T)| {
+        if scope.thread.is_none() && operator.compares() && left == right {
+            let message = "something is compared with itself";
+            return Err(vec![Diagnostic::new(message, whole.span.clone(), "the same for every outcome")]);
+        }
+        Ok((left, right))
+    };
+    if !matches!(operator, Binary::Equal | Binary::NotEqual) {
+        return both(resolve(left, scope, mentions, build), resolve(right, scope, mentions, build)).and_then(apart);
     }
     let is_register = |tree: &Tree| match &tree.node {
         Node::Register(..) => true,
@@ -378,7 +385,7 @@ fn operands<T>(
     match (left_kind, right_kind) {
         (Kind::Word, Kind::Number | Kind::Word) => Err(vec![lonely_word(left, scope)]),
         (Kind::Number, Kind::Word) => Err(vec![lonely_word(right, scope)]),
-        _ => Ok((left_value, right_value)),
+        _ => apart((left_value, right_value)),
     }
 }
 
@@ -450,10 +457,14 @@ fn lonely_word(tree: &Tree, scope: &Scope<'_>) -> Diagnostic {
 /// An expectation that speaks of the ends of more threads than this is not judged: the cost doubles with each.
 const ENDS_MAX: usize = 8;
 
+/// Where there are more ways than this to give values to what an expectation compares, they are left unknown.
+const VALUES_MAX: usize = 1 << 10;
+
 /// Reports an expectation that no program could fail or none could meet.
 ///
-/// The condition is evaluated for every way in which an execution can end, with numbers and registers left unknown:
-/// if the answer never depends on the outcome, the expectation says nothing.
+/// The condition is evaluated for every way in which an execution can end. What is compared with numbers and words that
+/// are written down, and nothing else, has every value that tells these apart; of the rest nothing is known. If the
+/// answer never depends on the outcome, the expectation says nothing.
 pub(super) fn never_or_always(expectation: &Expectation, program: &Program<String>, span: Span) -> Option<Diagnostic> {
     let condition = &expectation.condition;
     let mut threads = Vec::new();
@@ -473,12 +484,28 @@ pub(super) fn never_or_always(expectation: &Expectation, program: &Program<Strin
             answers.push(condition.holds(&Outcome::Race { variable }, None));
         }
     }
-    for done in 0..1_u32 << threads.len() {
-        let is_done = |thread: ThreadIndex| {
-            let position = threads.iter().position(|known| *known == thread);
-            position.is_some_and(|position| done & (1 << position) != 0)
-        };
-        answers.push(unknown_value(condition, &is_done).map(|value| value.is_true()));
+    let mut terms = Vec::new();
+    compared(condition, &mut terms);
+    terms.retain(|term| term.is_lone);
+    let values: Vec<Vec<Value>> = terms.iter().map(Term::values).collect();
+    let assignments = values.iter().try_fold(1_usize, |product, values| product.checked_mul(values.len()));
+    let assignments = assignments.filter(|count| *count <= VALUES_MAX);
+    for assignment in 0..assignments.unwrap_or(1) {
+        let mut rest = assignment;
+        let mut known = Vec::new();
+        if assignments.is_some() {
+            for (term, values) in terms.iter().zip(&values) {
+                known.push((term.condition, &values[rest % values.len()]));
+                rest /= values.len();
+            }
+        }
+        for done in 0..1_u32 << threads.len() {
+            let is_done = |thread: ThreadIndex| {
+                let position = threads.iter().position(|known| *known == thread);
+                position.is_some_and(|position| done & (1 << position) != 0)
+            };
+            answers.push(partly_known(condition, &is_done, &known).map(|value| value.is_true()));
+        }
     }
     let problem = if answers.iter().all(|answer| *answer == Some(false)) {
         Diagnostic::new("no outcome can satisfy this", span, "false whatever happens")
@@ -503,19 +530,90 @@ fn mentioned(condition: &Condition, threads: &mut Vec<ThreadIndex>, clauses: &mu
     }
 }
 
-/// The condition's value at an ordinary end with these threads done and the others blocked, if that decides it.
-fn unknown_value(condition: &Condition, done: &dyn Fn(ThreadIndex) -> bool) -> Option<Value> {
+/// A variable, register or observable, and what it is compared with.
+struct Term<'a> {
+    condition: &'a Condition,
+    numbers: Vec<i64>,
+    words: Vec<Box<str>>,
+    /// Whether it is compared with numbers and words, and nothing else is done with it.
+    is_lone: bool,
+}
+
+impl Term<'_> {
+    /// A value for each way in which the comparisons can come out, at least.
+    fn values(&self) -> Vec<Value> {
+        let around = |number: &i64| [number.checked_sub(1), Some(*number), number.checked_add(1)];
+        let mut numbers: Vec<i64> = self.numbers.iter().flat_map(around).flatten().collect();
+        if numbers.is_empty() {
+            numbers.push(0);
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut values: Vec<Value> = numbers.into_iter().map(Value::Int).collect();
+        if matches!(self.condition, Condition::Register(..)) {
+            // And a word that is none of them.
+            let words = self.words.iter().cloned().chain(["?".into()]);
+            values.extend(words.map(Value::Word));
+        }
+        values
+    }
+}
+
+/// Collects the terms of a condition.
+fn compared<'a>(condition: &'a Condition, terms: &mut Vec<Term<'a>>) {
+    match condition {
+        Condition::Variable(_) | Condition::Register(..) | Condition::State(_) => {
+            term(condition, terms).is_lone = false
+        }
+        Condition::Not(inner) => compared(inner, terms),
+        Condition::Binary(operator, left, right) => {
+            let is_term =
+                |it: &Condition| matches!(it, Condition::Variable(_) | Condition::Register(..) | Condition::State(_));
+            match (&**left, &**right) {
+                (it, Condition::Int(number)) | (Condition::Int(number), it) if operator.compares() && is_term(it) => {
+                    term(it, terms).numbers.push(*number);
+                }
+                (it, Condition::Word(word)) | (Condition::Word(word), it) if operator.compares() && is_term(it) => {
+                    term(it, terms).words.push(word.clone());
+                }
+                (left, right) => {
+                    compared(left, terms);
+                    compared(right, terms);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn term<'t, 'a>(condition: &'a Condition, terms: &'t mut Vec<Term<'a>>) -> &'t mut Term<'a> {
+    let known = terms.iter().position(|term| term.condition == condition).unwrap_or(terms.len());
+    if known == terms.len() {
+        terms.push(Term { condition, numbers: Vec::new(), words: Vec::new(), is_lone: true });
+    }
+    &mut terms[known]
+}
+
+/// The condition's value at an ordinary end with these threads done and the others blocked, and with these values, if
+/// that decides it.
+fn partly_known(
+    condition: &Condition,
+    done: &dyn Fn(ThreadIndex) -> bool,
+    known: &[(&Condition, &Value)],
+) -> Option<Value> {
     let truth = |truth: bool| Some(Value::Int(i64::from(truth)));
     match condition {
         Condition::Int(number) => Some(Value::Int(*number)),
         Condition::Word(word) => Some(Value::Word(word.clone())),
-        Condition::Variable(_) | Condition::Register(..) | Condition::State(_) => None,
+        Condition::Variable(_) | Condition::Register(..) | Condition::State(_) => {
+            known.iter().find(|(term, _)| *term == condition).map(|(_, value)| (*value).clone())
+        }
         Condition::Done(thread) => truth(done(*thread)),
         Condition::Blocked(thread) => truth(!done(*thread)),
         Condition::Abort(_) | Condition::Race(_) => truth(false),
-        Condition::Not(inner) => truth(!unknown_value(inner, done)?.is_true()),
+        Condition::Not(inner) => truth(!partly_known(inner, done, known)?.is_true()),
         Condition::Binary(operator, left, right) => {
-            let (left, right) = (unknown_value(left, done), unknown_value(right, done));
+            let (left, right) = (partly_known(left, done, known), partly_known(right, done, known));
             match (operator, &left, &right) {
                 (Binary::And, Some(known), None) | (Binary::And, None, Some(known)) if !known.is_true() => truth(false),
                 (Binary::Or, Some(known), None) | (Binary::Or, None, Some(known)) if known.is_true() => truth(true),

@@ -265,6 +265,20 @@ impl Source {
                 problems.push(unknown("clause", &clause.text, &clause.span, ids));
             }
         }
+        for clause in &mentions.clauses {
+            let is_known = S::clauses().iter().any(|known| known.id == clause.text);
+            if is_known && !S::aborts().contains(&clause.text.as_str()) {
+                let message = format!("no program dies of `{}`", clause.text);
+                let aborting: Vec<String> = S::aborts().iter().map(ToString::to_string).collect();
+                let help = if aborting.is_empty() {
+                    "nothing in this spec aborts".to_owned()
+                } else {
+                    format!("clauses of which a program can die: {}", aborting.join(", "))
+                };
+                problems
+                    .push(Diagnostic::new(message, clause.span.clone(), "no rule of this clause aborts").help(help));
+            }
+        }
         for name in &mentions.observables {
             if !S::observables().contains(&name.text.as_str()) {
                 problems.push(unknown("observable", &name.text, &name.span, S::observables().iter().copied()));
@@ -796,6 +810,7 @@ fn duplicate<'a>(
 #[cfg(test)]
 mod tests {
     use selvedge_model::cond::CondSpec;
+    use selvedge_model::toy::RegisterSpec;
 
     use super::*;
 
@@ -885,7 +900,7 @@ mod tests {
           ·             ╰── no such parameter
         3 │ parameter spurious yes
           ╰────
-         help: one of: order, spurious, locker, timeouts
+         help: did you mean `order`?
          × unknown value `yes` of parameter `spurious`
           ╭─[t.litmus:3:20]
         2 │ parameter ordre any
@@ -1735,6 +1750,91 @@ mod tests {
           ╰────
          help: did you mean `COND-01`?
         "##);
+    }
+
+    #[test]
+    fn an_abort_of_a_clause_that_aborts_nothing() {
+        insta::assert_snapshot!(complaint_of_expectation("never abort COND-03"), @r##"
+         × no program dies of `COND-03`
+          ╭─[t.litmus:8:13]
+        7 │   signal
+        8 │ never abort COND-03
+          ·             ───┬───
+          ·                ╰── no rule of this clause aborts
+          ╰────
+         help: clauses of which a program can die: COND-12, COND-16
+        "##);
+        let registers = "spec register\nthread T\n  r = read\nnever abort REG-01\n";
+        let problems = parse("t.litmus", registers).unwrap().program::<RegisterSpec>().unwrap_err();
+        assert!(problems.to_string().contains("nothing in this spec aborts"), "{problems}");
+    }
+
+    #[test]
+    fn a_term_beside_itself() {
+        insta::assert_snapshot!(complaint_of_expectation("exists done T && n != n"), @r##"
+         × something is compared with itself
+          ╭─[t.litmus:8:18]
+        7 │   signal
+        8 │ exists done T && n != n
+          ·                  ───┬──
+          ·                     ╰── the same for every outcome
+          ╰────
+        "##);
+        for operator in ["==", "!=", "<", "<=", ">", ">="] {
+            for term in ["n", "state.notify", "T:r0", "done T", "n + 1"] {
+                let problem = complaint_of_expectation(&format!("exists {term} {operator} ({term})"));
+                assert!(problem.contains("compared with itself"), "{term} {operator} {term}: {problem}");
+            }
+        }
+        // In a thread the two are read one after the other.
+        let in_thread = "spec cond\natomic p = 0 seqcst\nthread T\n  await p != p\nexists done T\n";
+        assert_eq!(complaint(in_thread), "nothing wrong");
+    }
+
+    #[test]
+    fn bounds_that_leave_nothing() {
+        insta::assert_snapshot!(complaint_of_expectation("exists n > 3 && n < 2"), @r##"
+         × no outcome can satisfy this
+          ╭─[t.litmus:8:8]
+        7 │   signal
+        8 │ exists n > 3 && n < 2
+          ·        ───────┬──────
+          ·               ╰── false whatever happens
+          ╰────
+         help: an expectation tells outcomes apart: some must meet it and some not
+        "##);
+        let says = |condition: &str, answer: &str| {
+            let problem = complaint_of_expectation(&format!("never {condition}"));
+            assert!(problem.contains(answer), "{condition}: {problem}");
+        };
+        for condition in [
+            "n == 1 && n == 2",
+            "n > 3 && n < 4",
+            "n == 1 && n != 1 && done T",
+            "state.notify > 1 && state.notify < 1",
+            "T:r0 == timeout && T:r0 == notified",
+            "T:r0 == timeout && T:r0 > 0",
+            "n < -9223372036854775808",
+            "3 < n && 2 > n",
+        ] {
+            says(condition, "no outcome can satisfy this");
+        }
+        for condition in ["n != 1 || n != 2", "T:r0 != timeout || T:r0 != notified"] {
+            says(condition, "every outcome satisfies this");
+        }
+        for condition in [
+            "n > 3 && n < 5",
+            "n > 3 && p < 2",
+            "T:r0 != timeout && T:r0 != notified",
+            // What an expression comes to is not looked into, nor how two terms stand to each other.
+            "n + 1 > 3 && n < 1",
+            "n < p && p < n",
+            // After an abort or a race no comparison with a number holds.
+            "n > 3 || n < 5",
+            "!(n <= 3 || n > 2)",
+        ] {
+            assert_eq!(complaint_of_expectation(&format!("never {condition}")), "nothing wrong", "{condition}");
+        }
     }
 
     #[test]

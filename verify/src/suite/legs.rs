@@ -139,7 +139,7 @@ impl Suite {
     ) -> Result<Evidence, Refusal> {
         let system = self.system_of(file, text)?;
         // Bad input is found here, where its diagnostics can still be pointed at the text.
-        system.outcomes(file, text)?;
+        let expectations = system.expectations(file, text)?;
         let identity = system.identity(file, text, subject, search.mode)?;
         let earlier = match &search.resume {
             Some(record) => Some((record, resumable(record, &identity)?)),
@@ -155,7 +155,7 @@ impl Suite {
             None => parts::join(&found).unwrap_or_else(|| worst(found)),
             Some((record, _)) => parts::conclude(found.into_iter().fold(record.clone(), parts::follow)),
         };
-        Ok(Evidence { maker, ..whole })
+        Ok(Evidence { maker, expectations, ..whole })
     }
 }
 

@@ -16,6 +16,7 @@ mod run;
 mod search;
 mod system;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ pub use replay::{Replay, Token};
 pub use system::{Drivers, NotPromised, Rewrite, System};
 
 use crate::engine::{Engine, Profile};
-use crate::evidence::{Evidence, Kind, Mode, Verdict};
+use crate::evidence::{Evidence, Expected, Kind, Mode, Verdict};
+use crate::explore;
 use crate::history::jsonl;
 use crate::info::SystemInfo;
 use crate::isolate::{self, ChildEnd};
@@ -103,7 +105,8 @@ trait AnySystem: Send + Sync {
     fn plan(&self, options: &Options) -> Vec<Planned>;
     fn plan_table(&self) -> Vec<Planned>;
     fn run(&self, planned: &Planned, options: &Options) -> Evidence;
-    fn outcomes(&self, file: &str, text: &str) -> Result<Outcomes, Diagnostics>;
+    fn outcomes(&self, file: &str, text: &str, states: usize, look: &mut Look<'_>) -> Result<Outcomes, Diagnostics>;
+    fn expectations(&self, file: &str, text: &str) -> Result<Vec<Expected>, Diagnostics>;
     fn check_text(
         &self,
         file: &str,
@@ -118,6 +121,10 @@ trait AnySystem: Send + Sync {
     fn replay(&self, evidence: &Evidence) -> Result<Replay, String>;
     fn history(&self, file: &str, text: &str) -> Result<JudgedHistory, Diagnostics>;
 }
+
+/// Who looks on while outcomes are looked for: told now and then what is done, and how many states it has met so far; may
+/// stop it. What was found by then is the answer.
+pub type Look<'a> = dyn FnMut(&'static str, usize) -> ControlFlow<()> + 'a;
 
 /// Why a text cannot be taken under a named semantics.
 #[derive(Debug)]
@@ -158,7 +165,7 @@ pub struct Outcomes {
     /// Each outcome in words, with the observables of the spec's final state.
     pub outcomes: Vec<AllowedOutcome>,
     /// The expectations and whether they hold.
-    pub expectations: Vec<crate::evidence::Expected>,
+    pub expectations: Vec<Expected>,
     /// What the program's author has observed about the spec, and whether it is so.
     pub observations: Vec<crate::evidence::Observation>,
     /// States visited.
@@ -169,6 +176,8 @@ pub struct Outcomes {
     pub depth: u64,
     /// Whether everything was visited.
     pub complete: bool,
+    /// Why not all that was asked for was looked at, if it was not.
+    pub cut: Option<String>,
     /// How often each rule was taken.
     pub rules: std::collections::BTreeMap<String, u64>,
 }
@@ -296,8 +305,27 @@ impl Suite {
     }
 
     /// What the spec that a litmus text names allows.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
     pub fn outcomes(&self, file: &str, text: &str) -> Result<Outcomes, Diagnostics> {
-        self.system_of(file, text)?.outcomes(file, text)
+        self.outcomes_within(file, text, explore::Limits::default().states, &mut |_, _| ControlFlow::Continue(()))
+    }
+
+    /// The same, as far as so many states show, with somebody who looks on.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
+    pub fn outcomes_within(
+        &self,
+        file: &str,
+        text: &str,
+        states: usize,
+        look: &mut Look<'_>,
+    ) -> Result<Outcomes, Diagnostics> {
+        self.system_of(file, text)?.outcomes(file, text, states, look)
     }
 
     /// A litmus text with the parameters of a named semantics instead of its own. Other parameters stay.
@@ -317,7 +345,8 @@ impl Suite {
         Ok(program.to_string())
     }
 
-    /// Runs a litmus text over a subject: in a child process.
+    /// Runs a litmus text over a subject: in a child process. The record says of the text's expectations whether they hold in
+    /// the spec; its verdict is about the subject alone.
     pub fn check(
         &self,
         file: &str,
@@ -327,11 +356,11 @@ impl Suite {
         options: &Options,
     ) -> Result<Evidence, Diagnostics> {
         // Bad input is found here, where its diagnostics can still be pointed at the text.
-        self.system_of(file, text)?.outcomes(file, text)?;
+        let expectations = self.system_of(file, text)?.expectations(file, text)?;
         let job =
             Job::File { file: file.into(), text: text.into(), subject: subject.into(), engine, options: *options };
         let planned = plan::planned_for_file(file, subject, engine);
-        Ok(Evidence { maker: maker(), ..self.in_child(&job, &planned, options) })
+        Ok(Evidence { maker: maker(), expectations, ..self.in_child(&job, &planned, options) })
     }
 
     /// Runs a litmus text over a subject in this process.

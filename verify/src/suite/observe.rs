@@ -9,13 +9,13 @@ use crate::info::spec_in_words;
 use crate::litmus::{Expectation, Program, Quantifier};
 
 /// The observations of a program, each judged anew: whether the spec allows such an outcome, and the shortest way to one.
-/// `command` prints them, where there is a file to print them of.
-pub(super) fn observations<S: Spec>(target: &Target<S>, command: Option<&str>) -> Vec<Observation> {
+/// It is looked for among so many states. `command` prints them, where there is a file to print them of.
+pub(super) fn observations<S: Spec>(target: &Target<S>, states: usize, command: Option<&str>) -> Vec<Observation> {
     let program = &target.program;
     let observed = program.expectations.iter().filter_map(|expectation| {
         let observation = expectation.observation.as_ref()?;
         let is_allowed = is_allowed(target, expectation);
-        let path = path_to(target, expectation).filter(|_| is_allowed == Some(true));
+        let path = if is_allowed == Some(true) { path_to(target, expectation, states) } else { None };
         let words = |path: &explore::Path| Some(explore::describe(program, path.outcome.as_ref()?));
         Some(Observation {
             name: observation.name.clone(),
@@ -44,8 +44,7 @@ fn is_allowed<S: Spec>(target: &Target<S>, expectation: &Expectation) -> Option<
     explore::judge(&exists, &target.allowed).held
 }
 
-fn path_to<S: Spec>(target: &Target<S>, expectation: &Expectation) -> Option<explore::Path> {
-    let states = explore::Limits::default().states;
+fn path_to<S: Spec>(target: &Target<S>, expectation: &Expectation, states: usize) -> Option<explore::Path> {
     let satisfies = |outcome: &_, observed: &_| expectation.condition.holds(outcome, Some(observed)) == Some(true);
     explore::shortest_path(&target.spec, &target.program, states, satisfies).ok().flatten()
 }

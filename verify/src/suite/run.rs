@@ -1,5 +1,6 @@
 //! Running the checks of one system, each kind in its way.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use selvedge::platform::{Arc, Loom, Shuttle, Std};
@@ -12,13 +13,13 @@ use super::plan::planned_for_file;
 use super::record::{self, Found};
 use super::replay::Replay;
 use super::system::{Drivers, Entry, Role};
-use super::{AllowedOutcome, AnySystem, JudgedHistory, Options, Outcomes, Planned, System};
+use super::{AllowedOutcome, AnySystem, JudgedHistory, Look, Options, Outcomes, Planned, System};
 use crate::check::{Checker, Judgement};
 use crate::conformance::Target;
 use crate::diagram;
 use crate::engine::{Budget, Engine, Profile};
 use crate::evidence::{Evidence, Expected, Kind, Mode, Verdict};
-use crate::explore::{self, leanings};
+use crate::explore::{self, explore_watched, leanings_watched};
 use crate::gaps::GapInfo;
 use crate::history::jsonl;
 use crate::info::{SystemInfo, spec_in_words};
@@ -67,32 +68,62 @@ impl<S: Spec> AnySystem for System<S> {
         record::evidence(planned, options, found, started.elapsed())
     }
 
-    fn outcomes(&self, file: &str, text: &str) -> Result<Outcomes, Diagnostics> {
+    fn outcomes(&self, file: &str, text: &str, states: usize, look: &mut Look<'_>) -> Result<Outcomes, Diagnostics> {
         let source = litmus::parse(file, text)?;
         let program = source.program::<S>()?;
-        let target = Target::<S>::new(program).map_err(|unknown| source.refuse(&unknown))?;
+        let refuse = |unknown: Unknown| source.refuse(&unknown);
+        let spec = S::configure(&program.parameters).map_err(refuse)?;
+        let limits = explore::Limits { states, ..explore::Limits::default() };
+        let mut is_stopped = false;
+        let mut look = |doing, met| {
+            is_stopped |= look(doing, met).is_break();
+            if is_stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let allowed = explore_watched(&spec, &program, &limits, &mut |met| look("exploring", met)).map_err(refuse)?;
+        let target = Target::<S> { spec, program: Arc::new(program), allowed };
         let program = &target.program;
+        let watch = &mut |met| look("looking for ways there", met);
+        let wanted = target.allowed.outcomes.keys();
+        let paths = explore::shortest_paths(&target.spec, program, states, watch, wanted).map_err(refuse)?;
         let outcomes = target
             .allowed
             .outcomes
             .keys()
             .map(|outcome| AllowedOutcome {
                 outcome: explore::describe(program, outcome),
-                path: record::path_to(&target, outcome).map(|path| path.render()).unwrap_or_default(),
+                path: paths.get(outcome).map(explore::Path::render).unwrap_or_default(),
             })
             .collect();
+        let expectations = if target.allowed.complete {
+            expectations(&target, &mut |met| look("exploring other semantics", met)).map_err(refuse)?
+        } else {
+            // What is too much under one semantics is not looked at under all.
+            expectations(&target, &mut |_| ControlFlow::Break(())).map_err(refuse)?
+        };
+        let cut = match (is_stopped, target.allowed.complete) {
+            (true, _) => Some("stopped".to_owned()),
+            (false, false) => Some(format!("more than {states} states")),
+            (false, true) => None,
+        };
         Ok(Outcomes {
             program: program.name.clone(),
             spec: spec_in_words(&target.spec),
             outcomes,
-            expectations: expectations(&target).map_err(|unknown| source.refuse(&unknown))?,
-            observations: observations(&target, None),
+            expectations,
+            observations: observations(&target, states, None),
             states: target.allowed.states as u64,
             transitions: target.allowed.transitions,
             depth: target.allowed.depth as u64,
             complete: target.allowed.complete,
+            cut,
             rules: record::rules_by_name(&target.allowed),
         })
+    }
+
+    fn expectations(&self, file: &str, text: &str) -> Result<Vec<Expected>, Diagnostics> {
+        let source = litmus::parse(file, text)?;
+        let target = Target::<S>::new(source.program::<S>()?).map_err(|unknown| source.refuse(&unknown))?;
+        expectations(&target, &mut |_| ControlFlow::Continue(())).map_err(|unknown| source.refuse(&unknown))
     }
 
     fn check_text(
@@ -236,10 +267,11 @@ impl<S: Spec> System<S> {
     /// spec's state graphs.
     fn judge_spec(&self, planned: &Planned) -> Result<Found, String> {
         let target = Target::<S>::new(self.program(planned)?).map_err(|unknown| unknown.message)?;
-        let expectations = expectations(&target).map_err(|unknown| unknown.message)?;
+        let expectations =
+            expectations(&target, &mut |_| ControlFlow::Continue(())).map_err(|unknown| unknown.message)?;
         let mut found = record::spec(&target, expectations);
         let command = self.file(planned)?.path().map(|path| format!("cargo run --release -- outcomes {path}"));
-        found.observations = observations(&target, command.as_deref());
+        found.observations = observations(&target, explore::Limits::default().states, command.as_deref());
         found.graphs = diagram::of_program::<S>(&target.program).map_err(|unknown| unknown.message)?;
         Ok(found)
     }
@@ -412,8 +444,8 @@ pub(super) fn reference_drivers<S: Spec>() -> Drivers<S> {
 }
 
 /// The program's expectations, whether they hold, and what they lean on.
-fn expectations<S: Spec>(target: &Target<S>) -> Result<Vec<Expected>, Unknown> {
-    let leanings = leanings::<S>(&target.program, &explore::Limits::default())?;
+fn expectations<S: Spec>(target: &Target<S>, watch: &mut explore::Watch<'_>) -> Result<Vec<Expected>, Unknown> {
+    let leanings = leanings_watched::<S>(&target.program, &explore::Limits::default(), watch)?;
     let expected = target.program.expectations.iter().zip(leanings).map(|(expectation, leaning)| Expected {
         text: record::expectation_in_words(&target.program, expectation),
         held: explore::judge(expectation, &target.allowed).held,
