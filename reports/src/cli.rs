@@ -653,7 +653,7 @@ fn say_nothing_matches(filter: &[String], engine: Option<&str>, ids: &[String]) 
     match (filter.is_empty(), engine) {
         (true, Some(engine)) => say::note(&format!("no check runs under {engine}")),
         (false, Some(engine)) => {
-            say::note(&format!("no check's id contains {} and runs under {engine}", filter.join(" or ")))
+            say::note(&format!("no check's id contains {} and runs under {engine}", filter.join(" or ")));
         }
         (_, None) => say::note(&format!("no check's id contains {}", filter.join(" or "))),
     }

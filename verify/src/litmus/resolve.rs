@@ -563,7 +563,7 @@ impl Term<'_> {
 fn compared<'a>(condition: &'a Condition, terms: &mut Vec<Term<'a>>) {
     match condition {
         Condition::Variable(_) | Condition::Register(..) | Condition::State(_) => {
-            term(condition, terms).is_lone = false
+            term(condition, terms).is_lone = false;
         }
         Condition::Not(inner) => compared(inner, terms),
         Condition::Binary(operator, left, right) => {
