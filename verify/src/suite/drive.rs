@@ -132,7 +132,8 @@ fn run_bounded<S: Spec>(
         left.executions = budget.executions - executions;
         let findings = search(&left);
         executions += findings.executions;
-        let is_over = findings.violation.is_some() || findings.refused.is_some();
+        // What breaks a search is told, whatever was found with fewer preemptions.
+        let is_over = findings.violation.is_some() || findings.refused.is_some() || findings.broken.is_some();
         let finished = findings.complete;
         if finished || is_over || best.is_none() {
             best = Some(Run { findings, engine, mode, budget: left.clone(), cut: None, luckless: None });
