@@ -417,7 +417,16 @@ impl Search {
     fn of(run: &Run) -> Self {
         let broken = match &run.failure {
             Some(Failure::Panic(message)) if message == OVER => None,
-            failure => failure.as_ref().map(ToString::to_string),
+            failure => failure.as_ref().map(|failure| {
+                let is_foreign = match failure {
+                    Failure::Unpublished(_) => true,
+                    Failure::Panic(message) => message.starts_with("deadlock"),
+                    _ => false,
+                };
+                let hint =
+                    if is_foreign { "; code on the engine's own types says so with `Subject::FOREIGN`" } else { "" };
+                format!("{failure}{hint}")
+            }),
         };
         let stopped = match (&run.failure, run.stopped) {
             (Some(_), _) => broken.clone(),

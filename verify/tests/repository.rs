@@ -65,10 +65,16 @@ fn only_the_platform_names_std_sync_loom_and_shuttle() {
             for word in
                 ["std::sync", "loom::sync", "loom::model", "loom::thread::", "shuttle::sync", "shuttle::thread::"]
             {
-                assert!(!code.contains(word), "{}:{}: names {word}", path.display(), number + 1);
+                let is_shown = word != "std::sync" && stands_for_a_reader(&path);
+                assert!(is_shown || !code.contains(word), "{}:{}: names {word}", path.display(), number + 1);
             }
         }
     }
+}
+
+/// Code as a reader would have it, who knows loom or shuttle and not our platform: it shows that such code can be checked.
+fn stands_for_a_reader(path: &Path) -> bool {
+    [Path::new("verify/examples/bring-your-own.rs"), Path::new("verify/tests/foreign.rs")].contains(&path)
 }
 
 /// A spec is pure data: that is what makes it usable by explorer, checker and reader alike.
