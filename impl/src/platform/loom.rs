@@ -382,6 +382,7 @@ impl Engine for Loom {
     }
 
     fn pass(execution: &Execution<Self>, me: usize, touches: &[Touch<'_, Self>], ready: Option<&dyn Fn() -> bool>) {
+        let mut tokens = foreign::Tokens::default();
         loop {
             if let [first, rest @ ..] = touches {
                 first.object.gate.notify_one();
@@ -405,6 +406,7 @@ impl Engine for Loom {
             } else if execution.is_asleep(me) {
                 loom::thread::park();
                 execution.resume(me);
+                tokens.took(execution.is_asleep(me));
             }
         }
     }

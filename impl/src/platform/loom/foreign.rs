@@ -79,6 +79,28 @@ pub(super) fn watch(execution: &Execution<Loom>) {
     }
 }
 
+/// What a thread that waits for something of the platform's took although it was meant for foreign code: loom has one token a
+/// thread. It is given back when the wait is over.
+#[derive(Default)]
+pub(super) struct Tokens {
+    is_owed: bool,
+}
+
+impl Tokens {
+    /// A park of the platform's has ended; in vain, if the platform did not end it.
+    pub(super) fn took(&mut self, in_vain: bool) {
+        self.is_owed |= in_vain;
+    }
+}
+
+impl Drop for Tokens {
+    fn drop(&mut self) {
+        if self.is_owed && !std::thread::panicking() {
+            loom::thread::current().unpark();
+        }
+    }
+}
+
 /// Lets loom run the doomed threads, wherever they wait.
 fn expel(execution: &Execution<Loom>) {
     for index in 1..execution.thread_count() {

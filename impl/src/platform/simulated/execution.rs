@@ -99,7 +99,15 @@ impl<E: Engine> Execution<E> {
 
     /// Like [`Execution::new`], in the memory of one that is over.
     pub(in crate::platform) fn again(mut old: Rc<Self>, bounds: &Bounds, deadline: Option<Instant>) -> Rc<Self> {
-        let Some(unshared) = Rc::get_mut(&mut old) else { return Self::new(bounds, deadline) };
+        let Some(unshared) = Rc::get_mut(&mut old) else {
+            if !old.is_foreign() {
+                return Self::new(bounds, deadline);
+            }
+            // Stacks that never run again have kept it, and need nothing of it.
+            let mut threads = old.threads.take();
+            threads.clear();
+            return Rc::new(Self::with(threads, Vec::new(), bounds, deadline));
+        };
         let mut threads = std::mem::take(unshared.threads.get_mut());
         threads.clear();
         let owners = std::mem::take(unshared.owners.get_mut());
