@@ -1,8 +1,10 @@
-//! Two walks through the suite for other people's code.
+//! Walks through the suite for other people's code.
 //!
 //! 1. A condition variable that somebody else wrote, on std's types, against our spec. It looks plausible, and one signal
 //!    wakes everybody; the suite says which clause that breaks.
-//! 2. A gate against a spec of the reader's own: one subject conforms, one does not, and one takes its process down.
+//! 2. A spin lock on loom's types: right, and with a store that orders nothing, which loom sees.
+//! 3. A condition variable on shuttle's types, under every engine that stands on shuttle. It conforms.
+//! 4. A gate against a spec of the reader's own: one subject conforms, one does not, and one takes its process down.
 //!
 //! `cargo run --example bring-your-own` prints the findings; the tests run it too.
 
@@ -10,8 +12,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use selvedge::platform::host::{Condvar, Mutex};
-use selvedge::platform::{Arc, Platform, Region, Shuttle, Std};
+use selvedge::platform::{Arc, Loom, Platform, Region, Shuttle, Std};
 use selvedge_model::cond::{CondSpec, Op, Ret};
+use selvedge_model::toy::lock::{self, LockSpec};
 use selvedge_model::{Clause, Form, Parameter, Progress, Rule, Spec, Step, StepOf, Thread, Unknown, Unreadable, text};
 use selvedge_verify::evidence::Verdict;
 use selvedge_verify::subject::locker::{RegionLock, Side};
@@ -87,7 +90,105 @@ const TWO_WAITERS: CorpusFile = CorpusFile {
     ",
 };
 
-// 2. A spec of the reader's own: a gate that opens once and stays open.
+// 2. Somebody else's lock on loom's types. `FOREIGN` lets threads switch inside it.
+
+/// With `ORDERS`, whoever takes it sees what the one before did.
+struct SpinLock<const ORDERS: bool>(loom::sync::atomic::AtomicBool);
+
+impl<const ORDERS: bool> Subject<LockSpec> for SpinLock<ORDERS> {
+    type Platform = Loom;
+    type Local<'a> = ();
+
+    const FOREIGN: bool = true;
+
+    fn create(_: &LockSpec, _: &[(String, i64)]) -> Result<Self, String> {
+        Ok(SpinLock(loom::sync::atomic::AtomicBool::new(false)))
+    }
+
+    fn perform(&self, _: Thread, _: &mut (), op: &lock::Op) -> Result<lock::Ret, Stop> {
+        use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+        match op {
+            lock::Op::Lock => {
+                while self.0.compare_exchange(false, true, Acquire, Relaxed).is_err() {
+                    loom::thread::yield_now();
+                }
+            }
+            lock::Op::Unlock => self.0.store(false, if ORDERS { Release } else { Relaxed }),
+            lock::Op::TryLock => unreachable!("{op} is not in the program below"),
+        }
+        Ok(lock::Ret::Ok)
+    }
+}
+
+const TWO_COUNT: CorpusFile = CorpusFile {
+    name: "two-count",
+    text: "
+        spec lock
+        clauses LOCK-01
+        var n = 0
+
+        thread A
+          lock
+          n += 1
+          unlock
+
+        thread B
+          lock
+          n += 1
+          unlock
+
+        forall done A && done B && n == 2
+    ",
+};
+
+// 3. Somebody else's condition variable on shuttle's types.
+
+/// Waiters take tickets, which are called in order. The lock is the platform's: the two may be mixed.
+struct TicketCond {
+    lock: RegionLock<Shuttle>,
+    /// How many were taken, and how many were called.
+    tickets: shuttle::sync::Mutex<(u32, u32)>,
+    called: shuttle::sync::Condvar,
+}
+
+impl Subject<CondSpec> for TicketCond {
+    type Platform = Shuttle;
+    type Local<'a> = ();
+
+    const FOREIGN: bool = true;
+
+    fn create(_: &CondSpec, _: &[(String, i64)]) -> Result<Self, String> {
+        let tickets = shuttle::sync::Mutex::new((0, 0));
+        Ok(TicketCond { lock: RegionLock::new(), tickets, called: shuttle::sync::Condvar::new() })
+    }
+
+    fn perform(&self, _: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
+        match op {
+            Op::Lock => self.lock.lock(Side::Write),
+            Op::Unlock => self.lock.unlock(Side::Write)?,
+            Op::Wait(_) => {
+                let mut tickets = self.tickets.lock().expect("nobody panics");
+                let mine = tickets.0;
+                tickets.0 += 1;
+                self.lock.unlock(Side::Write)?;
+                while tickets.1 <= mine {
+                    tickets = self.called.wait(tickets).expect("nobody panics");
+                }
+                drop(tickets);
+                self.lock.lock(Side::Write);
+            }
+            Op::Signal(_) => {
+                let mut tickets = self.tickets.lock().expect("nobody panics");
+                tickets.1 = tickets.0.min(tickets.1 + 1);
+                self.called.notify_all();
+            }
+            other => unreachable!("{other} is in none of the programs below"),
+        }
+        Ok(Ret::Ok)
+    }
+}
+
+// 4. A spec of the reader's own: a gate that opens once and stays open.
 
 #[derive(Clone, Debug)]
 struct GateSpec;
@@ -235,7 +336,13 @@ fn main() {
         Suite::empty()
             .with(
                 System::new("cond", &[TWO_WAITERS])
-                    .primitive("flag-cond", Drivers::<CondSpec>::NONE.threads::<FlagCond>()),
+                    .primitive("flag-cond", Drivers::<CondSpec>::NONE.threads::<FlagCond>())
+                    .primitive("ticket-cond", Drivers::NONE.shuttle::<TicketCond>()),
+            )
+            .with(
+                System::new("lock", &[TWO_COUNT])
+                    .primitive("spins", Drivers::<LockSpec>::NONE.loom::<SpinLock<true>>())
+                    .primitive("spins-unordered", Drivers::NONE.loom::<SpinLock<false>>()),
             )
             .with(
                 System::new("gate", &[ONE_OPENS_ONE_PASSES])
@@ -254,7 +361,7 @@ fn main() {
             Some(counterexample) => println!("{counterexample}"),
             None => println!("{}\n", evidence.reason),
         }
-        let conforms = planned.subject.as_deref() == Some("waits");
+        let conforms = matches!(planned.subject.as_deref(), Some("waits" | "spins" | "ticket-cond"));
         assert_eq!(evidence.verdict == Verdict::Pass, conforms, "{}: {}", evidence.check, evidence.reason);
     }
 }

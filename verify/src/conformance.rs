@@ -275,7 +275,7 @@ pub fn on_loom<S: Spec, X: Subject<S, Platform = Loom>>(job: &Arc<Job<S>>) -> Fi
     if let Err(reason) = X::supports(&job.target.spec, &job.target.program) {
         return observer.refuse(reason);
     }
-    let mut bounds = job.bounds(1);
+    let mut bounds = job.bounds::<X>(1);
     (bounds.profile.spurious_budget, bounds.profile.steal_retries) = (0, 0);
     if X::CHOOSES && job.target.program.threads.len() <= loom::MAX_ACTORS_WITH_CHOICES {
         bounds.choice_bits = CHOICE_BITS;
@@ -304,7 +304,7 @@ pub fn on_shuttle<S: Spec, X: Subject<S, Platform = Shuttle>>(job: &Arc<Job<S>>)
         Engine::Pos => (vec![SchedulerKind::Pos { seed }], 1),
         _ => (vec![SchedulerKind::Random { seed }, pct, SchedulerKind::Urw { seed }, SchedulerKind::Pos { seed }], 4),
     };
-    let bounds = job.bounds(share);
+    let bounds = job.bounds::<X>(share);
     let body = || observer.body::<X>(|_| Some(shuttle::recorded().to_string()));
     if job.engine == Engine::Exhaustive && job.replay.is_none() {
         let options = exhaustive::Options { part: job.scope.part, ..exhaustive::Options::default() };
@@ -353,7 +353,7 @@ pub fn on_shuttle_with<S: Spec, X: Subject<S, Platform = Shuttle>>(
         return observer.refuse(reason);
     }
     let body = observer.body::<X>(|_| Some(shuttle::recorded().to_string()));
-    let run = shuttle::explore_with(strategy, &job.bounds(1), body);
+    let run = shuttle::explore_with(strategy, &job.bounds::<X>(1), body);
     observer.finish(Search::of(&run))
 }
 
@@ -412,13 +412,14 @@ const OVER: &str = "the search is over";
 const CHOICE_BITS: u32 = 6;
 
 impl<S: Spec> Job<S> {
-    /// The bounds of one of `share` searches.
-    fn bounds(&self, share: u64) -> Bounds {
+    /// The bounds of one of `share` searches with subject `X`.
+    fn bounds<X: Subject<S>>(&self, share: u64) -> Bounds {
         let timeouts = if self.target.timeouts_are_free() { Timeouts::Free } else { Timeouts::Clocked };
         Bounds {
             preemptions: self.budget.preemptions,
             max_executions: Some(self.budget.executions.div_ceil(share)),
             max_duration: Some(self.budget.duration),
+            foreign: X::FOREIGN,
             profile: Profile {
                 timeouts,
                 spurious_budget: self.budget.spurious_wakeups,
@@ -433,7 +434,16 @@ impl Search {
     fn of(run: &Run) -> Self {
         let broken = match &run.failure {
             Some(Failure::Panic(message)) if message == OVER => None,
-            failure => failure.as_ref().map(ToString::to_string),
+            failure => failure.as_ref().map(|failure| {
+                let is_foreign = match failure {
+                    Failure::Unpublished(_) => true,
+                    Failure::Panic(message) => message.starts_with("deadlock"),
+                    _ => false,
+                };
+                let hint =
+                    if is_foreign { "; code on the engine's own types says so with `Subject::FOREIGN`" } else { "" };
+                format!("{failure}{hint}")
+            }),
         };
         let stopped = match (&run.failure, run.stopped) {
             (Some(_), _) => broken.clone(),

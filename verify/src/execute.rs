@@ -88,7 +88,7 @@ pub(crate) fn execute_in<S: Spec, X: Subject<S>>(
     mode: Mode,
     jitter: Option<Jitter>,
 ) -> Result<Execution<S>, String> {
-    let subject = X::create_variant(spec, &program.initial, variant)?;
+    let subject = inside::<S, X, _>(|| X::create_variant(spec, &program.initial, variant))?;
     let note = |thread: &ThreadBody<S::Op>| ThreadNotes {
         position: 0,
         accessing: None,
@@ -124,11 +124,18 @@ pub(crate) fn execute_in<S: Spec, X: Subject<S>>(
     });
     let companions = (0..shared.subject.companions(program)).map(|index| {
         let shared = shared.clone();
-        Box::new(move || shared.subject.accompany(index)) as Body
+        Box::new(move || inside::<S, X, _>(|| shared.subject.accompany(index))) as Body
     });
     let bodies = actors.chain(companions).collect();
     let ends = X::Platform::run_to_rest(bodies);
-    Ok(shared.conclude(ends))
+    let execution = shared.conclude(ends);
+    inside::<S, X, _>(|| drop(shared));
+    Ok(execution)
+}
+
+/// Runs code of the subject.
+fn inside<S: Spec, X: Subject<S>, R>(code: impl FnOnce() -> R) -> R {
+    if X::FOREIGN { X::Platform::foreign(code) } else { code() }
 }
 
 /// The platform that subject `X` of spec `S` stands on.
@@ -263,9 +270,11 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
         let aborted = if has_aborted { self.aborted.with(|first| *first) } else { None };
         let ending = self.ending(&mut self.notes(), aborted, ends);
         let at_rest = matches!(ending, Ending::Outcome(Outcome::Final(_)));
+        // Foreign code whose threads are blocked may not stand being asked.
+        let is_shown = at_rest && (X::SHOWS_STATE || !X::FOREIGN);
         Execution {
             history: History { events, close: if at_rest { Close::AtRest } else { Close::Cut } },
-            observed: if at_rest { self.subject.observe() } else { Observed::new() },
+            observed: if is_shown { inside::<S, X, _>(|| self.subject.observe()) } else { Observed::new() },
             ending,
         }
     }
@@ -345,28 +354,31 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
                 <PlatformOf<S, X>>::yield_now();
             }
         }
+        let has_ended = self.statements().is_ok();
+        let Actor { shared, index, local, .. } = self;
+        if has_ended {
+            inside::<S, X, _>(|| shared.subject.leave(Thread(index as u8), local));
+        } else {
+            // A guard that the thread holds stays held: to give it back would be a step that the thread never takes.
+            std::mem::forget(local);
+        }
+    }
+
+    fn statements(&mut self) -> Result<(), Over> {
         for (position, statement) in self.shared.program.threads[self.index].statements.iter().enumerate() {
             {
                 let mut notes = self.shared.notes();
                 if notes.over::<PlatformOf<S, X>>() {
-                    return self.stay();
+                    return Err(Over);
                 }
                 notes.threads[self.index].position = position;
             }
             if let Some(jitter) = &mut self.jitter {
                 jitter.pause::<PlatformOf<S, X>>();
             }
-            if self.statement(statement).is_err() {
-                return self.stay();
-            }
+            self.statement(statement)?;
         }
-        self.shared.subject.leave(Thread(self.index as u8), self.local);
-    }
-
-    /// Ends in the middle of the program. A guard that the thread holds stays held: to give it back would be a step that the
-    /// thread never takes.
-    fn stay(self) {
-        std::mem::forget(self.local);
+        Ok(())
     }
 
     fn statement(&mut self, statement: &Statement<S::Op>) -> Result<(), Over> {
@@ -413,7 +425,8 @@ impl<'a, S: Spec, X: Subject<S>> Actor<'a, S, X> {
     fn perform(&mut self, op: &S::Op) -> Result<S::Ret, Over> {
         let thread = self.index;
         self.shared.record(Event::Call { thread, op: op.clone() });
-        match self.shared.subject.perform(Thread(thread as u8), &mut self.local, op) {
+        let subject = &self.shared.subject;
+        match inside::<S, X, _>(|| subject.perform(Thread(thread as u8), &mut self.local, op)) {
             Ok(ret) => {
                 self.shared.record(Event::Return { thread, ret: ret.clone() });
                 Ok(ret)

@@ -39,7 +39,7 @@
 //!
 //! Write an adapter: which [platform](selvedge::platform::Platform) your code stands on, how to make one, how to perform
 //! each operation. Code on std's own types stands on [`Std`](selvedge::platform::Std) and runs on real threads; code that
-//! is generic over the platform runs under every engine. Then name the programs and run the checks. Here is a register:
+//! is generic over the platform runs under every engine; code on loom's or shuttle's types runs under theirs, see below. Then name the programs and run the checks. Here is a register:
 //!
 //! ```
 //! use selvedge::platform::{Atomic, Loom, Ordering, Platform, Shuttle, Std};
@@ -101,6 +101,81 @@
 //!     }
 //! }
 //! ```
+//!
+//! ## A primitive of yours on loom's or shuttle's types
+//!
+//! Code that is written for loom or shuttle is checked as it is: name the platform of that engine and set
+//! [`Subject::FOREIGN`](subject::Subject::FOREIGN), which lets threads switch where the platform does not see why. Here is a
+//! lock whose release orders nothing, and loom finds the race on what it guards:
+//!
+//! ```
+//! use loom::sync::atomic::{AtomicBool, Ordering};
+//! use selvedge::platform::Loom;
+//! use selvedge_model::Thread;
+//! use selvedge_model::toy::lock::{LockSpec, Op, Ret};
+//! use selvedge_verify::evidence::Verdict;
+//! use selvedge_verify::litmus::corpus::CorpusFile;
+//! use selvedge_verify::subject::{Stop, Subject};
+//! use selvedge_verify::suite::{Drivers, Options, Suite, System};
+//!
+//! struct SpinLock(AtomicBool);
+//!
+//! impl Subject<LockSpec> for SpinLock {
+//!     type Platform = Loom;
+//!     type Local<'a> = ();
+//!
+//!     const FOREIGN: bool = true;
+//!
+//!     fn create(_: &LockSpec, _: &[(String, i64)]) -> Result<Self, String> {
+//!         Ok(SpinLock(AtomicBool::new(false)))
+//!     }
+//!
+//!     fn perform(&self, _: Thread, _: &mut (), op: &Op) -> Result<Ret, Stop> {
+//!         match op {
+//!             Op::Lock => {
+//!                 while self.0.swap(true, Ordering::Acquire) {
+//!                     loom::thread::yield_now();
+//!                 }
+//!             }
+//!             // The bug.
+//!             Op::Unlock => self.0.store(false, Ordering::Relaxed),
+//!             Op::TryLock => unreachable!("not in this program"),
+//!         }
+//!         Ok(Ret::Ok)
+//!     }
+//! }
+//!
+//! const COUNT: CorpusFile = CorpusFile {
+//!     name: "count",
+//!     text: "spec lock\n\
+//!            var n = 0\n\
+//!            thread A\n  lock\n  n += 1\n  unlock\n\
+//!            thread B\n  lock\n  n += 1\n  unlock\n\
+//!            forall n == 2\n",
+//! };
+//!
+//! let suite = Suite::empty().with(System::new("lock", &[COUNT]).primitive("spins", Drivers::NONE.loom::<SpinLock>()));
+//! let options = Options::quick();
+//! let plan = suite.plan(&options);
+//! let check = plan.iter().find(|check| check.id == "lock/conformance/count/spins/loom").expect("it is planned");
+//! let evidence = suite.run_here(check, &options);
+//! assert_eq!(evidence.verdict, Verdict::Fail);
+//! assert!(evidence.reason.contains("data race"), "{}", evidence.reason);
+//! ```
+//!
+//! What to know of it:
+//!
+//! - Threads that stay blocked inside are an outcome, as everywhere. A spin that nobody ends is none: such an execution is
+//!   given up, and the verdict is no pass.
+//! - loom knows its own objects and loses nothing. It must be left to start the threads: what the subject itself starts
+//!   must come to its end.
+//! - Under shuttle all engines work, and no step inside commutes with another: the exhaustive engine tries every order of
+//!   them, and soon has more to do than it is granted. The engines that draw are the ones to rely on. Random numbers and
+//!   threads of shuttle's own are refused, with an error that says so.
+//! - Both may be mixed with the platform's types. Code that uses the engine's types without saying so is an error, not a
+//!   pass.
+//! - Guards may be kept between operations, in [`Subject::Local`](subject::Subject::Local). For a condition variable with the
+//!   shape of std's the adapter is there: [`GuardedCond`](subject::cond::GuardedCond).
 //!
 //! ## A spec of your own
 //!

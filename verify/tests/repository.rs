@@ -143,7 +143,12 @@ fn only_the_platform_names_std_sync_loom_and_shuttle() {
         if is_platform || is_exempt {
             continue;
         }
-        let found = trespasses(&text);
+        let mut found = trespasses(&text);
+        if stands_for_a_reader(&path) {
+            found.retain(|(_, named)| {
+                named.starts_with("std") || named.starts_with("core") || named.starts_with("alloc")
+            });
+        }
         assert!(found.is_empty(), "{}: {found:?}", path.display());
     }
 }
@@ -245,6 +250,13 @@ fn what_ci_needs_is_installed_as_root() {
     assert_eq!(calls(0, true), as_root);
     assert_eq!(calls(1000, true), as_root);
     assert_eq!(calls(1000, false), ("nobody apt-get update\n".repeat(3), 3));
+}
+
+/// Code as a reader would have it, who knows loom or shuttle and not our platform: it shows that such code can be checked.
+fn stands_for_a_reader(path: &Path) -> bool {
+    ["verify/examples/bring-your-own.rs", "verify/tests/foreign.rs", "impl/tests/platform_foreign.rs"]
+        .iter()
+        .any(|shown| path == Path::new(shown))
 }
 
 /// A spec is pure data: that is what makes it usable by explorer, checker and reader alike.

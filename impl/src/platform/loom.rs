@@ -24,11 +24,13 @@
 //! (`fence(SeqCst)` is right); a compare-exchange never fails spuriously. Waking a sleeper orders what the waker did
 //! before it; only for the reference condition variable is that more than promised, and there it is said.
 
+mod foreign;
 #[doc(hidden)]
 pub mod native;
 #[doc(hidden)]
 pub mod weaken;
 
+use std::any::Any;
 use std::cell::{Cell as StdCell, RefCell, UnsafeCell};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
@@ -124,13 +126,15 @@ pub fn explore(bounds: &Bounds, body: impl Fn() + Send + Sync + 'static) -> Run 
         }
         TRY_LOCK.set(TryLock::Used);
     };
-    EXECUTION.with(|slot| slot.replace(None));
+    let last = EXECUTION.with(|slot| slot.replace(None));
     let mut run = run.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match searched {
         Ok(()) => run.complete = run.failure.is_none() && run.truncated == 0,
         Err(payload) if payload.is::<EndSearch>() => {}
         Err(payload) => {
-            run.failure.get_or_insert(Failure::Panic(quiet::message(&*payload)));
+            // What went wrong first says more than what that led to.
+            let first = last.and_then(|execution| execution.incident().failure);
+            run.failure.get_or_insert_with(|| first.unwrap_or_else(|| Failure::Panic(quiet::message(&*payload))));
         }
     }
     run
@@ -378,6 +382,7 @@ impl Engine for Loom {
     }
 
     fn pass(execution: &Execution<Self>, me: usize, touches: &[Touch<'_, Self>], ready: Option<&dyn Fn() -> bool>) {
+        let mut tokens = foreign::Tokens::default();
         loop {
             if let [first, rest @ ..] = touches {
                 first.object.gate.notify_one();
@@ -394,11 +399,14 @@ impl Engine for Loom {
                 execution.rest();
                 wake_others(execution);
             }
-            if me == 0 && native::is_used() {
+            if me == 0 && execution.is_foreign() {
+                foreign::watch(execution);
+            } else if me == 0 && native::is_used() {
                 watch(execution);
             } else if execution.is_asleep(me) {
                 loom::thread::park();
                 execution.resume(me);
+                tokens.took(execution.is_asleep(me));
             }
         }
     }
@@ -439,10 +447,12 @@ impl Engine for Loom {
     fn start(execution: &Execution<Self>, index: usize, body: Box<dyn FnOnce() + Send>) {
         // In words; loom's default of 32 KiB is too little for formatting in a build that is not optimised.
         let words = (256 << 10) / size_of::<usize>();
-        let thread = loom::thread::Builder::new()
-            .stack_size(words)
-            .spawn(move || thread_body::<Self>(index, body))
-            .expect("loom starts every thread that it has room for");
+        let builder = loom::thread::Builder::new();
+        let thread = match execution.is_foreign() {
+            true => builder.spawn(move || foreign::carry(words, index, body)),
+            false => builder.stack_size(words).spawn(move || thread_body::<Self>(index, body)),
+        };
+        let thread = thread.expect("loom starts every thread that it has room for");
         execution.with_engine(index, |slot| *slot = Some(thread.thread().clone()));
     }
 
@@ -497,9 +507,14 @@ impl Engine for Loom {
     }
 
     fn is_internal(message: &str) -> bool {
-        message.contains("Is the model fully deterministic?")
+        message.starts_with("deadlock; threads = ")
+            || message.contains("Is the model fully deterministic?")
             || message.contains("[loom internal bug]")
             || message.contains("Model exceeded maximum number of branches")
+    }
+
+    fn expels(payload: &(dyn Any + Send)) -> bool {
+        foreign::expels(payload)
     }
 
     fn pass_yielding(_execution: &Execution<Self>, _me: usize) {
@@ -563,6 +578,10 @@ impl<T> Cell<T> {
                 // Not a race after all: loom's own trouble.
                 None => resume_unwind(payload),
             };
+            if execution.is_foreign() {
+                // What foreign code does while the thread unwinds must not let others run.
+                loom::skip_branch();
+            }
             resume_unwind(Box::new(Race {
                 earlier: RacingAccess { thread, writes: earlier_writes, location: place.to_string() },
                 later: RacingAccess { thread: me, writes, location: location.to_string() },

@@ -163,6 +163,13 @@ pub trait Platform: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + 'sta
     /// Lets time pass: moves the virtual clock, or sleeps on the real one.
     #[track_caller]
     fn advance(duration: Duration);
+    /// Runs code that stands on types of the engine's own (`loom::sync`, `shuttle::sync`), in a search whose
+    /// bounds allow that. An engine that must know what steps have in common takes all that happens inside for steps on
+    /// one object. What it shares with code outside goes by way of the platform.
+    #[track_caller]
+    fn foreign<R>(code: impl FnOnce() -> R) -> R {
+        code()
+    }
     /// One of `0..alternatives`, enumerated or drawn by the engine; pseudo-random per thread on [`Std`].
     fn choose(alternatives: usize) -> usize;
     /// Runs the bodies as threads until each has ended or can never go on, and says how each ended, in order.

@@ -18,12 +18,15 @@ pub struct Bounds {
     /// How many binary choices one execution may make through [`Platform::choose`](super::Platform::choose) under
     /// loom, where they cost one of its threads. Not needed elsewhere.
     pub choice_bits: u32,
+    /// Whether threads may use the engine's own types (`loom::sync`, `shuttle::sync`), which the platform sees nothing of
+    /// but that threads switch. It costs executions: see [`Platform::foreign`](super::Platform::foreign).
+    pub foreign: bool,
     /// What time and luck may do.
     pub profile: Profile,
 }
 
 impl Default for Bounds {
-    /// No limit but 2,000 steps an execution; no choices under loom; clocked timeouts, no spurious wakeups.
+    /// No limit but 2,000 steps an execution; no choices under loom; nothing foreign; clocked timeouts, no spurious wakeups.
     fn default() -> Self {
         Self {
             preemptions: None,
@@ -31,6 +34,7 @@ impl Default for Bounds {
             max_duration: None,
             max_steps: 2_000,
             choice_bits: 0,
+            foreign: false,
             profile: Profile::default(),
         }
     }
@@ -104,7 +108,8 @@ pub enum Failure {
     /// program depends on something that the engine does not control. The text names the first step that differs.
     Diverged(String),
     /// A thread did something visible that the platform does not know of: it used the engine's own primitives, or
-    /// something that does. Nothing that the search says is worth anything then. The text names the last step before it.
+    /// something that does, and was not [allowed](Bounds::foreign) to. Nothing that the search says is worth anything then.
+    /// The text names the last step before it.
     Unpublished(String),
 }
 

@@ -9,7 +9,8 @@
 //! Of the moments at which shuttle asks, only those are decisions at which two or more steps are pending. A thread that
 //! has just started another one goes on; a new thread first runs up to its first step, which nobody can see; a doomed
 //! thread leaves. A thread that comes to a switch in the middle of local code otherwise has used shuttle behind our back:
-//! that was no step, no strategy knows what it touched, and the search ends with [`Failure::Unpublished`].
+//! that was no step, no strategy knows what it touched, and the search ends with [`Failure::Unpublished`]; unless the
+//! search allows foreign code and the thread has said that it enters such code (see `foreign`).
 //!
 //! **At rest** doomed threads unwind and the execution ends as any other. The alternative, to let shuttle stop the
 //! execution and forget its stacks, was measured on a million executions of two threads that take two mutexes in opposite
@@ -32,6 +33,7 @@
 
 mod clock;
 mod crew;
+mod foreign;
 mod ledger;
 #[doc(hidden)]
 pub mod native;
@@ -48,6 +50,8 @@ use std::time::Instant;
 use shuttle::scheduler::{Schedule as ShuttleSchedule, Scheduler, Task, TaskId};
 
 use self::clock::{Knowledge, VectorClock};
+#[doc(hidden)]
+pub use self::foreign::location as foreign_location;
 use self::ledger::Ledger;
 #[doc(hidden)]
 pub use self::ledger::Noted;
@@ -246,7 +250,7 @@ fn pending_of(execution: &Execution<Shuttle>, thread: usize) -> Option<PendingSt
     let mut touches = Vec::new();
     let Published { is_opaque, location } = touches_of(execution, thread, &mut touches)?;
     // Whether a thread inside shuttle's own primitives can go on is shuttle's to say.
-    let is_native = native::inside(thread).is_some();
+    let is_native = native::inside(thread).is_some() || foreign::is_stopped(execution, thread);
     Some(PendingStep {
         thread,
         touches,
@@ -280,6 +284,10 @@ fn touches_of(execution: &Execution<Shuttle>, thread: usize, touches: &mut Vec<M
         // All that it can touch there is one object.
         touches.push(Mention { object, access: Access::Write, needs: Openness::CLOSED });
         return Some(Published { is_opaque: true, location });
+    }
+    foreign::mention(execution, thread, touches);
+    if foreign::is_stopped(execution, thread) {
+        return Some(Published { is_opaque: true, location: foreign::location() });
     }
     let (published, yields) = execution.with_pending(thread, |pending| {
         let pending = pending?;
@@ -319,7 +327,8 @@ pub fn take_notes(into: &mut Vec<Noted>) {
 
 /// Whether a thread that is about to take a step can take it.
 fn can_go_on(execution: &Execution<Shuttle>, thread: usize) -> bool {
-    if execution.yields(thread) {
+    // What foreign code changes is not known: whoever waits for that by spinning has to look.
+    if execution.yields(thread) && !foreign::is_inside(execution, thread) {
         execution.with_engine(thread, |thread| !thread.sees_nothing_new())
     } else {
         execution.is_ready(thread)
@@ -431,6 +440,7 @@ impl Driver {
         LEDGER.with_borrow_mut(Ledger::clear);
         RESCUE.set(false);
         STARTS.set(false);
+        foreign::begin_execution();
         native::begin_execution();
         let execution = match old {
             Some(old) => Execution::again(old, &self.bounds, self.deadline),
@@ -445,13 +455,15 @@ impl Driver {
     fn serve(&mut self, runnable: &[&Task]) -> Option<TaskId> {
         match crew::request() {
             Some(crew::Request::Begin) => {
-                let begun = self.switches < SWITCHES_MAX && {
+                // What foreign code leaves with shuttle must not reach the next execution.
+                let begun = self.switches < SWITCHES_MAX && !self.bounds.foreign && {
                     self.is_over = !self.begin();
                     !self.is_over
                 };
                 crew::answer(begun);
             }
             // The hands first: what shuttle's execution leaves behind unfinished costs memory. Task 0 is the last.
+            Some(crew::Request::Dismiss) if foreign::has_forgotten() => return None,
             Some(crew::Request::Dismiss) => return runnable.last().map(|task| task.id()),
             None => {}
         }
@@ -465,7 +477,9 @@ impl Driver {
     /// own primitives as peers, which is published too (see `native`).
     fn unpublished(execution: &Execution<Shuttle>) -> Option<String> {
         let current = execution.running();
-        if execution.local(current) != Local::Running || STARTS.get() || native::inside(current).is_some() {
+        let is_known = STARTS.get() || native::inside(current).is_some() || foreign::is_stopped(execution, current);
+        // What an unwinding thread does means nothing any more.
+        if execution.local(current) != Local::Running || is_known || foreign::is_unwinding(execution) {
             return None;
         }
         let place = match execution.place(current) {
@@ -478,7 +492,8 @@ impl Driver {
     /// The thread that must go on without a question, if there is one.
     fn forced(&self, execution: &Execution<Shuttle>) -> Option<usize> {
         let current = execution.running();
-        if execution.local(current) == Local::Running && native::inside(current).is_none() {
+        let is_stopped = native::inside(current).is_some() || !STARTS.get() && foreign::is_stopped(execution, current);
+        if execution.local(current) == Local::Running && !is_stopped {
             return Some(current);
         }
         let (newcomer, is_any_doomed) = execution.newcomer();
@@ -500,6 +515,7 @@ impl Driver {
         for thread in 0..execution.thread_count() {
             let is_enabled = match execution.local(thread) {
                 Local::Pending => can_go_on(execution, thread),
+                Local::Running if foreign::is_stopped(execution, thread) => is_runnable(thread),
                 Local::Running => is_native_used && native::inside(thread).is_some() && is_runnable(thread),
                 Local::New | Local::Ended => false,
             };
@@ -528,7 +544,17 @@ impl Driver {
         execution.abandon();
     }
 
-    fn decide(&mut self, execution: &Execution<Shuttle>) -> Option<usize> {
+    /// Who goes on after an execution was given up.
+    fn leave(&mut self, execution: &Execution<Shuttle>) -> Option<usize> {
+        foreign::forget_doomed(execution);
+        self.forced(execution).or_else(|| {
+            self.find_enabled(execution);
+            self.enabled.first().copied()
+        })
+    }
+
+    fn decide(&mut self, execution: &Execution<Shuttle>, is_yielding: bool) -> Option<usize> {
+        foreign::forget_doomed(execution);
         if let Some(forced) = self.forced(execution) {
             return Some(forced);
         }
@@ -538,13 +564,15 @@ impl Driver {
         }
         if self.enabled.is_empty() && !self.let_yielders_go(execution) {
             execution.rest();
+            foreign::forget_doomed(execution);
             if let Some(doomed) = self.forced(execution) {
                 return Some(doomed);
             }
             self.find_enabled(execution);
         }
         let current = self.last;
-        let yields = current.is_some_and(|current| execution.yields(current));
+        let yields = current
+            .is_some_and(|current| execution.yields(current) || is_yielding && foreign::is_stopped(execution, current));
         let moment = Moment { enabled: &self.enabled, current, yields };
         if execution.is_settling() {
             // The body has told what it saw: nothing that is left is worth a decision.
@@ -561,11 +589,11 @@ impl Driver {
             }
             Ok(None) => {
                 execution.abandon();
-                self.forced(execution)
+                self.leave(execution)
             }
             Err(divergence) => {
                 self.refuse(execution, divergence);
-                self.forced(execution)
+                self.leave(execution)
             }
         }
     }
@@ -579,28 +607,45 @@ impl Scheduler for Driver {
         (!self.is_over).then(|| ShuttleSchedule::new(0))
     }
 
-    fn next_task(&mut self, runnable: &[&Task], _current: Option<TaskId>, _is_yielding: bool) -> Option<TaskId> {
+    fn next_task(&mut self, runnable: &[&Task], _current: Option<TaskId>, is_yielding: bool) -> Option<TaskId> {
         self.switches = self.switches.saturating_add(1);
         // Before the body has begun, and after it has ended, there is nothing to decide.
         let execution = Execution::<Shuttle>::try_current().filter(|execution| execution.is_under_way());
         let Some(execution) = execution else { return self.serve(runnable) };
-        if native::is_used() {
+        if native::is_used() || execution.is_foreign() {
             RUNNABLE.with_borrow_mut(|known| {
                 known.clear();
                 known.extend(runnable.iter().map(|task| usize::from(task.id())));
             });
         }
-        if let Some(text) = Self::unpublished(&execution) {
+        let unpublished = Self::unpublished(&execution);
+        if let Some(text) = unpublished.or_else(|| foreign::refused(&execution, runnable.iter().map(|task| task.id())))
+        {
             // Nobody knows whether the thread can go on, and when it would be done. The execution ends here and now.
             self.run.lock().unwrap_or_else(PoisonError::into_inner).failure = Some(Failure::Unpublished(text));
             return None;
         }
         // Shuttle numbers its tasks in the order of their creation, as we do.
-        self.decide(&execution).map(TaskId::from)
+        if foreign::is_unwinding(&execution) {
+            return Some(TaskId::from(execution.running()));
+        }
+        foreign::count_step(&execution);
+        let next = self.decide(&execution, is_yielding)?;
+        if let Some(text) = foreign::go_on(&execution, next) {
+            self.run.lock().unwrap_or_else(PoisonError::into_inner).failure = Some(Failure::Blocked(text));
+            return None;
+        }
+        Some(TaskId::from(next))
     }
 
     fn next_u64(&mut self) -> u64 {
-        let alternatives = DOMAIN.get();
+        let alternatives = DOMAIN.take();
+        if alternatives == 0 {
+            let execution = Execution::<Shuttle>::current();
+            execution.fail(Failure::Unpublished("shuttle was asked for a random number".to_owned()));
+            execution.abandon();
+            return 0;
+        }
         let chosen = match self.strategy.choose(alternatives) {
             Ok(chosen) => chosen,
             Err(divergence) => {
@@ -635,6 +680,8 @@ pub struct PerThread {
     knowledge: Knowledge,
     /// The cells it has accessed since its last step.
     cells: Vec<(ObjectId, Access)>,
+    /// Whether it is inside foreign code.
+    is_foreign: bool,
     /// What it has looked at since it yielded last, and which change of it was the newest then.
     seen: Vec<(ObjectId, u32)>,
     /// When nothing could move and it was last allowed to look again: the number of changes until then.
@@ -648,6 +695,7 @@ impl PerThread {
     fn clear(&mut self) {
         self.knowledge.clear();
         self.cells.clear();
+        self.is_foreign = false;
         self.seen.clear();
         self.looked_again = None;
         self.may_look = false;
@@ -832,6 +880,10 @@ impl Engine for Shuttle {
 
     fn is_internal(_message: &str) -> bool {
         false
+    }
+
+    fn crosses(location: &'static Location<'static>, enters: bool) {
+        foreign::crosses(location, enters);
     }
 
     fn pass_yielding(execution: &Execution<Self>, me: usize) {

@@ -18,7 +18,8 @@ pub struct Interruption {
     pub after_events: usize,
     /// The thread.
     pub thread: ThreadIndex,
-    /// The source line of the step that it was about to take, as `folder/file.rs:line`.
+    /// The source line of the step that it was about to take, as `folder/file.rs:line`; where code on shuttle's own types
+    /// stands, nobody knows.
     pub place: String,
     /// Whether it could not take that step; otherwise it was preempted.
     pub is_blocked: bool,
@@ -71,9 +72,13 @@ impl Tracing {
         if is_harness(&step) || self.is_over {
             return;
         }
+        let is_foreign = step.location == shuttle::foreign_location();
         // The folder tells systems and planted bugs apart; the rest of the path differs between machines.
         let parts: Vec<&str> = step.location.file().split(['/', '\\']).collect();
-        let place = format!("{}:{}", parts[parts.len().saturating_sub(2)..].join("/"), step.location.line());
+        let place = match is_foreign {
+            true => "a step of shuttle's".to_owned(),
+            false => format!("{}:{}", parts[parts.len().saturating_sub(2)..].join("/"), step.location.line()),
+        };
         let interruption = Interruption { after_events: self.events, thread, place, is_blocked: !step.enabled };
         self.trace.lock().unwrap_or_else(PoisonError::into_inner).push(interruption);
     }

@@ -221,6 +221,8 @@ pub trait GuardedCond: Send + Sync + 'static {
     type Guard<'a>
     where
         Self: 'a;
+    /// Whether it stands on the engine's own types; see [`Subject::FOREIGN`].
+    const FOREIGN: bool = false;
     /// A new one.
     fn new() -> Self;
     /// Takes the mutex.
@@ -241,6 +243,8 @@ pub struct Guarded<C>(C);
 impl<C: GuardedCond> Subject<CondSpec> for Guarded<C> {
     type Platform = C::Platform;
     type Local<'a> = Option<C::Guard<'a>>;
+
+    const FOREIGN: bool = C::FOREIGN;
 
     fn create(spec: &CondSpec, initial: &[(String, i64)]) -> Result<Self, String> {
         if spec.locker == Locker::RwMutex {

@@ -39,6 +39,11 @@ pub trait Subject<S: Spec>: Send + Sync + Sized + 'static {
     /// Whether the subject itself makes free choices ([`Platform::choose`]), which some engines must pay for.
     const CHOOSES: bool = false;
 
+    /// Whether it stands on the engine's own types: `loom::sync` under [`Loom`](selvedge::platform::Loom), `shuttle::sync` under
+    /// [`Shuttle`](selvedge::platform::Shuttle). The platform then lets threads switch inside all that is defined here, and takes
+    /// that for steps of which it does not know what they touch ([`Platform::foreign`]).
+    const FOREIGN: bool = false;
+
     /// Whether what it [shows](Subject::observe) in the end is held against the states that the spec has with the same outcome.
     /// Not for one whose blocked threads change it as they are unwound, which they have been by then.
     const SHOWS_STATE: bool = false;

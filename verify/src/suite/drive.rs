@@ -137,7 +137,8 @@ fn run_bounded<S: Spec>(
         left.executions = budget.executions - executions;
         let findings = search(&left);
         executions += findings.executions;
-        let is_over = findings.violation.is_some() || findings.refused.is_some();
+        // What breaks a search is told, whatever was found with fewer preemptions.
+        let is_over = findings.violation.is_some() || findings.refused.is_some() || findings.broken.is_some();
         let finished = findings.complete;
         if let (false, false, Some(best)) = (finished, is_over, &mut best) {
             best.cut = Some(format!(

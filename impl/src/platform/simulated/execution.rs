@@ -22,6 +22,8 @@ pub struct Execution<E: Engine> {
     /// Whether the body is over and only waits for what it left behind.
     settling: Cell<bool>,
     clock: OnceCell<E::Object>,
+    /// What foreign code touches, if any is allowed.
+    foreign: Option<OnceCell<E::Object>>,
     now: Cell<Duration>,
     profile: Profile,
     steps_left: Cell<u64>,
@@ -97,7 +99,15 @@ impl<E: Engine> Execution<E> {
 
     /// Like [`Execution::new`], in the memory of one that is over.
     pub(in crate::platform) fn again(mut old: Rc<Self>, bounds: &Bounds, deadline: Option<Instant>) -> Rc<Self> {
-        let Some(unshared) = Rc::get_mut(&mut old) else { return Self::new(bounds, deadline) };
+        let Some(unshared) = Rc::get_mut(&mut old) else {
+            if !old.is_foreign() {
+                return Self::new(bounds, deadline);
+            }
+            // Stacks that never run again have kept it, and need nothing of it.
+            let mut threads = old.threads.take();
+            threads.clear();
+            return Rc::new(Self::with(threads, Vec::new(), bounds, deadline));
+        };
         let mut threads = std::mem::take(unshared.threads.get_mut());
         threads.clear();
         let owners = std::mem::take(unshared.owners.get_mut());
@@ -116,6 +126,7 @@ impl<E: Engine> Execution<E> {
             owners: RefCell::new(owners),
             settling: Cell::new(false),
             clock: OnceCell::new(),
+            foreign: bounds.foreign.then(OnceCell::new),
             now: Cell::new(Duration::ZERO),
             profile: bounds.profile,
             steps_left: Cell::new(bounds.max_steps),
@@ -285,6 +296,12 @@ impl<E: Engine> Execution<E> {
 
     /// Counts a step, and leaves if the thread must.
     pub(in crate::platform) fn begin_step(&self, me: usize) {
+        self.count_step();
+        self.leave_if_doomed(me);
+    }
+
+    /// Counts a step, and gives the execution up if it was one too many.
+    pub(in crate::platform) fn count_step(&self) {
         let left = self.steps_left.get();
         if left == 0 {
             self.give_up(Stop::Branches);
@@ -295,7 +312,6 @@ impl<E: Engine> Execution<E> {
                 self.give_up(Stop::Duration);
             }
         }
-        self.leave_if_doomed(me);
     }
 
     /// Publishes what `me` is about to do until the result is dropped.
@@ -402,6 +418,31 @@ impl<E: Engine> Execution<E> {
 
     pub(in crate::platform) fn someone_is_asleep(&self) -> bool {
         self.threads.borrow().iter().any(|thread| thread.state == State::Asleep)
+    }
+
+    // Foreign code.
+
+    /// Whether threads may use the engine's own types.
+    pub(in crate::platform) fn is_foreign(&self) -> bool {
+        self.foreign.is_some()
+    }
+
+    /// What all that foreign code does is said to touch, in an execution that allows such code.
+    pub(in crate::platform) fn foreign(&self) -> Option<&E::Object> {
+        self.foreign.as_ref()?.get()
+    }
+
+    pub(super) fn make_foreign(&self, make: impl FnOnce() -> E::Object) {
+        if let Some(foreign) = &self.foreign {
+            foreign.get_or_init(make);
+        }
+    }
+
+    /// A doomed thread that cannot leave has come to its end where it stands. It must never run again.
+    #[cfg(feature = "shuttle")]
+    pub(in crate::platform) fn forget_thread(&self, index: usize) {
+        self.threads.borrow_mut()[index].pending = None;
+        super::thread::conclude_thread(self, index, super::thread::doomed_end(self, index));
     }
 
     // Time.

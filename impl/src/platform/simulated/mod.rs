@@ -194,6 +194,14 @@ pub trait Engine: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + Sized 
     /// Whether the engine itself panicked with that message.
     #[doc(hidden)]
     fn is_internal(message: &str) -> bool;
+    /// Whether it is by that payload that the engine makes a doomed thread leave foreign code.
+    #[doc(hidden)]
+    fn expels(_payload: &(dyn Any + Send)) -> bool {
+        false
+    }
+    /// The running thread is about to enter foreign code, or has left it.
+    #[doc(hidden)]
+    fn crosses(_location: &'static Location<'static>, _enters: bool) {}
     #[doc(hidden)]
     fn pass_yielding(execution: &Execution<Self>, me: usize);
 }
@@ -449,6 +457,14 @@ impl<E: Engine> Platform for E {
         execution.let_pass(duration);
         E::altered(execution.clock().id());
         E::changed(&execution);
+    }
+
+    #[track_caller]
+    fn foreign<R>(code: impl FnOnce() -> R) -> R {
+        <E as Engine>::crosses(Location::caller(), true);
+        let result = code();
+        <E as Engine>::crosses(Location::caller(), false);
+        result
     }
 
     fn choose(alternatives: usize) -> usize {

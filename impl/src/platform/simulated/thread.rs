@@ -218,7 +218,7 @@ fn enter<E: Engine>(execution: &Execution<E>, scope: Option<usize>) -> usize {
 pub(super) fn contain<E: Engine, R>(body: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
     catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
         let is_ours = payload.is::<Abandoned>() || payload.is::<Race>();
-        if is_ours || E::is_internal(&quiet::message(&*payload)) {
+        if is_ours || E::expels(&*payload) || E::is_internal(&quiet::message(&*payload)) {
             resume_unwind(payload);
         }
         payload
@@ -235,7 +235,7 @@ pub fn thread_body<E: Engine>(index: usize, body: Box<dyn FnOnce() + Send>) {
     };
     let end = match catch_unwind(AssertUnwindSafe(run)) {
         Ok(()) => End::Returned,
-        Err(payload) if payload.is::<Abandoned>() => doomed_end(&execution, index),
+        Err(payload) if payload.is::<Abandoned>() || E::expels(&*payload) => doomed_end(&execution, index),
         Err(payload) => match payload.downcast::<Race>() {
             Ok(race) => {
                 execution.give_up_after_race(index);
@@ -250,15 +250,20 @@ pub fn thread_body<E: Engine>(index: usize, body: Box<dyn FnOnce() + Send>) {
             }
         },
     };
+    conclude_thread(&execution, index, end);
+    E::ended(&execution, index);
+}
+
+/// Thread `index`, which is running, has come to its end.
+pub(super) fn conclude_thread<E: Engine>(execution: &Execution<E>, index: usize, end: End) {
     let Handle(shared) = execution.handle(index);
     E::noted(shared.end.id(), Access::Write, Openness::CLOSED);
     E::opens(shared.end.id(), Openness::OPEN);
     E::release(&shared.end, 0);
     execution.end_thread(index, end);
-    E::ended(&execution, index);
 }
 
-fn doomed_end<E: Engine>(execution: &Execution<E>, index: usize) -> End {
+pub(super) fn doomed_end<E: Engine>(execution: &Execution<E>, index: usize) -> End {
     match execution.doom_of(index) {
         Some(Doom::Blocked) => End::Blocked,
         Some(Doom::Abandoned) | None => End::Abandoned,
@@ -299,6 +304,7 @@ pub fn settle<E: Engine>(execution: &Execution<E>, body: impl FnOnce()) {
     let first = execution.enter(None);
     execution.begin_thread(first);
     execution.make_clock(super::object::<E>(Shape::Silent));
+    execution.make_foreign(|| super::object::<E>(Shape::Silent));
     let failed = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(()) => false,
         Err(payload) if payload.is::<Abandoned>() => true,
