@@ -5,21 +5,25 @@
 //!
 //! Group `four-by-four` holds the explorer to stateright's depth-first search, one thread each, on four of each:
 //!
-//! - `explorer` and `explorer-unreduced`: this crate, the full spec, all outcomes collected;
+//! - `selvedge` and `selvedge-unreduced`: this crate's explorer, the full spec, all outcomes collected;
 //! - `stateright-spec`: stateright over the same spec through its `Model` trait, step for step the unreduced system;
 //! - `stateright-by-hand`: a model written for nothing else (435,438 states). It is smaller than the spec: a signal is one
 //!   step and always wakes somebody if somebody waits, there is no copy checker, no clock and no invariant of the spec.
 //!
 //! Neither stateright model collects outcomes; both only look at a property that always holds. Stateright compares
-//! states by a 64-bit fingerprint, the explorer compares them in full.
+//! states by a 64-bit fingerprint, the explorer compares them in full. How many states each has, and how many bytes the explorer
+//! keeps of one, is printed first.
 //!
 //! Groups `threads` and `operations` show how the explorer's time grows with the number of threads and with the length
 //! of each.
+//!
+//! Run with `cargo bench -p selvedge-verify --bench explore -- four-by-four && scripts/bench-ratios`, which holds ours to whichever
+//! of the two models was faster. `SELVEDGE_BENCH_PASSES` is how often all are measured in turn, 3 unless told.
 
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
 use selvedge_model::cond::{CondSpec, Op, Phase, State, Which};
 use selvedge_model::{Progress, Spec, Thread};
 use selvedge_verify::explore::{Limits, Reduction, explore};
@@ -255,16 +259,15 @@ where
 }
 
 fn four_by_four(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("four-by-four");
-    group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(5));
+    let passes = std::env::var("SELVEDGE_BENCH_PASSES").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
     let program = program(4, 4, 1);
     let by_spec = BySpec { waiters: 4, threads: 8 };
     let by_hand = ByHand { waiters: 4, threads: 8 };
-    for reduction in [Reduction::Commuting, Reduction::None] {
+    for (name, reduction) in [("selvedge", Reduction::Commuting), ("selvedge-unreduced", Reduction::None)] {
         let found = explore(&CondSpec::default(), &program, &Limits { reduction, ..Limits::default() })
             .expect("a sound program");
         println!(
-            "{reduction:?}: {} states, {} transitions, {} outcomes, {} bytes a state",
+            "{name}: {} states, {} transitions, {} outcomes, {} bytes a state",
             found.states,
             found.transitions,
             found.outcomes.len(),
@@ -273,12 +276,20 @@ fn four_by_four(criterion: &mut Criterion) {
     }
     println!("stateright-by-hand: {} states", states(by_hand.clone()));
     println!("stateright-spec: {} states", states(by_spec.clone()));
-    group.bench_function("explorer", |bencher| bencher.iter(|| outcomes(black_box(&program), Reduction::Commuting)));
-    group.bench_function("stateright-by-hand", |bencher| bencher.iter(|| states(black_box(by_hand.clone()))));
-    group.bench_function("explorer-unreduced", |bencher| {
-        bencher.iter(|| outcomes(black_box(&program), Reduction::None));
-    });
-    group.bench_function("stateright-spec", |bencher| bencher.iter(|| states(black_box(by_spec.clone()))));
+    let searches: [(&str, &dyn Fn() -> usize); 4] = [
+        ("selvedge", &|| outcomes(black_box(&program), Reduction::Commuting)),
+        ("stateright-by-hand", &|| states(black_box(by_hand.clone()))),
+        ("selvedge-unreduced", &|| outcomes(black_box(&program), Reduction::None)),
+        ("stateright-spec", &|| states(black_box(by_spec.clone()))),
+    ];
+    let mut group = criterion.benchmark_group("four-by-four");
+    group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(5));
+    group.sampling_mode(SamplingMode::Flat);
+    for pass in 1..=passes {
+        for (name, search) in searches {
+            group.bench_function(BenchmarkId::new(name, pass), |bencher| bencher.iter(search));
+        }
+    }
     group.finish();
 }
 
