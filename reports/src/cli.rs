@@ -279,8 +279,11 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
             let options = under.options(depth);
             search
                 .options()
-                .and_then(|search| suite.check(&file, &subject, &engine, search.as_ref(), &options))
-                .and_then(|evidence| checked(&*suite, &evidence, &options, out.as_deref(), &words(), json))
+                .and_then(|search| check_until_stopped(&suite, file, subject, engine, search, &options))
+                .and_then(|evidence| match evidence {
+                    Some(evidence) => checked(&*suite, &evidence, &options, out.as_deref(), &words(), json),
+                    None => Ok(Exit::Inconclusive),
+                })
         }
         Some(Command::Replay { evidence }) => replay(&*suite, &evidence, json),
         Some(Command::Report { directories, out }) => merge(&*suite, &directories, &out, json),
@@ -312,6 +315,44 @@ fn outcomes<S: Suite>(suite: &S, file: &Path, states: usize, options: &Options, 
     Ok(end_with(&answer?, json))
 }
 
+/// Runs a single check. `None` if the user stopped it, and it has nothing to tell: only a search says what it has found by then.
+fn check_until_stopped<S: Suite>(
+    suite: &Arc<S>,
+    file: PathBuf,
+    subject: String,
+    engine: String,
+    search: Option<SearchOptions>,
+    options: &Options,
+) -> miette::Result<Option<Evidence>> {
+    stop_on_ctrl_c(&options.stop);
+    let is_search = search.is_some();
+    let (sender, receiver) = mpsc::channel();
+    let (running, working) = (suite.clone(), options.clone());
+    thread::spawn(move || {
+        // Nobody is left to hear it if the user did not wait.
+        let _ = sender.send(running.check(&file, &subject, &engine, search.as_ref(), &working));
+    });
+    let mut stopped: Option<Instant> = None;
+    loop {
+        match receiver.recv_timeout(Duration::from_millis(50)) {
+            Ok(checked) => return checked.map(Some),
+            Err(mpsc::RecvTimeoutError::Disconnected) => return Err(miette!("the check broke down")),
+            Err(mpsc::RecvTimeoutError::Timeout) if options.stop.load(Ordering::Relaxed) => {
+                let stopped = stopped.get_or_insert_with(Instant::now);
+                if !is_search || stopped.elapsed() > STOPPING {
+                    say::note("the check was stopped before it came to a verdict");
+                    return Ok(None);
+                }
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+/// How long a search may take to say what it has found, once it is to stop. One that has not begun, because its spec is still
+/// being explored, has nothing to say.
+const STOPPING: Duration = Duration::from_secs(60);
+
 /// Writes the record of a single check, if it is wanted, and prints what it came to.
 fn checked<S: Suite>(
     suite: &S,
@@ -342,6 +383,7 @@ fn checked<S: Suite>(
             profile: Some(options.profile),
             seed: options.seed,
             finished_at: Some(now()),
+            interrupted: options.stop.load(Ordering::Relaxed),
             ..record_of(command, 1, vec![Planned::from(evidence)], suite.maker())
         };
         store::write_run(out, &run).into_diagnostic().wrap_err_with(failed)?;

@@ -139,7 +139,7 @@ impl Suite for suite::Suite {
                 "only the exhaustive engine's search can be split, and gone on with; {engine}'s cannot"
             )),
             Some(search) => {
-                let found = suite::Suite::search(self, &name, &text, subject, search, &options.into());
+                let found = suite::Suite::search(self, &name, &text, subject, search, &options.into(), &options.stop);
                 found.map_err(|refusal| match refusal {
                     suite::Refusal::Program(diagnostics) => diagnostics.into(),
                     suite::Refusal::Resume(message) => miette!("{message}"),

@@ -1,7 +1,7 @@
 //! The command as a user meets it: the real binary, its exit codes, what it says and what it leaves behind.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -505,6 +505,60 @@ fn a_search_that_is_cut_goes_on_where_it_stopped_and_parts_merge_to_the_whole() 
     check(&[&"--mode", &"outcome"], &path("never")).exits(2).explains(&["there are outcomes and histories"]);
     check(&[&"--jobs", &"0"], &path("never")).exits(2).explains(&["from 1 on"]);
     assert!(!path("never").exists());
+}
+
+/// Runs `check` with these arguments, presses Ctrl-C once a check runs in a process of its own, as a terminal does, and says
+/// how the command ended.
+#[cfg(target_os = "linux")]
+fn check_stopped_by_ctrl_c(arguments: &[OsString]) -> Ran {
+    use std::os::unix::process::CommandExt;
+    let mut child = command(&[OsStr::new("check")]);
+    let child = child.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
+    let began = Instant::now();
+    while children_of(child.id()).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no check was begun");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let signalled = Command::new("sh").arg("-c").arg(format!("kill -s INT -- -{}", child.id())).status().unwrap();
+    assert!(signalled.success());
+    Ran::from(child.wait_with_output().unwrap()).exits(3)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_leaves_a_search_that_can_be_gone_on_with() {
+    // Nobody waits for all of it.
+    let waiters = (1..=3).map(|thread| format!("thread T{thread}\n  lock\n  wait\n  unlock\n\n")).collect::<String>();
+    let text = format!("spec cond\n\nthread T0\n  lock\n  broadcast\n  unlock\n\n{waiters}");
+    let (folder, program) = file("waiters.litmus", &text);
+    let path = |name: &str| folder.path().join(name);
+    let (left, more, whole) = (path("left"), path("more"), path("plain"));
+    let search = |more: &[&dyn AsRef<OsStr>]| -> Vec<OsString> {
+        let common: [&dyn AsRef<OsStr>; 5] = [&program, &"--subject", &"cond", &"--engine", &"exhaustive"];
+        common.iter().chain(more).map(|word| word.as_ref().to_owned()).collect()
+    };
+    let ran = check_stopped_by_ctrl_c(&search(&[&"--executions", &"1000000000", &"--jobs", &"2", &"--out", &left]));
+    assert!(ran.stdout.contains("inconclusive: the search was stopped: about"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("go on with it by: --resume"), "{}", ran.stdout);
+    ran.explains(&["stopping: what was found is kept"]);
+    let record = only_record(&left);
+    let found = read_record(&record);
+    let parts = &found.search.as_ref().expect("a frontier").parts;
+    assert!(parts.len() == 2 && parts.iter().all(|part| part.left.is_some()), "{parts:?}");
+    assert!(found.executions > 0, "{}", found.technique);
+    let run: Value = serde_json::from_slice(&std::fs::read(left.join("run.json")).unwrap()).unwrap();
+    assert_eq!(run["interrupted"], Value::Bool(true));
+
+    let resume = search(&[&"--executions", &"100", &"--resume", &record, &"--out", &more]);
+    Ran::of(command(&[OsStr::new("check")]).args(resume)).exits(3);
+    let further = read_record(&only_record(&more)).executions;
+    assert!((found.executions + 1..=found.executions + 200).contains(&further), "{} {further}", found.executions);
+
+    // Where nothing can be gone on with there is nothing to write.
+    check_stopped_by_ctrl_c(&search(&[&"--out", &whole]))
+        .explains(&["the check was stopped before it came to a verdict"]);
+    assert!(!whole.exists());
 }
 
 #[test]

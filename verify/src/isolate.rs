@@ -16,7 +16,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, setrlimit};
-use selvedge::platform::host::atomic::{AtomicU64, Ordering};
+use selvedge::platform::host::atomic::{AtomicBool, AtomicU64, Ordering};
 
 const JOB: &str = "SELVEDGE_CHILD_JOB";
 /// The file that holds the job, if it is too long for the environment.
@@ -73,12 +73,35 @@ pub fn intercept(work: impl FnOnce(&str) -> String) {
     finish(&PathBuf::from(answer), &work(&job));
 }
 
+/// In a child that [`run_until`] started: does `what` once the parent asks it to stop. The job goes on, and is to end soon.
+pub fn at_stop(what: impl FnOnce() + Send + 'static) {
+    std::thread::spawn(move || {
+        // Nothing is ever written there: it ends when the parent closes it.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        what();
+    });
+}
+
 /// Runs the current executable again with a job and arguments, within limits.
 ///
 /// # Errors
 ///
 /// If no child can be started.
 pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<ChildEnd> {
+    run_until(job, arguments, limits, None)
+}
+
+/// Like [`run`]. Once `stop` is set the child is asked to stop, and may still answer: see [`at_stop`], which it has to call.
+///
+/// # Errors
+///
+/// If no child can be started.
+pub fn run_until(
+    job: &str,
+    arguments: &[&str],
+    limits: Limits,
+    stop: Option<&AtomicBool>,
+) -> std::io::Result<ChildEnd> {
     let answer = answer_path();
     let job_file = (job.len() > JOB_BYTES_MAX).then(|| answer.with_extension("job"));
     let mut command = Command::new(env::current_exe()?);
@@ -95,11 +118,13 @@ pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<Chi
         .env("SELVEDGE_CHILD_MEMORY", limits.memory_bytes.to_string())
         // Its last lines are to be the reason, not the way there.
         .env("RUST_BACKTRACE", "0")
-        .stdin(Stdio::null())
+        .stdin(if stop.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()?;
+    // It is asked by closing this: a subject may have handlers of signals, and hardly reads its standard input.
+    let mut asking = child.stdin.take();
     let mut stderr = child.stderr.take().expect("it was piped");
     let reader = std::thread::spawn(move || {
         let mut text = Vec::new();
@@ -118,6 +143,9 @@ pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<Chi
                 _ => ChildEnd::Died { how: how_it_died(status), stderr: String::new() },
             };
         }
+        if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            asking = None;
+        }
         if started.elapsed() > limits.duration {
             child.kill()?;
             child.wait()?;
@@ -126,6 +154,7 @@ pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<Chi
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
     };
+    drop(asking);
     // What it has left running would hold its standard error open, for as long as it likes.
     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         // Mostly nobody is left to be told.
