@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use selvedge_reports::differences::Class;
 use selvedge_reports::report::Report;
-use selvedge_reports::suite::Planned;
+use selvedge_reports::suite::{Partition, Planned};
 use selvedge_verify::evidence::Evidence;
 use serde_json::Value;
 
@@ -633,9 +633,14 @@ fn histories_are_judged_and_malformed_ones_refused() {
 fn parts_of_a_run_merge_to_the_whole_with_every_check_once() {
     let folder = tempfile::tempdir().unwrap();
     let [first, second, merged, half] = ["first", "second", "merged", "half"].map(|name| folder.path().join(name));
-    selvedge([&"verify", &"register", &"--partition", &"hash:1/2", &"--out", &first]).exits(3);
-    selvedge([&"verify", &"register", &"--partition", &"hash:2/2", &"--out", &second]).exits(3);
-    selvedge([&"report", &first, &second, &"--out", &merged]).exits(0);
+    let ran = selvedge([&"verify", &"register", &"--partition", &"hash:1/2", &"--out", &first]).exits(0);
+    assert!(ran.stdout.contains("Part 1 of 2 alone. No violation found: "), "{}", ran.stdout);
+    let report = read_report(&first);
+    assert!(report.not_run.is_empty(), "what belongs to the other part was never to be run here");
+    assert_eq!(report.counts.deciding.checks, report.counts.deciding.pass);
+    selvedge([&"verify", &"register", &"--partition", &"hash:2/2", &"--out", &second]).exits(0);
+    let ran = selvedge([&"report", &first, &second, &"--out", &merged]).exits(0);
+    assert!(!ran.stdout.contains(" of 2 alone"), "{}", ran.stdout);
     let listed = selvedge([&"list", &"register"]).exits(0).stdout;
     let mut expected: Vec<&str> = listed.lines().collect();
     expected.sort_unstable();
@@ -652,6 +657,16 @@ fn parts_of_a_run_merge_to_the_whole_with_every_check_once() {
     assert!(!report.evidence.is_empty() && !report.not_run.is_empty());
 
     selvedge([&"report", &folder.path().join("nowhere"), &"--out", &merged]).exits(2).explains(&["cannot read"]);
+
+    // A part with nothing in it.
+    let listed: Vec<Planned> = serde_json::from_value(selvedge([&"list", &"register/spec", &"--json"]).json()).unwrap();
+    let nobodys = (1..=400).map(|index| Partition { index, count: 400 });
+    let empty = nobodys.into_iter().find(|part| listed.iter().all(|check| !part.holds(&check.id))).unwrap();
+    let ran = selvedge([&"verify", &"register/spec", &"--partition", &empty.to_string(), &"--out", &half]).exits(4);
+    assert!(ran.stdout.contains(&format!("Part {} of 400 alone. Nothing ran.", empty.index)), "{}", ran.stdout);
+    let ran = selvedge([&"report", &half, &"--out", &merged]).exits(3);
+    assert_eq!(ran.stdout.matches("missing").count(), 1, "{}", ran.stdout);
+    assert!(ran.stdout.contains("to 400 of 400 are missing: their runs left no records here."), "{}", ran.stdout);
 }
 
 #[cfg(target_os = "linux")]
