@@ -22,7 +22,7 @@ use selvedge_verify::engine::Engine;
 use selvedge_verify::evidence::{Evidence, Expected, FORMAT, Kind, Maker, Mode, Verdict};
 use selvedge_verify::explore::Limits;
 use selvedge_verify::mutant::Planted;
-use selvedge_verify::suite::SearchOptions;
+use selvedge_verify::suite::{SearchOptions, quoted};
 
 use crate::exit::Exit;
 use crate::fuzz::{self, Hunt, Target, Targets, Toolchain};
@@ -300,9 +300,9 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
     })
 }
 
-/// The command line, for the record.
+/// The command line, for the record, as a shell takes it.
 fn arguments_in_words(arguments: &[OsString]) -> String {
-    let words = arguments.iter().map(|argument| argument.to_string_lossy().into_owned());
+    let words = arguments.iter().map(|argument| quoted(&argument.to_string_lossy()));
     std::iter::once("selvedge".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 

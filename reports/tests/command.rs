@@ -339,6 +339,36 @@ fn check_says_first_which_expectations_the_spec_itself_does_not_meet() {
 }
 
 #[test]
+fn the_command_that_a_check_prints_comes_to_the_same_again() {
+    // Who does not sleep is right where wakeups need no reason, as in the file, and wrong under the semantics of Go.
+    let text =
+        "spec cond\nparameter spurious allowed\n\nthread T1\n  lock\n  wait\n  unlock\n\nthread T2\n  lock\n  unlock\n";
+    let (folder, path) = file("it's a program.litmus", text);
+    let out = folder.path().join("the record");
+    let check: [&dyn AsRef<OsStr>; 10] =
+        [&"check", &path, &"--subject", &"sleepless", &"--engine", &"random", &"--semantics", &"go", &"--out", &out];
+    let ran = selvedge(check).exits(1);
+    let again = ran.stdout.lines().find_map(|line| line.trim().strip_prefix("again: ")).expect("a command");
+    assert!(again.ends_with(" --semantics go"), "{again}");
+    let record = read_record(&only_record(&out));
+    assert_eq!(again, record.reproduce);
+    let in_a_shell = |words: &str| {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("{} {words}", env!("CARGO_BIN_EXE_selvedge"))).env("NO_COLOR", "1");
+        Ran::of(shell.stdin(Stdio::null()))
+    };
+    let second = in_a_shell(&format!("{} --json", again.strip_prefix("cargo run --release -- ").unwrap())).exits(1);
+    let second: Evidence = serde_json::from_value(second.json()).unwrap();
+    let said = |record: &Evidence| (record.verdict, record.reason.clone(), record.outcomes.clone());
+    assert_eq!(said(&second), said(&record));
+
+    // So does the command line that the run's record has.
+    let run: Value = serde_json::from_slice(&std::fs::read(out.join("run.json")).unwrap()).unwrap();
+    let words = run["command"].as_str().unwrap().strip_prefix("selvedge ").unwrap().to_owned();
+    in_a_shell(&words).exits(1);
+}
+
+#[test]
 fn nothing_at_a_time_is_refused() {
     let (folder, path) = file("program.litmus", &format!("{LOCK_AND_WAIT}\nexists done T2\n"));
     let out = folder.path().join("never");

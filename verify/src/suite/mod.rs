@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::litmus::corpus::CorpusFile;
 use legs::Leg;
 pub use legs::{Refusal, SearchOptions};
-pub use record::maker;
+pub use record::{maker, quoted};
 pub use replay::{Replay, Token};
 pub use system::{Drivers, NotPromised, Rewrite, System};
 
