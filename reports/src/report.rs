@@ -683,6 +683,7 @@ impl Report {
         let failures = find_failures(&evidence);
         notices_about_unknown_names(&evidence, systems, &mut notices);
         notices_about_canaries(&evidence, &mut notices);
+        notices.extend(notice_about_systems(&evidence, systems));
         let systems = describe_systems(&evidence, &not_run, &targets, systems);
         notices.extend(systems.iter().flat_map(|system| &system.fuzzing).filter_map(notice_about_target));
         Report {
@@ -989,6 +990,21 @@ fn notices_about_unknown_names(evidence: &[Evidence], systems: &[SystemInfo], no
     notices.extend(unknown.into_iter().map(|text| Notice { about: About::Unknown, text }));
 }
 
+/// Which systems the records say nothing of. A run that only fuzzed asked nothing of any spec.
+fn notice_about_systems(evidence: &[Evidence], systems: &[SystemInfo]) -> Option<Notice> {
+    let ran: BTreeSet<&str> = evidence.iter().map(|record| record.system.as_str()).collect();
+    let others = systems.iter().map(|system| system.name.as_str()).filter(|name| !ran.contains(name));
+    let others: Vec<&str> = others.collect();
+    let only_fuzzed = ran.iter().all(|name| *name == fuzz::SYSTEM);
+    let text = match others.as_slice() {
+        _ if only_fuzzed => return None,
+        [] => return None,
+        [other] => format!("Nothing of {other} was run."),
+        [first @ .., last] => format!("Nothing of {} and {last} was run.", first.join(", ")),
+    };
+    Some(Notice { about: About::Filtered, text })
+}
+
 fn find_not_run(plans: &[RunRecord], evidence: &[Evidence]) -> Vec<NotRun> {
     let recorded: BTreeSet<&str> = evidence.iter().map(|record| record.check.as_str()).collect();
     let mut missing: BTreeMap<&str, NotRun> = BTreeMap::new();
@@ -1159,11 +1175,11 @@ fn describe_systems(
     targets: &BTreeSet<&str>,
     infos: &[SystemInfo],
 ) -> Vec<System> {
-    let planned = not_run.iter().map(|missing| missing.check.system.as_str());
-    let named: BTreeSet<&str> = evidence.iter().map(|record| record.system.as_str()).chain(planned).collect();
-    // A run that only fuzzed asked nothing of any spec: lists of uncovered clauses would say nothing.
-    let only_fuzzed = named.iter().all(|name| *name == fuzz::SYSTEM) && !named.is_empty();
-    let known = infos.iter().filter(|_| !only_fuzzed).cloned();
+    // Of a system without a record there is nothing to say but that.
+    let mut named: BTreeSet<&str> = evidence.iter().map(|record| record.system.as_str()).collect();
+    // A target that was left out is shown as that.
+    named.extend(not_run.iter().map(|missing| missing.check.system.as_str()).filter(|name| *name == fuzz::SYSTEM));
+    let known = infos.iter().filter(|info| named.contains(info.name.as_str())).cloned();
     let unknown = named.iter().filter(|name| !infos.iter().any(|info| info.name == **name)).map(|name| SystemInfo {
         name: (*name).to_owned(),
         clauses: vec![],

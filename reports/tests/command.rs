@@ -101,8 +101,13 @@ fn verify_writes_evidence_and_reports_that_agree_and_exits_with_0() {
     assert!(ran.stdout.contains(&report.conclusion.sentence), "{}", ran.stdout);
     assert!(ran.stdout.contains(&out.join("report.html").display().to_string()), "{}", ran.stdout);
     assert_eq!(report.counts.deciding.checks, report.counts.deciding.pass);
+    // Of what was not asked for it says nothing, and says so once.
+    assert_eq!(report.systems.iter().map(|system| system.name.as_str()).collect::<Vec<_>>(), ["register"]);
+    assert_eq!(ran.stdout.matches("note: Nothing of cond, getopt, proc, ").count(), 1, "{}", ran.stdout);
 
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("Conformance report: <span class=\"t\">register</span></h1>"));
+    assert_eq!(page.matches("getopt").count(), 1, "in the notice");
     assert!(page.contains(&report.conclusion.sentence));
     let junit = std::fs::read_to_string(out.join("junit.xml")).unwrap();
     assert_eq!(junit.matches("<testcase ").count(), report.evidence.len());
