@@ -21,6 +21,7 @@ use selvedge_model::spec::nearest;
 use selvedge_verify::engine::Engine;
 use selvedge_verify::evidence::{Evidence, Expected, FORMAT, Kind, Maker, Mode, Verdict};
 use selvedge_verify::explore::Limits;
+use selvedge_verify::isolate;
 use selvedge_verify::mutant::Planted;
 use selvedge_verify::suite::{SearchOptions, quoted};
 
@@ -326,6 +327,7 @@ fn check_until_stopped<S: Suite>(
 ) -> miette::Result<Option<Evidence>> {
     stop_on_ctrl_c(&options.stop);
     let is_search = search.is_some();
+    isolate::set_children(search.as_ref().map_or(1, |search| search.jobs as usize));
     let (sender, receiver) = mpsc::channel();
     let (running, working) = (suite.clone(), options.clone());
     thread::spawn(move || {
@@ -491,6 +493,7 @@ fn verify<S: Suite>(
     let in_part = |planned: &&Planned| arguments.partition.is_none_or(|part| part.holds(&planned.id));
     let ours: VecDeque<Planned> = wanted.iter().filter(in_part).cloned().collect();
     let jobs = arguments.jobs.unwrap_or(processors());
+    isolate::set_children(jobs);
     let record = RunRecord {
         profile: Some(options.profile),
         filters: arguments.filter.clone(),
