@@ -21,8 +21,9 @@ use selvedge_model::spec::nearest;
 use selvedge_verify::engine::Engine;
 use selvedge_verify::evidence::{Evidence, Expected, FORMAT, Kind, Maker, Mode, Verdict};
 use selvedge_verify::explore::Limits;
+use selvedge_verify::isolate;
 use selvedge_verify::mutant::Planted;
-use selvedge_verify::suite::SearchOptions;
+use selvedge_verify::suite::{SearchOptions, quoted};
 
 use crate::exit::Exit;
 use crate::fuzz::{self, Hunt, Target, Targets, Toolchain};
@@ -279,8 +280,11 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
             let options = under.options(depth);
             search
                 .options()
-                .and_then(|search| suite.check(&file, &subject, &engine, search.as_ref(), &options))
-                .and_then(|evidence| checked(&*suite, &evidence, &options, out.as_deref(), &words(), json))
+                .and_then(|search| check_until_stopped(&suite, file, subject, engine, search, &options))
+                .and_then(|evidence| match evidence {
+                    Some(evidence) => checked(&*suite, &evidence, &options, out.as_deref(), &words(), json),
+                    None => Ok(Exit::Inconclusive),
+                })
         }
         Some(Command::Replay { evidence }) => replay(&*suite, &evidence, json),
         Some(Command::Report { directories, out }) => merge(&*suite, &directories, &out, json),
@@ -297,9 +301,9 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
     })
 }
 
-/// The command line, for the record.
+/// The command line, for the record, as a shell takes it.
 fn arguments_in_words(arguments: &[OsString]) -> String {
-    let words = arguments.iter().map(|argument| argument.to_string_lossy().into_owned());
+    let words = arguments.iter().map(|argument| quoted(&argument.to_string_lossy()));
     std::iter::once("selvedge".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
@@ -311,6 +315,45 @@ fn outcomes<S: Suite>(suite: &S, file: &Path, states: usize, options: &Options, 
     counter.finish();
     Ok(end_with(&answer?, json))
 }
+
+/// Runs a single check. `None` if the user stopped it, and it has nothing to tell: only a search says what it has found by then.
+fn check_until_stopped<S: Suite>(
+    suite: &Arc<S>,
+    file: PathBuf,
+    subject: String,
+    engine: String,
+    search: Option<SearchOptions>,
+    options: &Options,
+) -> miette::Result<Option<Evidence>> {
+    stop_on_ctrl_c(&options.stop);
+    let is_search = search.is_some();
+    isolate::set_children(search.as_ref().map_or(1, |search| search.jobs as usize));
+    let (sender, receiver) = mpsc::channel();
+    let (running, working) = (suite.clone(), options.clone());
+    thread::spawn(move || {
+        // Nobody is left to hear it if the user did not wait.
+        let _ = sender.send(running.check(&file, &subject, &engine, search.as_ref(), &working));
+    });
+    let mut stopped: Option<Instant> = None;
+    loop {
+        match receiver.recv_timeout(Duration::from_millis(50)) {
+            Ok(checked) => return checked.map(Some),
+            Err(mpsc::RecvTimeoutError::Disconnected) => return Err(miette!("the check broke down")),
+            Err(mpsc::RecvTimeoutError::Timeout) if options.stop.load(Ordering::Relaxed) => {
+                let stopped = stopped.get_or_insert_with(Instant::now);
+                if !is_search || stopped.elapsed() > STOPPING {
+                    say::note("the check was stopped before it came to a verdict");
+                    return Ok(None);
+                }
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+/// How long a search may take to say what it has found, once it is to stop. One that has not begun, because its spec is still
+/// being explored, has nothing to say.
+const STOPPING: Duration = Duration::from_secs(60);
 
 /// Writes the record of a single check, if it is wanted, and prints what it came to.
 fn checked<S: Suite>(
@@ -342,6 +385,7 @@ fn checked<S: Suite>(
             profile: Some(options.profile),
             seed: options.seed,
             finished_at: Some(now()),
+            interrupted: options.stop.load(Ordering::Relaxed),
             ..record_of(command, 1, vec![Planned::from(evidence)], suite.maker())
         };
         store::write_run(out, &run).into_diagnostic().wrap_err_with(failed)?;
@@ -449,6 +493,7 @@ fn verify<S: Suite>(
     let in_part = |planned: &&Planned| arguments.partition.is_none_or(|part| part.holds(&planned.id));
     let ours: VecDeque<Planned> = wanted.iter().filter(in_part).cloned().collect();
     let jobs = arguments.jobs.unwrap_or(processors());
+    isolate::set_children(jobs);
     let record = RunRecord {
         profile: Some(options.profile),
         filters: arguments.filter.clone(),
@@ -626,7 +671,14 @@ fn finish<S: Suite>(
     record.interrupted = stop.load(Ordering::Relaxed);
     record.finished_at = Some(now());
     store::write_run(out, &record).into_diagnostic()?;
-    let report = assemble(suite, &[out.to_owned()])?;
+    let report = match record.partition {
+        // A machine that runs a part answers for that part; `report` over all of them judges the whole.
+        Some(part) => {
+            let mut sources = store::read_directory(out)?;
+            Report::of_part(sources.remove(0), part, &suite.systems(), now())
+        }
+        None => assemble(suite, &[out.to_owned()])?,
+    };
     write_report(&report, out)?;
     say_report(&report, out, shown, json)
 }

@@ -652,29 +652,45 @@ impl Report {
     /// Puts the records of all sources together.
     ///
     /// Grows with the number of records, and with clauses times records for the clause tables.
+    ///
+    /// Where parts of a partitioned run are missing, so are their checks.
     pub fn assemble(sources: Vec<Source>, systems: &[SystemInfo], generated_at: String) -> Self {
+        Self::judge(sources, systems, generated_at, None)
+    }
+
+    /// Judges one part of a run by what was planned for that part: the others are somebody else's.
+    pub fn of_part(source: Source, part: Partition, systems: &[SystemInfo], generated_at: String) -> Self {
+        Self::judge(vec![source], systems, generated_at, Some(part))
+    }
+
+    fn judge(sources: Vec<Source>, systems: &[SystemInfo], generated_at: String, part: Option<Partition>) -> Self {
         let mut notices = Vec::new();
         let runs: Vec<Run> = sources.iter().map(run_summary).collect();
         let plans: Vec<RunRecord> = sources.iter().filter_map(|source| source.run.clone()).collect();
         notices_about_runs(&runs, &mut notices);
+        if part.is_none() {
+            notices.extend(notices_about_partitions(&runs));
+        }
         let (evidence, duplicates) = merge(sources);
         notices.extend(duplicates.iter().map(notice_about_duplicate));
         let makers = count_makers(&evidence);
         notices.extend(notice_about_makers(&makers));
         notices.extend(makers.iter().filter_map(notice_about_commit));
-        let not_run = find_not_run(&plans, &evidence);
+        let mut not_run = find_not_run(&plans, &evidence);
+        not_run.retain(|missing| part.is_none_or(|part| part.holds(&missing.check.id)));
         let targets: BTreeSet<&str> = plans.iter().flat_map(|plan| &plan.targets).map(String::as_str).collect();
         let counts = count(&evidence, &not_run);
         let failures = find_failures(&evidence);
         notices_about_unknown_names(&evidence, systems, &mut notices);
         notices_about_canaries(&evidence, &mut notices);
+        notices.extend(notice_about_systems(&evidence, systems));
         let systems = describe_systems(&evidence, &not_run, &targets, systems);
         notices.extend(systems.iter().flat_map(|system| &system.fuzzing).filter_map(notice_about_target));
         Report {
             schema_version: SCHEMA_VERSION,
             generated_at,
             generated_by: concat!("selvedge ", env!("CARGO_PKG_VERSION")).to_owned(),
-            conclusion: conclude(&counts, &failures),
+            conclusion: conclude(&counts, &failures, part),
             counts,
             runs,
             makers,
@@ -789,17 +805,32 @@ fn notices_about_runs(runs: &[Run], notices: &mut Vec<Notice>) {
             notices.push(Notice { about: About::Filtered, text });
         }
     }
-    for partition in missing_partitions(runs.iter().filter_map(|run| run.plan.as_ref()?.partition)) {
-        let text = format!("Part {} of {} is missing: its run left no records here.", partition.index, partition.count);
-        notices.push(Notice { about: About::MissingPartition, text });
-    }
 }
 
-fn missing_partitions(present: impl Iterator<Item = Partition>) -> Vec<Partition> {
-    let present: BTreeSet<Partition> = present.collect();
+/// One notice a partition, however many of its parts are missing.
+fn notices_about_partitions(runs: &[Run]) -> Vec<Notice> {
+    let present: BTreeSet<Partition> = runs.iter().filter_map(|run| run.plan.as_ref()?.partition).collect();
     let counts: BTreeSet<u64> = present.iter().map(|partition| partition.count).collect();
-    let all = counts.into_iter().flat_map(|count| (1..=count).map(move |index| Partition { index, count }));
-    all.filter(|partition| !present.contains(partition)).collect()
+    let notice = |count: u64| {
+        let missing: Vec<u64> = (1..=count).filter(|&index| !present.contains(&Partition { index, count })).collect();
+        let text = match missing.as_slice() {
+            [] => return None,
+            [index] => format!("Part {index} of {count} is missing: its run left no records here."),
+            several => format!("Parts {} of {count} are missing: their runs left no records here.", spans(several)),
+        };
+        Some(Notice { about: About::MissingPartition, text })
+    };
+    counts.into_iter().filter_map(notice).collect()
+}
+
+/// Ascending numbers, neighbours as spans: `1, 3 to 5`.
+fn spans(numbers: &[u64]) -> String {
+    let runs = numbers.chunk_by(|one, next| one + 1 == *next);
+    let words = runs.map(|run| match run {
+        [first, .., last] => format!("{first} to {last}"),
+        alone => alone.iter().map(u64::to_string).collect(),
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// One record a check, by id. Records of different parts of one search are put together. Of several others, the worst verdict is kept, and of equally bad ones the one with the most
@@ -959,6 +990,21 @@ fn notices_about_unknown_names(evidence: &[Evidence], systems: &[SystemInfo], no
     notices.extend(unknown.into_iter().map(|text| Notice { about: About::Unknown, text }));
 }
 
+/// Which systems the records say nothing of. A run that only fuzzed asked nothing of any spec.
+fn notice_about_systems(evidence: &[Evidence], systems: &[SystemInfo]) -> Option<Notice> {
+    let ran: BTreeSet<&str> = evidence.iter().map(|record| record.system.as_str()).collect();
+    let others = systems.iter().map(|system| system.name.as_str()).filter(|name| !ran.contains(name));
+    let others: Vec<&str> = others.collect();
+    let only_fuzzed = ran.iter().all(|name| *name == fuzz::SYSTEM);
+    let text = match others.as_slice() {
+        _ if only_fuzzed => return None,
+        [] => return None,
+        [other] => format!("Nothing of {other} was run."),
+        [first @ .., last] => format!("Nothing of {} and {last} was run.", first.join(", ")),
+    };
+    Some(Notice { about: About::Filtered, text })
+}
+
 fn find_not_run(plans: &[RunRecord], evidence: &[Evidence]) -> Vec<NotRun> {
     let recorded: BTreeSet<&str> = evidence.iter().map(|record| record.check.as_str()).collect();
     let mut missing: BTreeMap<&str, NotRun> = BTreeMap::new();
@@ -1060,7 +1106,7 @@ fn find_unanswered(evidence: &[Evidence]) -> Vec<Unanswered> {
     reasons
 }
 
-fn conclude(counts: &Counts, failures: &[Failure]) -> Conclusion {
+fn conclude(counts: &Counts, failures: &[Failure], part: Option<Partition>) -> Conclusion {
     let of_kind = |what| failures.iter().filter(|failure| failure.what == what).count() as u64;
     let (canaries, violations) = (of_kind(FailureKind::SilentCanary), of_kind(FailureKind::Violation));
     let (mutants, errors) = (of_kind(FailureKind::SurvivingMutant), of_kind(FailureKind::HarnessError));
@@ -1119,7 +1165,8 @@ fn conclude(counts: &Counts, failures: &[Failure]) -> Conclusion {
         }
         _ => format!("No violation found: {passed}, each within the bound that it states{open}."),
     };
-    Conclusion { outcome, exit_code: outcome.code(), sentence }
+    let part = part.map_or_else(String::new, |part| format!("Part {} of {} alone. ", part.index, part.count));
+    Conclusion { outcome, exit_code: outcome.code(), sentence: part + &sentence }
 }
 
 fn describe_systems(
@@ -1128,11 +1175,11 @@ fn describe_systems(
     targets: &BTreeSet<&str>,
     infos: &[SystemInfo],
 ) -> Vec<System> {
-    let planned = not_run.iter().map(|missing| missing.check.system.as_str());
-    let named: BTreeSet<&str> = evidence.iter().map(|record| record.system.as_str()).chain(planned).collect();
-    // A run that only fuzzed asked nothing of any spec: lists of uncovered clauses would say nothing.
-    let only_fuzzed = named.iter().all(|name| *name == fuzz::SYSTEM) && !named.is_empty();
-    let known = infos.iter().filter(|_| !only_fuzzed).cloned();
+    // Of a system without a record there is nothing to say but that.
+    let mut named: BTreeSet<&str> = evidence.iter().map(|record| record.system.as_str()).collect();
+    // A target that was left out is shown as that.
+    named.extend(not_run.iter().map(|missing| missing.check.system.as_str()).filter(|name| *name == fuzz::SYSTEM));
+    let known = infos.iter().filter(|info| named.contains(info.name.as_str())).cloned();
     let unknown = named.iter().filter(|name| !infos.iter().any(|info| info.name == **name)).map(|name| SystemInfo {
         name: (*name).to_owned(),
         clauses: vec![],

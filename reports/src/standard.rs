@@ -132,20 +132,27 @@ impl Suite for suite::Suite {
             };
             return Err(miette!(help = help, "{} has no subject `{subject}`", source.untyped().spec));
         }
-        match search {
-            None => Ok(suite::Suite::check(self, &name, &text, subject, engine, &options.into())?),
-            Some(_) if engine != engine::Engine::Exhaustive => Err(miette!(
-                help = "leave out --mode, --executions, --part, --jobs and --resume, or choose --engine exhaustive",
-                "only the exhaustive engine's search can be split, and gone on with; {engine}'s cannot"
-            )),
+        let mut found = match search {
+            None => suite::Suite::check(self, &name, &text, subject, engine, &options.into())?,
+            Some(_) if engine != engine::Engine::Exhaustive => {
+                return Err(miette!(
+                    help = "leave out --mode, --executions, --part, --jobs and --resume, or choose --engine exhaustive",
+                    "only the exhaustive engine's search can be split, and gone on with; {engine}'s cannot"
+                ));
+            }
             Some(search) => {
-                let found = suite::Suite::search(self, &name, &text, subject, search, &options.into());
+                let found = suite::Suite::search(self, &name, &text, subject, search, &options.into(), &options.stop);
                 found.map_err(|refusal| match refusal {
                     suite::Refusal::Program(diagnostics) => diagnostics.into(),
                     suite::Refusal::Resume(message) => miette!("{message}"),
-                })
+                })?
             }
+        };
+        // The suite was handed another text than the file's, and does not know why.
+        if let Some(semantics) = &options.semantics {
+            write!(found.reproduce, " --semantics {semantics}").expect("a string takes everything");
         }
+        Ok(found)
     }
 
     fn replay(&self, evidence: &Evidence, _: &Options) -> miette::Result<Answer> {

@@ -1,7 +1,7 @@
 //! The command as a user meets it: the real binary, its exit codes, what it says and what it leaves behind.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use selvedge_reports::differences::Class;
 use selvedge_reports::report::Report;
-use selvedge_reports::suite::Planned;
+use selvedge_reports::suite::{Partition, Planned};
 use selvedge_verify::evidence::Evidence;
 use serde_json::Value;
 
@@ -101,8 +101,13 @@ fn verify_writes_evidence_and_reports_that_agree_and_exits_with_0() {
     assert!(ran.stdout.contains(&report.conclusion.sentence), "{}", ran.stdout);
     assert!(ran.stdout.contains(&out.join("report.html").display().to_string()), "{}", ran.stdout);
     assert_eq!(report.counts.deciding.checks, report.counts.deciding.pass);
+    // Of what was not asked for it says nothing, and says so once.
+    assert_eq!(report.systems.iter().map(|system| system.name.as_str()).collect::<Vec<_>>(), ["register"]);
+    assert_eq!(ran.stdout.matches("note: Nothing of cond, getopt, proc, ").count(), 1, "{}", ran.stdout);
 
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("Conformance report: <span class=\"t\">register</span></h1>"));
+    assert_eq!(page.matches("getopt").count(), 1, "in the notice");
     assert!(page.contains(&report.conclusion.sentence));
     let junit = std::fs::read_to_string(out.join("junit.xml")).unwrap();
     assert_eq!(junit.matches("<testcase ").count(), report.evidence.len());
@@ -339,6 +344,36 @@ fn check_says_first_which_expectations_the_spec_itself_does_not_meet() {
 }
 
 #[test]
+fn the_command_that_a_check_prints_comes_to_the_same_again() {
+    // Who does not sleep is right where wakeups need no reason, as in the file, and wrong under the semantics of Go.
+    let text =
+        "spec cond\nparameter spurious allowed\n\nthread T1\n  lock\n  wait\n  unlock\n\nthread T2\n  lock\n  unlock\n";
+    let (folder, path) = file("it's a program.litmus", text);
+    let out = folder.path().join("the record");
+    let check: [&dyn AsRef<OsStr>; 10] =
+        [&"check", &path, &"--subject", &"sleepless", &"--engine", &"random", &"--semantics", &"go", &"--out", &out];
+    let ran = selvedge(check).exits(1);
+    let again = ran.stdout.lines().find_map(|line| line.trim().strip_prefix("again: ")).expect("a command");
+    assert!(again.ends_with(" --semantics go"), "{again}");
+    let record = read_record(&only_record(&out));
+    assert_eq!(again, record.reproduce);
+    let in_a_shell = |words: &str| {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("{} {words}", env!("CARGO_BIN_EXE_selvedge"))).env("NO_COLOR", "1");
+        Ran::of(shell.stdin(Stdio::null()))
+    };
+    let second = in_a_shell(&format!("{} --json", again.strip_prefix("cargo run --release -- ").unwrap())).exits(1);
+    let second: Evidence = serde_json::from_value(second.json()).unwrap();
+    let said = |record: &Evidence| (record.verdict, record.reason.clone(), record.outcomes.clone());
+    assert_eq!(said(&second), said(&record));
+
+    // So does the command line that the run's record has.
+    let run: Value = serde_json::from_slice(&std::fs::read(out.join("run.json")).unwrap()).unwrap();
+    let words = run["command"].as_str().unwrap().strip_prefix("selvedge ").unwrap().to_owned();
+    in_a_shell(&words).exits(1);
+}
+
+#[test]
 fn nothing_at_a_time_is_refused() {
     let (folder, path) = file("program.litmus", &format!("{LOCK_AND_WAIT}\nexists done T2\n"));
     let out = folder.path().join("never");
@@ -507,6 +542,60 @@ fn a_search_that_is_cut_goes_on_where_it_stopped_and_parts_merge_to_the_whole() 
     assert!(!path("never").exists());
 }
 
+/// Runs `check` with these arguments, presses Ctrl-C once a check runs in a process of its own, as a terminal does, and says
+/// how the command ended.
+#[cfg(target_os = "linux")]
+fn check_stopped_by_ctrl_c(arguments: &[OsString]) -> Ran {
+    use std::os::unix::process::CommandExt;
+    let mut child = command(&[OsStr::new("check")]);
+    let child = child.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
+    let began = Instant::now();
+    while children_of(child.id()).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no check was begun");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let signalled = Command::new("sh").arg("-c").arg(format!("kill -s INT -- -{}", child.id())).status().unwrap();
+    assert!(signalled.success());
+    Ran::from(child.wait_with_output().unwrap()).exits(3)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_leaves_a_search_that_can_be_gone_on_with() {
+    // Nobody waits for all of it.
+    let waiters = (1..=3).map(|thread| format!("thread T{thread}\n  lock\n  wait\n  unlock\n\n")).collect::<String>();
+    let text = format!("spec cond\n\nthread T0\n  lock\n  broadcast\n  unlock\n\n{waiters}");
+    let (folder, program) = file("waiters.litmus", &text);
+    let path = |name: &str| folder.path().join(name);
+    let (left, more, whole) = (path("left"), path("more"), path("plain"));
+    let search = |more: &[&dyn AsRef<OsStr>]| -> Vec<OsString> {
+        let common: [&dyn AsRef<OsStr>; 5] = [&program, &"--subject", &"cond", &"--engine", &"exhaustive"];
+        common.iter().chain(more).map(|word| word.as_ref().to_owned()).collect()
+    };
+    let ran = check_stopped_by_ctrl_c(&search(&[&"--executions", &"1000000000", &"--jobs", &"2", &"--out", &left]));
+    assert!(ran.stdout.contains("inconclusive: the search was stopped: about"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("go on with it by: --resume"), "{}", ran.stdout);
+    ran.explains(&["stopping: what was found is kept"]);
+    let record = only_record(&left);
+    let found = read_record(&record);
+    let parts = &found.search.as_ref().expect("a frontier").parts;
+    assert!(parts.len() == 2 && parts.iter().all(|part| part.left.is_some()), "{parts:?}");
+    assert!(found.executions > 0, "{}", found.technique);
+    let run: Value = serde_json::from_slice(&std::fs::read(left.join("run.json")).unwrap()).unwrap();
+    assert_eq!(run["interrupted"], Value::Bool(true));
+
+    let resume = search(&[&"--executions", &"100", &"--resume", &record, &"--out", &more]);
+    Ran::of(command(&[OsStr::new("check")]).args(resume)).exits(3);
+    let further = read_record(&only_record(&more)).executions;
+    assert!((found.executions + 1..=found.executions + 200).contains(&further), "{} {further}", found.executions);
+
+    // Where nothing can be gone on with there is nothing to write.
+    check_stopped_by_ctrl_c(&search(&[&"--out", &whole]))
+        .explains(&["the check was stopped before it came to a verdict"]);
+    assert!(!whole.exists());
+}
+
 #[test]
 fn a_failing_record_replays_to_the_same_sentence_and_to_nothing_else() {
     let (folder, program) = file("lock-and-wait.litmus", LOCK_AND_WAIT);
@@ -579,9 +668,14 @@ fn histories_are_judged_and_malformed_ones_refused() {
 fn parts_of_a_run_merge_to_the_whole_with_every_check_once() {
     let folder = tempfile::tempdir().unwrap();
     let [first, second, merged, half] = ["first", "second", "merged", "half"].map(|name| folder.path().join(name));
-    selvedge([&"verify", &"register", &"--partition", &"hash:1/2", &"--out", &first]).exits(3);
-    selvedge([&"verify", &"register", &"--partition", &"hash:2/2", &"--out", &second]).exits(3);
-    selvedge([&"report", &first, &second, &"--out", &merged]).exits(0);
+    let ran = selvedge([&"verify", &"register", &"--partition", &"hash:1/2", &"--out", &first]).exits(0);
+    assert!(ran.stdout.contains("Part 1 of 2 alone. No violation found: "), "{}", ran.stdout);
+    let report = read_report(&first);
+    assert!(report.not_run.is_empty(), "what belongs to the other part was never to be run here");
+    assert_eq!(report.counts.deciding.checks, report.counts.deciding.pass);
+    selvedge([&"verify", &"register", &"--partition", &"hash:2/2", &"--out", &second]).exits(0);
+    let ran = selvedge([&"report", &first, &second, &"--out", &merged]).exits(0);
+    assert!(!ran.stdout.contains(" of 2 alone"), "{}", ran.stdout);
     let listed = selvedge([&"list", &"register"]).exits(0).stdout;
     let mut expected: Vec<&str> = listed.lines().collect();
     expected.sort_unstable();
@@ -598,6 +692,16 @@ fn parts_of_a_run_merge_to_the_whole_with_every_check_once() {
     assert!(!report.evidence.is_empty() && !report.not_run.is_empty());
 
     selvedge([&"report", &folder.path().join("nowhere"), &"--out", &merged]).exits(2).explains(&["cannot read"]);
+
+    // A part with nothing in it.
+    let listed: Vec<Planned> = serde_json::from_value(selvedge([&"list", &"register/spec", &"--json"]).json()).unwrap();
+    let nobodys = (1..=400).map(|index| Partition { index, count: 400 });
+    let empty = nobodys.into_iter().find(|part| listed.iter().all(|check| !part.holds(&check.id))).unwrap();
+    let ran = selvedge([&"verify", &"register/spec", &"--partition", &empty.to_string(), &"--out", &half]).exits(4);
+    assert!(ran.stdout.contains(&format!("Part {} of 400 alone. Nothing ran.", empty.index)), "{}", ran.stdout);
+    let ran = selvedge([&"report", &half, &"--out", &merged]).exits(3);
+    assert_eq!(ran.stdout.matches("missing").count(), 1, "{}", ran.stdout);
+    assert!(ran.stdout.contains("to 400 of 400 are missing: their runs left no records here."), "{}", ran.stdout);
 }
 
 #[cfg(target_os = "linux")]

@@ -11,12 +11,12 @@ use std::env;
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::panic::UnwindSafe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, setrlimit};
-use selvedge::platform::host::atomic::{AtomicU64, Ordering};
+use selvedge::platform::host::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 const JOB: &str = "SELVEDGE_CHILD_JOB";
 /// The file that holds the job, if it is too long for the environment.
@@ -39,6 +39,63 @@ impl Default for Limits {
     fn default() -> Self {
         Limits { duration: Duration::from_secs(60), memory_bytes: 8 << 30 }
     }
+}
+
+/// How many children run at a time from now on: they share the memory of the machine.
+pub fn set_children(at_a_time: usize) {
+    CHILDREN.store(at_a_time, Ordering::Relaxed);
+}
+
+static CHILDREN: AtomicUsize = AtomicUsize::new(1);
+
+/// What a child may write to where so many run at a time on a machine of so many bytes: 8 GiB, or its share, so that those
+/// which allocate without end meet their limit before the machine kills whom it likes. Less than 512 MiB hold no check.
+///
+/// Address space that is only reserved is not counted: glibc's allocator reserves 64 MiB a thread and touches little of it,
+/// and a check must not fail for want of that.
+pub fn memory_for(children: usize, machine_bytes: Option<u64>) -> u64 {
+    let share = machine_bytes.map_or(u64::MAX, |bytes| bytes / (children.max(1) as u64));
+    share.clamp(512 << 20, 8 << 30)
+}
+
+/// What a child may write to now.
+fn data_bytes(limits: Limits) -> u64 {
+    memory_for(CHILDREN.load(Ordering::Relaxed), memory_of_machine()).min(limits.memory_bytes)
+}
+
+/// The memory of this machine, or what this process's control groups grant of it; absent where nobody tells.
+fn memory_of_machine() -> Option<u64> {
+    let read = |path: &Path| std::fs::read_to_string(path).ok();
+    let machine = read(Path::new("/proc/meminfo")).as_deref().and_then(memory_total);
+    let groups = read(Path::new("/proc/self/cgroup")).unwrap_or_default();
+    let granted = group_files(&groups).into_iter().filter_map(|file| read(&file)?.trim().parse().ok());
+    granted.chain(machine).min()
+}
+
+/// What `/proc/meminfo` says there is.
+fn memory_total(meminfo: &str) -> Option<u64> {
+    let words = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = words.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1 << 10)
+}
+
+/// The files in which the groups that `/proc/self/cgroup` names, and all above them, may state a limit. In a container the
+/// names can be those outside: the root is then what it sees.
+fn group_files(groups: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for line in groups.lines() {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (root, file) = match fields.next() {
+            Some("") => ("/sys/fs/cgroup", "memory.max"),
+            Some(kinds) if kinds.split(',').any(|kind| kind == "memory") => {
+                ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+            }
+            _ => continue,
+        };
+        let group = Path::new(fields.next().unwrap_or_default().trim_start_matches('/'));
+        files.extend(group.ancestors().map(|group| Path::new(root).join(group).join(file)));
+    }
+    files
 }
 
 /// How a child ended.
@@ -73,12 +130,35 @@ pub fn intercept(work: impl FnOnce(&str) -> String) {
     finish(&PathBuf::from(answer), &work(&job));
 }
 
+/// In a child that [`run_until`] started: does `what` once the parent asks it to stop. The job goes on, and is to end soon.
+pub fn at_stop(what: impl FnOnce() + Send + 'static) {
+    std::thread::spawn(move || {
+        // Nothing is ever written there: it ends when the parent closes it.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        what();
+    });
+}
+
 /// Runs the current executable again with a job and arguments, within limits.
 ///
 /// # Errors
 ///
 /// If no child can be started.
 pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<ChildEnd> {
+    run_until(job, arguments, limits, None)
+}
+
+/// Like [`run`]. Once `stop` is set the child is asked to stop, and may still answer: see [`at_stop`], which it has to call.
+///
+/// # Errors
+///
+/// If no child can be started.
+pub fn run_until(
+    job: &str,
+    arguments: &[&str],
+    limits: Limits,
+    stop: Option<&AtomicBool>,
+) -> std::io::Result<ChildEnd> {
     let answer = answer_path();
     let job_file = (job.len() > JOB_BYTES_MAX).then(|| answer.with_extension("job"));
     let mut command = Command::new(env::current_exe()?);
@@ -93,13 +173,16 @@ pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<Chi
         .args(arguments)
         .env(ANSWER, &answer)
         .env("SELVEDGE_CHILD_MEMORY", limits.memory_bytes.to_string())
+        .env("SELVEDGE_CHILD_DATA", data_bytes(limits).to_string())
         // Its last lines are to be the reason, not the way there.
         .env("RUST_BACKTRACE", "0")
-        .stdin(Stdio::null())
+        .stdin(if stop.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()?;
+    // It is asked by closing this: a subject may have handlers of signals, and hardly reads its standard input.
+    let mut asking = child.stdin.take();
     let mut stderr = child.stderr.take().expect("it was piped");
     let reader = std::thread::spawn(move || {
         let mut text = Vec::new();
@@ -118,6 +201,9 @@ pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<Chi
                 _ => ChildEnd::Died { how: how_it_died(status), stderr: String::new() },
             };
         }
+        if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            asking = None;
+        }
         if started.elapsed() > limits.duration {
             child.kill()?;
             child.wait()?;
@@ -126,6 +212,7 @@ pub fn run(job: &str, arguments: &[&str], limits: Limits) -> std::io::Result<Chi
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
     };
+    drop(asking);
     // What it has left running would hold its standard error open, for as long as it likes.
     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         // Mostly nobody is left to be told.
@@ -171,19 +258,20 @@ pub fn in_child_or_end(name: &str, limits: Limits, body: impl FnOnce() + UnwindS
     Some(run(name, &["--exact", name, "--nocapture", "--test-threads=1"], limits).expect("a child can be started"))
 }
 
-/// Ends the process with its parent, and keeps it within the address space that its parent granted.
+/// Ends the process with its parent, and keeps it within the address space and the memory that its parent granted.
 fn submit_to_parent() {
     // Ctrl-C ends the parent alone. Elsewhere than on Linux a check that is left behind runs to its end.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    let Some(bytes) = env::var("SELVEDGE_CHILD_MEMORY").ok().and_then(|text| text.parse().ok()) else {
-        return;
-    };
-    // Without the limit the check still runs; it is a guard, not a requirement.
-    let _ = setrlimit(Resource::As, Rlimit { current: Some(bytes), maximum: Some(bytes) });
+    for (name, resource) in [("SELVEDGE_CHILD_MEMORY", Resource::As), ("SELVEDGE_CHILD_DATA", Resource::Data)] {
+        if let Some(bytes) = env::var(name).ok().and_then(|text| text.parse().ok()) {
+            // Without the limit the check still runs; it is a guard, not a requirement.
+            let _ = setrlimit(resource, Rlimit { current: Some(bytes), maximum: Some(bytes) });
+        }
+    }
 }
 
-fn finish(answer: &std::path::Path, text: &str) -> ! {
+fn finish(answer: &Path, text: &str) -> ! {
     let partial = answer.with_extension("partial");
     let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, answer));
     std::process::exit(if written.is_ok() { 0 } else { 1 })
@@ -214,4 +302,39 @@ fn how_it_died(status: ExitStatus) -> String {
 fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(12)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+
+    #[test]
+    fn children_share_the_machine_and_none_has_more_than_eight_gib_or_less_than_half_of_one() {
+        assert_eq!(memory_for(1, None), 8 * GIB);
+        assert_eq!(memory_for(64, None), 8 * GIB);
+        assert_eq!(memory_for(2, Some(64 * GIB)), 8 * GIB);
+        assert_eq!(memory_for(2, Some(8 * GIB)), 4 * GIB);
+        assert_eq!(memory_for(4, Some(7 * GIB)), 7 * GIB / 4);
+        assert_eq!(memory_for(64, Some(8 * GIB)), GIB / 2);
+        assert_eq!(memory_for(0, Some(4 * GIB)), 4 * GIB);
+    }
+
+    #[test]
+    fn the_memory_of_a_machine_is_read_as_linux_writes_it() {
+        assert_eq!(memory_total("MemTotal:       16303564 kB\nMemFree:  12 kB\n"), Some(16_303_564 << 10));
+        assert_eq!(memory_total("MemFree:  12 kB\n"), None);
+        assert_eq!(memory_total("MemTotal: much\n"), None);
+        let named = |groups: &str| -> Vec<String> {
+            group_files(groups).iter().map(|file| file.display().to_string()).collect()
+        };
+        let newer = ["/sys/fs/cgroup/a/b/memory.max", "/sys/fs/cgroup/a/memory.max", "/sys/fs/cgroup/memory.max"];
+        assert_eq!(named("0::/a/b\n"), newer);
+        let older = ["/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+        assert_eq!(named("5:cpu,cpuacct:/x\n4:memory:/a\n1:name=systemd:/y\n"), older);
+        if cfg!(target_os = "linux") {
+            assert!(memory_of_machine().is_some_and(|bytes| bytes > GIB / 4));
+        }
+    }
 }

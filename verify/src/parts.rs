@@ -219,7 +219,7 @@ pub fn conclude(record: Evidence) -> Evidence {
         let reason = match (is_cut, named.is_empty()) {
             (false, _) => format!("{parts} {} of {} {are} missing", named.join(", "), search.count),
             (true, _) => format!(
-                "the executions granted were used up: about {:.1}% of all were looked at{}",
+                "{USED_UP}: about {:.1}% of all were looked at{}",
                 // What is not done is not rounded to all.
                 (search.share_done() * 100.0).min(99.9),
                 if named.is_empty() {
@@ -235,6 +235,9 @@ pub fn conclude(record: Evidence) -> Evidence {
     record.search = (!is_whole).then_some(search);
     record
 }
+
+/// Why a search was cut short, if nobody says otherwise.
+pub(crate) const USED_UP: &str = "the executions granted were used up";
 
 /// Why a search to the end passes.
 pub(crate) fn passed(kind: Kind, all: usize, seen: usize) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use selvedge_verify::isolate::{ChildEnd, Limits, in_child, in_child_or_end};
+use selvedge_verify::isolate::{ChildEnd, Limits, in_child, in_child_or_end, set_children};
 
 /// How the child ended that ran the test `name`. Only the parent gets an answer.
 fn end_of(name: &str, limits: Limits, body: fn()) -> ChildEnd {
@@ -59,6 +59,24 @@ fn a_hang_ends_when_its_time_is_over() {
         }
     });
     assert_eq!(end, ChildEnd::TimedOut(Duration::from_secs(2)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn children_share_the_memory_of_the_machine_and_may_reserve_more() {
+    // So many that each of them is granted the least there is. For the other tests here that is enough.
+    set_children(1 << 20);
+    let end = end_of("children_share_the_memory_of_the_machine_and_may_reserve_more", Limits::default(), || {
+        // The allocator reserves much for each of these threads.
+        let threads: Vec<_> = (0..12).map(|_| std::thread::spawn(|| vec![0_u8; 1 << 10].len())).collect();
+        for thread in threads {
+            thread.join().expect("it had room");
+        }
+        std::hint::black_box(vec![1_u8; 700 << 20]);
+    });
+    let (how, stderr) = death(end);
+    assert_eq!(how, "aborted (signal 6)");
+    assert!(stderr.contains("memory allocation of 734003200 bytes failed"), "{stderr}");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use selvedge::platform::host::atomic::{AtomicBool, Ordering};
 use selvedge::platform::host::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +69,8 @@ impl Suite {
     /// Searches all executions of a litmus text over a subject by the exhaustive engine, in child processes.
     ///
     /// The record of a search that was cut short, or is only a part, holds what it takes to go on with it
-    /// ([`SearchOptions::resume`]) and to put it together with the rest ([`parts::join`]).
+    /// ([`SearchOptions::resume`]) and to put it together with the rest ([`parts::join`]). Once `stop` is set the search ends
+    /// as one that was cut short there.
     ///
     /// # Errors
     ///
@@ -80,9 +82,10 @@ impl Suite {
         subject: &str,
         search: &SearchOptions,
         options: &Options,
+        stop: &AtomicBool,
     ) -> Result<Evidence, Refusal> {
         let limits = self.limits.unwrap_or(isolate::Limits { duration: CHILD_DURATION, ..options.child_limits() });
-        self.search_by(file, text, subject, search, |leg| {
+        let mut found = self.search_by(file, text, subject, search, |leg| {
             let planned = plan::planned_for_file(file, subject, Engine::Exhaustive);
             let job = Job::Leg {
                 file: file.into(),
@@ -92,8 +95,12 @@ impl Suite {
                 options: *options,
             };
             let job = serde_json::to_string(&job).expect("a job is plain data");
-            self.in_child_within(&job, &planned, options, limits)
-        })
+            self.in_child_within(&job, &planned, options, limits, Some(stop))
+        })?;
+        if stop.load(Ordering::Relaxed) {
+            found.reason = found.reason.replacen(parts::USED_UP, "the search was stopped", 1);
+        }
+        Ok(found)
     }
 
     /// Like [`Suite::search`], in this process.

@@ -20,6 +20,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
+use selvedge::platform::host::atomic::AtomicBool;
 use selvedge_model::iovec::IovecSpec;
 use selvedge_model::{Semantics, Spec};
 use serde::{Deserialize, Serialize};
@@ -27,11 +28,11 @@ use serde::{Deserialize, Serialize};
 pub use crate::litmus::corpus::CorpusFile;
 use legs::Leg;
 pub use legs::{Refusal, SearchOptions};
-pub use record::maker;
+pub use record::{maker, quoted};
 pub use replay::{Replay, Token};
 pub use system::{Drivers, NotPromised, Rewrite, System};
 
-use crate::engine::{Engine, Profile};
+use crate::engine::{Engine, Profile, exhaustive};
 use crate::evidence::{Evidence, Expected, Kind, Mode, Verdict};
 use crate::explore;
 use crate::history::jsonl;
@@ -252,7 +253,10 @@ impl Suite {
                 Job::File { file, text, subject, engine, options } => {
                     self.check_here(&file, &text, &subject, engine, &options)
                 }
-                Job::Leg { file, text, subject, leg, options } => self.leg_here(&file, &text, &subject, &leg, &options),
+                Job::Leg { file, text, subject, leg, options } => {
+                    isolate::at_stop(exhaustive::stop);
+                    self.leg_here(&file, &text, &subject, &leg, &options)
+                }
             };
             serde_json::to_string(&evidence.map_err(|diagnostics| diagnostics.to_string()))
                 .expect("evidence is plain data")
@@ -409,11 +413,19 @@ impl Suite {
 
     fn in_child(&self, job: &Job, planned: &Planned, options: &Options) -> Evidence {
         let job = serde_json::to_string(job).expect("a job is plain data");
-        self.in_child_within(&job, planned, options, self.limits.unwrap_or_else(|| options.child_limits()))
+        let limits = self.limits.unwrap_or_else(|| options.child_limits());
+        self.in_child_within(&job, planned, options, limits, None)
     }
 
-    fn in_child_within(&self, job: &str, planned: &Planned, options: &Options, limits: isolate::Limits) -> Evidence {
-        let answer = match isolate::run(job, &[], limits) {
+    fn in_child_within(
+        &self,
+        job: &str,
+        planned: &Planned,
+        options: &Options,
+        limits: isolate::Limits,
+        stop: Option<&AtomicBool>,
+    ) -> Evidence {
+        let answer = match isolate::run_until(job, &[], limits, stop) {
             Ok(ChildEnd::Answered(answer)) => answer,
             Ok(end) => return record::died(planned, options, &end),
             Err(error) => {

@@ -212,7 +212,7 @@ fn reproduce(planned: &Planned, options: &Options) -> String {
     let mut words = vec!["cargo run --release --".to_owned()];
     match planned.id.strip_prefix("file/") {
         Some(_) => {
-            let file = planned.program.as_deref().unwrap_or_default();
+            let file = quoted(planned.program.as_deref().unwrap_or_default());
             let subject = planned.subject.as_deref().unwrap_or_default();
             words.push(format!("check {file} --subject {subject} --engine {}", planned.engine));
         }
@@ -229,6 +229,15 @@ fn reproduce(planned: &Planned, options: &Options) -> String {
         words.push(format!("--seed {}", options.seed));
     }
     words.join(" ")
+}
+
+/// A word as a shell takes it for one.
+pub fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// How often the explorer took each rule, by name.

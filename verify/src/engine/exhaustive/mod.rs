@@ -101,8 +101,9 @@ mod wakeup;
 
 use std::cell::Cell;
 
+use selvedge::platform::host::atomic::{AtomicBool, Ordering};
 use selvedge::platform::host::{Mutex, PoisonError};
-use selvedge::platform::{Arc, Bounds, Run, shuttle};
+use selvedge::platform::{Arc, Bounds, Run, Stop, shuttle};
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::recorder::Recorder;
@@ -230,6 +231,18 @@ pub fn explore(bounds: &Bounds, options: Options, body: impl Fn() + Send + Sync 
     explore_classes(bounds, options, None, body, |_| ())
 }
 
+/// Ends every search of this process after the execution that it is at, as if no more were granted: what is left can be gone
+/// on with.
+pub fn stop() {
+    STOPPED.store(true, Ordering::Relaxed);
+}
+
+fn is_stopped() -> bool {
+    STOPPED.load(Ordering::Relaxed)
+}
+
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
 /// What a search came to.
 #[derive(Debug)]
 pub struct Explored {
@@ -256,9 +269,13 @@ pub fn explore_classes(
         Some(frontier) => Search::resume(options, frontier, Arc::clone(&account), Box::new(ended)),
     };
     let left = search.left();
-    let run = shuttle::explore_with(Box::new(search), bounds, body);
+    let mut run = shuttle::explore_with(Box::new(search), bounds, body);
     PRUNED.set(false);
     let account = *account.lock().unwrap_or_else(PoisonError::into_inner);
     let left = left.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if run.complete && left.is_some() {
+        // It was told to stop: to the platform that looks like the end of the search.
+        (run.complete, run.stopped) = (false, Some(Stop::Executions));
+    }
     Explored { run, account, left }
 }

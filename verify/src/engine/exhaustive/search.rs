@@ -647,6 +647,9 @@ impl Drop for Search {
 
 impl Strategy for Search {
     fn begin(&mut self) -> bool {
+        // Between executions nothing is half done. One at least is made: what is left of no execution cannot be gone on with.
+        // Those of other parts only count pieces, and are soon over.
+        let may_stop = self.has_begun && !self.is_foreign;
         if std::mem::replace(&mut self.has_begun, true) {
             self.conclude();
         }
@@ -656,7 +659,7 @@ impl Strategy for Search {
         super::PRUNED.set(false);
         self.is_foreign = false;
         self.followed = 0;
-        self.goes_on
+        self.goes_on && !(may_stop && super::is_stopped())
     }
 
     fn next_thread(&mut self, moment: &Moment<'_>) -> Result<Option<usize>, Divergence> {
