@@ -773,12 +773,22 @@ impl Work<'_> {
         let (sender, receiver) = mpsc::channel::<Evidence>();
         for _ in 0..self.jobs {
             let (run, waiting, sender, stop) = (run.clone(), waiting.clone(), sender.clone(), self.stop.clone());
+            let leaves = self.leaves;
             thread::spawn(move || {
                 loop {
                     let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some(planned) = next.filter(|_| !stop.load(Ordering::Relaxed)) else { return };
+                    let evidence = run(&planned);
+                    // A child that is being started while Ctrl-C is pressed does not lead a process group yet, and dies of it:
+                    // that check was stopped, and did not break down. Its end may be seen before the flag is.
+                    if leaves && evidence.verdict == Verdict::Error {
+                        thread::sleep(Duration::from_millis(100));
+                        if stop.load(Ordering::Relaxed) {
+                            return;
+                        }
+                    }
                     // The receiver is gone only if writing a record failed, which has been reported.
-                    if sender.send(run(&planned)).is_err() {
+                    if sender.send(evidence).is_err() {
                         return;
                     }
                 }
