@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use miette::{IntoDiagnostic, WrapErr, miette};
+use miette::{IntoDiagnostic, MietteHandlerOpts, WrapErr, miette};
 use selvedge::platform::Arc;
 use selvedge::platform::host::atomic::{AtomicBool, Ordering};
 use selvedge::platform::host::{Mutex, PoisonError, mpsc};
@@ -24,6 +25,7 @@ use selvedge_verify::explore::Limits;
 use selvedge_verify::isolate;
 use selvedge_verify::mutant::Planted;
 use selvedge_verify::suite::{SearchOptions, quoted};
+use textwrap::WordSplitter;
 
 use crate::exit::Exit;
 use crate::fuzz::{self, Hunt, Target, Targets, Toolchain};
@@ -255,12 +257,17 @@ pub fn command() -> clap::Command {
 /// Runs the command with the given arguments, the program's name first.
 pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // Names of checks and subjects have hyphens, and are to be copied. If somebody else has chosen, that stands.
+    let _ = miette::set_hook(Box::new(|_| {
+        Box::new(MietteHandlerOpts::new().word_splitter(WordSplitter::NoHyphenation).build())
+    }));
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
             let is_answer = !error.use_stderr();
             // The message is all there is to say; where it cannot be printed nothing can.
             let _ = error.print();
+            hint_at_verify(&error, &arguments);
             return if is_answer { Exit::Pass } else { Exit::BadInput };
         }
     };
@@ -299,6 +306,22 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
         say::note(&format!("{problem:?}"));
         Exit::BadInput
     })
+}
+
+/// Who leaves the command out may mean the one that `selvedge` alone is.
+fn hint_at_verify(error: &clap::Error, arguments: &[OsString]) {
+    let has_command = arguments.iter().skip(1).any(|word| Cli::command().find_subcommand(word).is_some());
+    let is_mistyped = error.get(ContextKind::SuggestedSubcommand).is_some();
+    let [program, rest @ ..] = arguments else { return };
+    let inserted = [program.clone(), "verify".into()].into_iter().chain(rest.iter().cloned());
+    let is_refused = matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument);
+    if is_refused && !has_command && !is_mistyped && Cli::try_parse_from(inserted).is_ok() {
+        let rest: Vec<String> = rest.iter().map(|word| quoted(&word.to_string_lossy())).collect();
+        say::note(&format!(
+            "\nonly `selvedge` alone is `selvedge verify`; did you mean `selvedge verify {}`?",
+            rest.join(" ")
+        ));
+    }
 }
 
 /// The command line, for the record, as a shell takes it.
@@ -489,6 +512,11 @@ fn verify<S: Suite>(
     if wanted.is_empty() {
         say_nothing_matches(&arguments.filter, arguments.engine.as_deref(), &ids);
         return Ok(Exit::NothingRan);
+    }
+    let matches_none = |word: &&String| wanted.iter().all(|planned| !planned.id.contains(*word));
+    let unmatched: Vec<String> = arguments.filter.iter().filter(matches_none).cloned().collect();
+    if !unmatched.is_empty() {
+        say_nothing_matches(&unmatched, arguments.engine.as_deref(), &ids);
     }
     let in_part = |planned: &&Planned| arguments.partition.is_none_or(|part| part.holds(&planned.id));
     let ours: VecDeque<Planned> = wanted.iter().filter(in_part).cloned().collect();
@@ -745,12 +773,22 @@ impl Work<'_> {
         let (sender, receiver) = mpsc::channel::<Evidence>();
         for _ in 0..self.jobs {
             let (run, waiting, sender, stop) = (run.clone(), waiting.clone(), sender.clone(), self.stop.clone());
+            let leaves = self.leaves;
             thread::spawn(move || {
                 loop {
                     let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some(planned) = next.filter(|_| !stop.load(Ordering::Relaxed)) else { return };
+                    let evidence = run(&planned);
+                    // A child that is being started while Ctrl-C is pressed does not lead a process group yet, and dies of it:
+                    // that check was stopped, and did not break down. Its end may be seen before the flag is.
+                    if leaves && evidence.verdict == Verdict::Error {
+                        thread::sleep(Duration::from_millis(100));
+                        if stop.load(Ordering::Relaxed) {
+                            return;
+                        }
+                    }
                     // The receiver is gone only if writing a record failed, which has been reported.
-                    if sender.send(run(&planned)).is_err() {
+                    if sender.send(evidence).is_err() {
                         return;
                     }
                 }

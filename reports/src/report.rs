@@ -934,15 +934,15 @@ fn notice_about_makers(makers: &[MakerCount]) -> Option<Notice> {
 }
 
 fn notice_about_commit(known: &MakerCount) -> Option<Notice> {
-    let records = counted(known.records as u64, "record", "records");
+    let records = counted(known.records as u64, "record comes", "records come");
     let commit = &known.maker.commit;
     let text = if let Some(commit) = commit.strip_suffix('+') {
         format!(
-            "{records} come from a checkout of commit {commit} with changes that no commit holds: what ran cannot be \
+            "{records} from a checkout of commit {commit} with changes that no commit holds: what ran cannot be \
              had again from the commit alone."
         )
     } else if commit == "unknown" {
-        format!("{records} come from a suite whose commit is not known: what ran cannot be had again for certain.")
+        format!("{records} from a suite whose commit is not known: what ran cannot be had again for certain.")
     } else {
         return None;
     };

@@ -87,6 +87,13 @@ pub enum ReadError {
         /// What it said.
         error: io::Error,
     },
+    /// The file system said no to a file that is to be one record.
+    Record {
+        /// The path.
+        path: PathBuf,
+        /// What it said.
+        error: io::Error,
+    },
     /// The file is not JSON, or not a record.
     Malformed {
         /// The file.
@@ -111,7 +118,9 @@ pub enum ReadError {
 impl std::fmt::Display for ReadError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            ReadError::Io { path, error } => write!(f, "cannot read {}: {error}", path.display()),
+            ReadError::Io { path, error } | ReadError::Record { path, error } => {
+                write!(f, "cannot read {}: {error}", path.display())
+            }
             ReadError::Malformed { path, error } => write!(f, "{} is not a record of ours: {error}", path.display()),
             ReadError::OtherFormat { path, found: Some(found) } => {
                 write!(f, "{} has format {found}, this command reads format {}", path.display(), evidence::FORMAT)
@@ -127,7 +136,7 @@ impl std::error::Error for ReadError {}
 impl Diagnostic for ReadError {
     fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
         Some(Box::new(match self {
-            ReadError::Io { .. } => "evidence::unreadable",
+            ReadError::Io { .. } | ReadError::Record { .. } => "evidence::unreadable",
             ReadError::Malformed { .. } => "evidence::malformed",
             ReadError::OtherFormat { .. } => "evidence::other_format",
             ReadError::Empty { .. } => "evidence::none",
@@ -137,6 +146,9 @@ impl Diagnostic for ReadError {
     fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
         Some(Box::new(match self {
             ReadError::Io { .. } => "name a directory that `selvedge verify --out` wrote".to_owned(),
+            ReadError::Record { .. } => {
+                format!("name one record: a file below the {EVIDENCE_FOLDER}/ that `selvedge verify --out` wrote")
+            }
             ReadError::Malformed { .. } => {
                 "records are written whole or not at all: the file was edited, cut off in a copy, or is another program's"
                     .to_owned()
@@ -196,7 +208,10 @@ pub fn write_evidence(directory: &Path, evidence: &Evidence) -> io::Result<PathB
 ///
 /// If the file cannot be read, is no record, or is one of another format.
 pub fn read_evidence(path: &Path) -> Result<Evidence, ReadError> {
-    read_record(path)
+    read_record(path).map_err(|error| match error {
+        ReadError::Io { path, error } => ReadError::Record { path, error },
+        other => other,
+    })
 }
 
 /// Reads the records of a directory: of one run, or of every run below it (one folder a machine, as build servers

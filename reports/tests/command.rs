@@ -152,6 +152,47 @@ fn a_filter_that_matches_nothing_exits_with_4_and_suggests() {
 }
 
 #[test]
+fn a_filter_that_matches_nothing_beside_one_that_does_is_pointed_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let ran = selvedge([&"verify", &"register/spec", &"registr", &"--out", &out]).exits(0);
+    ran.explains(&["no check's id contains registr", "did you mean `register`?"]);
+    assert!(!ran.stderr.contains("contains register/spec"), "{}", ran.stderr);
+}
+
+#[test]
+fn who_leaves_the_command_out_is_pointed_at_verify() {
+    selvedge([&"cond"]).exits(2).explains(&["did you mean `selvedge verify cond`?"]);
+    selvedge([&"--engine", &"loom"]).exits(2).explains(&["did you mean `selvedge verify --engine loom`?"]);
+    for wrong in [&["verfy"][..], &["list", "--engine", "loom"], &["check", "--what"], &["--what"]] {
+        let ran = Ran::of(&mut command(&wrong.iter().map(OsStr::new).collect::<Vec<_>>())).exits(2);
+        assert!(!ran.stderr.contains("selvedge verify "), "{wrong:?}\n{}", ran.stderr);
+    }
+}
+
+#[test]
+fn who_names_no_record_is_asked_for_one() {
+    let program = litmus("cond/any-order.litmus");
+    let resume: [&dyn AsRef<OsStr>; 8] =
+        [&"check", &program, &"--subject", &"cond", &"--engine", &"exhaustive", &"--resume", &"nowhere.json"];
+    for ran in [selvedge([&"replay", &"nowhere.json"]), selvedge(resume)] {
+        ran.exits(2).explains(&["cannot read nowhere.json", "name one record: a file below the evidence/"]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    selvedge([&"replay", &folder.path()]).exits(2).explains(&["name one record"]);
+}
+
+#[test]
+fn names_in_messages_are_not_broken() {
+    let program = litmus("cond/any-order.litmus");
+    let ran = selvedge([&"check", &program, &"--subject", &"zzzzzzzz", &"--engine", &"loom"]).exits(2);
+    assert!(ran.stderr.lines().count() > 4 && ran.stderr.contains("there are:"), "{}", ran.stderr);
+    for line in ran.stderr.lines() {
+        assert!(!line.trim_end().ends_with('-'), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn list_names_the_checks() {
     let text = selvedge([&"list", &"register"]).exits(0).stdout;
     let json = selvedge([&"list", &"register", &"--json"]).exits(0).json();

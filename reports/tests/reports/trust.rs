@@ -5,7 +5,7 @@ use selvedge_reports::html::render;
 use selvedge_reports::report::{About, Coverage, Failure, FailureKind, Finding, Report, Summary};
 use selvedge_reports::store::Source;
 use selvedge_reports::table;
-use selvedge_verify::evidence::{Evidence, Kind, Verdict};
+use selvedge_verify::evidence::{Evidence, Kind, Maker, Verdict};
 
 use crate::support;
 
@@ -159,4 +159,16 @@ fn a_fuzz_target_that_did_not_run_comes_first_and_is_said_to_be_unknown() {
     let crashed = support::report_of(|record| record.check == "fuzz/getopt_model");
     assert_eq!(crashed.conclusion.outcome, Exit::Violation);
     assert_eq!(crashed.conclusion.sentence, "1 fuzz target crashed. 0 of 1 check passed.");
+}
+
+#[test]
+fn one_record_comes_and_several_come() {
+    let told = |records: usize| {
+        let maker = Maker { commit: "0123abc+".to_owned(), ..Maker::unknown() };
+        let records = support::evidence().into_iter().take(records);
+        report_from(records.map(|record| Evidence { maker: maker.clone(), ..record }).collect()).notices
+    };
+    let begins = |words: &str, records: usize| told(records).iter().any(|notice| notice.text.starts_with(words));
+    assert!(begins("1 record comes from a checkout of commit 0123abc ", 1));
+    assert!(begins("2 records come from a checkout of commit 0123abc ", 2));
 }
