@@ -632,7 +632,7 @@ fn ctrl_c_leaves_a_search_that_can_be_gone_on_with() {
     assert!((found.executions + 1..=found.executions + 200).contains(&further), "{} {further}", found.executions);
 
     // Where nothing can be gone on with there is nothing to write.
-    check_stopped_by_ctrl_c(&search(&[&"--out", &whole]))
+    check_stopped_by_ctrl_c(&search(&[&"--profile", &"full", &"--out", &whole]))
         .explains(&["the check was stopped before it came to a verdict"]);
     assert!(!whole.exists());
 }
