@@ -637,7 +637,10 @@ impl Page<'_> {
                 }
                 td {
                     @for id in &mutant.noticed_as { (self.clause_link(&system.name, id)) " " }
-                    @if mutant.noticed_as.is_empty() && mutant.fate == Fate::Killed { "an expectation" }
+                    @if mutant.noticed_as.is_empty() && mutant.fate == Fate::Killed {
+                        // A bug in a subject that breaks no clause of its spec makes it panic, or never end.
+                        (if mutant.breaks.is_empty() { "an expectation" } else { "no clause" })
+                    }
                 }
                 td {
                     @if let Some(kill) = mutant.kills.first() {
