@@ -67,7 +67,7 @@ pub fn answer_in_words(evidence: &Evidence) -> String {
         out.push_str(&format!("{:>8}  {}{allowed}\n", witness.seen, witness.outcome));
     }
     if evidence.kind == Kind::Reference && evidence.verdict == Verdict::Pass {
-        out.push_str(match evidence.complete {
+        out.push_str(match evidence.complete && evidence.preemptions.is_none() {
             true => "(the reference subject is the spec itself: outcomes never seen are the engine's gap)\n",
             false => "(the reference subject is the spec itself: outcomes never seen lie beyond this search, or are the engine's gap)\n",
         });

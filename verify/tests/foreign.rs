@@ -223,6 +223,10 @@ const EXCLUSION: CorpusFile = CorpusFile {
     ",
 };
 
+fn two_waiters() -> CorpusFile {
+    *corpus::COND.iter().find(|file| file.name == "one-signal-two-waiters").expect("it is in the corpus")
+}
+
 const ONE_SIGNAL: CorpusFile = CorpusFile {
     name: "one-signal",
     text: "
@@ -241,35 +245,6 @@ const ONE_SIGNAL: CorpusFile = CorpusFile {
 
         exists done Waiter
         exists blocked Waiter
-    ",
-};
-
-const TWO_WAITERS: CorpusFile = CorpusFile {
-    name: "two-waiters",
-    text: "
-        spec cond
-        clauses COND-05
-        atomic queued = 0 seqcst
-
-        thread First
-          lock
-          queued += 1
-          wait
-          unlock
-
-        thread Second
-          lock
-          queued += 1
-          wait
-          unlock
-
-        thread Signaller
-          await queued == 2
-          lock
-          signal
-          unlock
-
-        never done First && done Second
     ",
 };
 
@@ -354,7 +329,7 @@ fn a_right_one_reaches_under_loom_all_that_the_spec_allows_blocked_ends_included
 #[test]
 fn a_right_one_conforms_under_the_engines_that_draw() {
     for engine in DRAWN {
-        for program in [EXCLUSION, ONE_SIGNAL, TWO_WAITERS, LOCK_TWICE] {
+        for program in [EXCLUSION, ONE_SIGNAL, two_waiters(), LOCK_TWICE] {
             let job = job(program.text, engine, 400);
             let findings = conforms(on_shuttle::<_, OnShuttle<RIGHT>>(&job));
             assert_eq!(findings.executions, 400);
@@ -380,10 +355,10 @@ fn the_engines_that_enumerate_agree_on_it() {
 #[test]
 fn a_signal_that_wakes_all_is_found() {
     for engine in DRAWN.into_iter().chain([Engine::Exhaustive]) {
-        let found = sentence(on_shuttle::<_, OnShuttle<WAKES_ALL>>(&job(TWO_WAITERS.text, engine, 20_000)));
+        let found = sentence(on_shuttle::<_, OnShuttle<WAKES_ALL>>(&job(two_waiters().text, engine, 20_000)));
         assert!(found.contains("COND-05") || found.contains("COND-17"), "{engine}: {found}");
     }
-    let found = sentence(on_loom::<_, OnLoom<WAKES_ALL>>(&job(TWO_WAITERS.text, Engine::Loom, 100_000)));
+    let found = sentence(on_loom::<_, OnLoom<WAKES_ALL>>(&job(two_waiters().text, Engine::Loom, 100_000)));
     assert!(found.contains("COND-05") || found.contains("COND-17"), "{found}");
 }
 

@@ -476,6 +476,54 @@ fn every_clause_of_the_condition_variable_is_broken_by_a_planted_bug() {
     assert_eq!(unbroken, UNBROKEN.iter().map(|(clause, _)| *clause).collect());
 }
 
+#[test]
+fn what_a_peer_does_not_promise_is_said_of_what_it_breaks_or_else_of_all_that_was_asked() {
+    let suite = Suite::standard();
+    let note = |id: &str, verdict| {
+        let evidence = run(&suite, id);
+        assert_eq!(evidence.verdict, verdict, "{id}: {}", evidence.reason);
+        evidence.note.expect("which peer it is")
+    };
+    // The program is about both.
+    let broken = note("cond/peer/one-signal-two-waiters/shuttle/portfolio", Verdict::Fail);
+    assert!(broken.starts_with("not promised: COND-05; Condvar of shuttle"), "{broken}");
+    let unbroken = note("cond/peer/one-signal-two-waiters/loom/loom", Verdict::Pass);
+    assert!(unbroken.starts_with("not promised: COND-05, COND-17; Condvar of loom"), "{unbroken}");
+}
+
+/// Whom a notification wakes has seen what its caller did before. What the adapter does not pass on would be taken for a race.
+#[test]
+fn the_engines_own_condition_variables_are_not_accused_of_races() {
+    for program in ["message-passing-by-signal", "message-passing-by-broadcast"] {
+        for peer in ["shuttle/exhaustive", "shuttle/portfolio", "loom/loom"] {
+            let evidence = run(&Suite::standard(), &format!("cond/peer/{program}/{peer}"));
+            assert_eq!(evidence.verdict, Verdict::Pass, "{}: {}", evidence.check, evidence.reason);
+        }
+    }
+}
+
+#[test]
+fn a_mistake_in_programs_is_recorded_with_the_program_that_shows_it() {
+    let evidence = run(&Suite::standard(), "cond/mutant/M10-if-for-while/explorer");
+    assert_eq!((evidence.verdict, evidence.engine.as_str()), (Verdict::Pass, "explorer"), "{}", evidence.reason);
+    let program = evidence.program.expect("the program whose expectation fails");
+    assert!(corpus::COND.iter().any(|file| file.name == program), "{program}");
+    assert_eq!((evidence.killed_after, evidence.clauses.len()), (None, 0), "nothing ran, and no clause is broken");
+}
+
+#[test]
+fn what_a_search_looked_at_beyond_the_bound_that_it_finished_is_told() {
+    let suite = Suite::standard();
+    let bounded = run(&suite, "cond/conformance/L04-fifo/cond/loom");
+    let told = bounded.technique.contains("; ") && bounded.technique.contains(" more with ");
+    assert!(told && bounded.verdict == Verdict::Pass, "{}: {}", bounded.technique, bounded.reason);
+    // And what it did not look at is no gap of the engine's.
+    let cut = run(&suite, "cond/reference/L13-overtaken-signal/reference/exhaustive");
+    assert!(cut.reason.starts_with("exhaustive did not come to 1 of the 2 outcomes"), "{}", cut.reason);
+    let whole = run(&suite, "cond/reference/L04-fifo/reference/exhaustive");
+    assert!(whole.complete && !whole.technique.contains(" more with "), "{}", whole.technique);
+}
+
 // Replay.
 
 /// A recorded failure of the wrong register under that engine.

@@ -304,7 +304,7 @@ fn strings(texts: &[&str]) -> Vec<String> {
 
 const FIFO_PROGRAM: &str = "# Signal wakes in ticket order.\nspec cond\nclauses COND-04\n\nthread T1\n  lock\n  wait\n  unlock\n\nthread T2\n  await state.wait == 1\n  lock\n  wait\n  unlock\n\nthread T3\n  await state.wait == 2\n  signal\n\nforall done T1 and blocked T2\n";
 
-fn fifo_counterexample() -> Counterexample {
+pub fn fifo_counterexample() -> Counterexample {
     let row = |thread: usize, text: &str| Row { thread, text: text.to_owned(), here: false };
     Counterexample {
         clause: Some("COND-04".to_owned()),

@@ -2,10 +2,11 @@
 
 use selvedge_reports::exit::Exit;
 use selvedge_reports::html::render;
-use selvedge_reports::report::{About, Coverage, Failure, FailureKind, Finding, Report, Summary};
+use selvedge_reports::report::{About, Coverage, Failure, FailureKind, Finding, Report, Summary, System};
 use selvedge_reports::store::Source;
 use selvedge_reports::table;
-use selvedge_verify::evidence::{Evidence, Kind, Maker, Verdict};
+use selvedge_verify::evidence::{Counterexample, Evidence, Kind, Maker, Verdict};
+use selvedge_verify::info::ObligationInfo;
 
 use crate::support;
 
@@ -92,6 +93,70 @@ fn what_a_peer_does_not_promise_is_said_of_that_clause_only() {
     };
     assert_eq!((cell("COND-04").promised, cell("COND-04").documentation.len()), (Some(false), 1));
     assert_eq!((cell("COND-03").promised, cell("COND-03").documentation.len()), (None, 0));
+}
+
+#[test]
+fn a_failure_counts_for_the_clause_that_it_breaks_and_for_no_other() {
+    // One peer, whose program is about two clauses, and breaks a third one.
+    let survey = |blamed: Option<&str>| {
+        let mut evidence = support::evidence();
+        evidence.retain(|record| record.kind != Kind::Peer || record.subject.as_deref() == Some("parking_lot"));
+        for record in evidence.iter_mut().filter(|record| record.kind == Kind::Peer) {
+            record.clauses = ["COND-03", "COND-04"].map(str::to_owned).to_vec();
+            record.verdict = Verdict::Fail;
+            record.counterexample =
+                Some(Counterexample { clause: blamed.map(str::to_owned), ..support::fifo_counterexample() });
+        }
+        report_from(evidence).systems.swap_remove(0)
+    };
+    let finding = |system: &System, question: &str| {
+        let column = system.peers.iter().position(|peer| peer == "parking_lot").expect("it was asked");
+        system.survey.iter().find(|row| row.question == question).map(|row| row.cells[column].finding)
+    };
+    let of_a_third = survey(Some("COND-06"));
+    assert_eq!(finding(&of_a_third, "COND-06"), Some(Finding::Violated));
+    assert_eq!(finding(&of_a_third, "COND-03"), Some(Finding::Undecided), "it stopped before it could tell");
+    assert_eq!(finding(&of_a_third, "no clause"), None);
+    let of_none = survey(None);
+    assert_eq!(finding(&of_none, "no clause"), Some(Finding::Violated));
+    assert_eq!(finding(&of_none, "COND-04"), Some(Finding::Undecided));
+}
+
+#[test]
+fn a_clause_that_only_permits_is_not_asked_of_peers() {
+    let questions = |obligation| {
+        let mut systems = support::systems();
+        systems[0]
+            .rules
+            .iter_mut()
+            .filter(|rule| rule.clause == "COND-04")
+            .for_each(|rule| rule.obligation = obligation);
+        let mut evidence = support::evidence();
+        evidence.retain(|record| record.kind == Kind::Peer);
+        // Whoever fails is listed under what is blamed, whatever that is.
+        evidence.iter_mut().for_each(|record| record.verdict = Verdict::Pass);
+        let source = Source { directory: "report".to_owned(), run: None, evidence };
+        let report = Report::assemble(vec![source], &systems, support::GENERATED_AT.to_owned());
+        report.systems[0].survey.iter().filter(|row| row.question == "COND-04").count()
+    };
+    assert_eq!((questions(ObligationInfo::Must), questions(ObligationInfo::May)), (1, 0));
+}
+
+#[test]
+fn what_was_planted_is_told_from_what_was_noticed() {
+    let report = report_with(|record| {
+        if record.kind == Kind::Mutant && record.subject.as_deref() == Some("M01-late-ticket") {
+            let found = record.counterexample.as_mut().expect("it was killed");
+            found.clause = Some("COND-03".to_owned());
+        }
+    });
+    let mutant = report.systems[0].mutants.iter().find(|mutant| mutant.name == "M01-late-ticket").unwrap();
+    assert_eq!(
+        (&mutant.breaks[..], &mutant.noticed_as[..]),
+        (&["COND-01".to_owned()][..], &["COND-03".to_owned()][..])
+    );
+    let page = render(&report);
+    assert!(page.contains("Noticed as"));
 }
 
 #[test]

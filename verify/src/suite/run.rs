@@ -1,5 +1,6 @@
 //! Running the checks of one system, each kind in its way.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use super::observe::observations;
 use super::plan::planned_for_file;
 use super::record::{self, Found};
 use super::replay::Replay;
-use super::system::{Drivers, Entry, Role};
+use super::system::{Drivers, Entry, NotPromised, Role};
 use super::{AllowedOutcome, AnySystem, JudgedHistory, Look, Options, Outcomes, Planned, System};
 use crate::check::{Checker, Judgement};
 use crate::conformance::Target;
@@ -353,13 +354,20 @@ impl<S: Spec> System<S> {
             budget.executions = budget.executions.min(PEER_EXECUTIONS_QUICK);
         }
         let mut found = self.conform_within(program, &entry.drivers, engine, options, budget, Tested::Peer)?;
+        // A failure is about the clause that it breaks, and a pass about all that the program was written for.
         let broken = found.counterexample.as_ref().and_then(|counterexample| counterexample.clause.as_deref());
-        let not_promised = does_not_promise
-            .iter()
-            .find(|clause| broken == Some(clause.clause) || clauses.iter().any(|id| id == clause.clause));
-        found.note = Some(match not_promised {
-            Some(clause) => format!("not promised: {}; {version}; {}", clause.clause, clause.source),
-            None => version.clone(),
+        let is_about = |clause: &&NotPromised| match found.verdict {
+            Verdict::Fail => broken == Some(clause.clause),
+            _ => clauses.iter().any(|id| id == clause.clause),
+        };
+        let (ids, sources): (Vec<&str>, BTreeSet<&str>) =
+            does_not_promise.iter().filter(is_about).map(|clause| (clause.clause, clause.source)).unzip();
+        found.note = Some(match ids.is_empty() {
+            true => version.clone(),
+            false => {
+                let sources: Vec<&str> = sources.into_iter().collect();
+                format!("not promised: {}; {version}; {}", ids.join(", "), sources.join(", "))
+            }
         });
         Ok(found)
     }
