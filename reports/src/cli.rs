@@ -333,9 +333,11 @@ fn arguments_in_words(arguments: &[OsString]) -> String {
 /// Prints what a spec allows. It can take long, and says how far it is.
 fn outcomes<S: Suite>(suite: &S, file: &Path, states: usize, options: &Options, json: bool) -> miette::Result<Exit> {
     stop_on_ctrl_c(&options.stop);
-    let mut counter = Counter::new(states);
-    let answer = suite.outcomes(file, states, &mut |doing, met| counter.show(doing, met), options);
-    counter.finish();
+    let mut progress = Doing::new();
+    let mut look =
+        |doing: &'static str, met| progress.show(|| format!("{doing}: {met} states so far, {states} at most"));
+    let answer = suite.outcomes(file, states, &mut look, options);
+    drop(progress);
     Ok(end_with(&answer?, json))
 }
 
@@ -351,6 +353,8 @@ fn check_until_stopped<S: Suite>(
     stop_on_ctrl_c(&options.stop);
     let is_search = search.is_some();
     isolate::set_children(search.as_ref().map_or(1, |search| search.jobs as usize));
+    let what = format!("{} on {subject} under {engine}", file.display());
+    let mut progress = Doing::new();
     let (sender, receiver) = mpsc::channel();
     let (running, working) = (suite.clone(), options.clone());
     thread::spawn(move || {
@@ -369,7 +373,7 @@ fn check_until_stopped<S: Suite>(
                     return Ok(None);
                 }
             }
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Timeout) => progress.show(|| what.clone()),
         }
     }
 }
@@ -857,59 +861,68 @@ impl Progress {
     }
 }
 
-/// How many states a search has met: on a terminal a line that changes, elsewhere a line now and then, ever more rarely.
-struct Counter {
+/// What one long piece of work is at: on a terminal a line that changes, elsewhere a line now and then, ever more rarely.
+struct Doing {
     bar: Option<ProgressBar>,
-    bound: usize,
     started: Instant,
     next: Duration,
 }
 
-impl Counter {
+impl Doing {
     /// What takes less time than this needs no line.
     const FIRST: Duration = Duration::from_secs(1);
     /// There is a line at least that often.
     const LAST: Duration = Duration::from_secs(60);
 
-    fn new(bound: usize) -> Self {
+    fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style =
                 ProgressStyle::with_template("{spinner} {msg}, {elapsed}").expect("the template is well-formed");
             ProgressBar::new_spinner().with_style(style)
         });
-        Counter { bar, bound, started: Instant::now(), next: Self::FIRST }
+        Doing { bar, started: Instant::now(), next: Self::FIRST }
     }
 
-    fn show(&mut self, doing: &str, met: usize) {
-        let text = || format!("{doing}: {met} states so far, {} at most", self.bound);
+    fn show(&mut self, what: impl FnOnce() -> String) {
+        let elapsed = self.started.elapsed();
         match &self.bar {
             Some(bar) => {
-                bar.set_message(text());
+                bar.set_message(what());
                 bar.tick();
             }
-            None if self.started.elapsed() >= self.next => {
-                say::note(&text());
-                self.next = self.started.elapsed() + self.next.min(Self::LAST);
+            None if elapsed >= self.next => {
+                say::note(&format!("{}, {} s", what(), elapsed.as_secs()));
+                self.next = elapsed + self.next.min(Self::LAST);
             }
             None => {}
         }
     }
+}
 
-    fn finish(&self) {
+impl Drop for Doing {
+    fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 }
 
+/// Signals that come so close to one another are not from two presses of a key.
+const SAME_WISH: Duration = Duration::from_millis(200);
+
 fn stop_on_ctrl_c(stop: &Arc<AtomicBool>) {
     let stop = stop.clone();
-    let installed = ctrlc::set_handler(move || {
-        // The second time the user means it.
-        if stop.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(Exit::Inconclusive.code()));
+    let mut asked: Option<Instant> = None;
+    let installed = ctrlc::set_handler(move || match asked {
+        None => {
+            asked = Some(Instant::now());
+            stop.store(true, Ordering::Relaxed);
+            say::note("stopping: what was found is kept");
         }
-        say::note("stopping: what was found is kept");
+        // `timeout` signals the process and its group: that is one wish.
+        Some(first) if first.elapsed() < SAME_WISH => {}
+        // The second time the user means it.
+        Some(_) => std::process::exit(i32::from(Exit::Inconclusive.code())),
     });
     if let Err(error) = installed {
         say::note(&format!("note: Ctrl-C will not leave a report: {error}"));

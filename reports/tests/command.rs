@@ -583,22 +583,25 @@ fn a_search_that_is_cut_goes_on_where_it_stopped_and_parts_merge_to_the_whole() 
     assert!(!path("never").exists());
 }
 
-/// Runs `check` with these arguments, presses Ctrl-C once a check runs in a process of its own, as a terminal does, and says
-/// how the command ended.
+/// Runs `check` with these arguments, asks it to stop once a check runs in a process of its own and the command has said what it
+/// is at, and says how the command ended. It is asked as `timeout` does it: the process, and then its whole group.
 #[cfg(target_os = "linux")]
 fn check_stopped_by_ctrl_c(arguments: &[OsString]) -> Ran {
     use std::os::unix::process::CommandExt;
     let mut child = command(&[OsStr::new("check")]);
-    let child = child.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
-    let began = Instant::now();
-    while children_of(child.id()).is_empty() {
-        assert!(began.elapsed() < Duration::from_secs(60), "no check was begun");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    std::thread::sleep(Duration::from_millis(500));
-    let signalled = Command::new("sh").arg("-c").arg(format!("kill -s INT -- -{}", child.id())).status().unwrap();
+    let mut child =
+        child.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("waiters.litmus on cond under exhaustive, ")), "it says nothing");
+    assert!(!children_of(child.id()).is_empty(), "no check was begun");
+    let signals = format!("kill -s INT {0}; sleep 0.02; kill -s INT -- -{0}", child.id());
+    let signalled = Command::new("sh").arg("-c").arg(signals).status().unwrap();
     assert!(signalled.success());
-    Ran::from(child.wait_with_output().unwrap()).exits(3)
+    let rest: Vec<String> = lines.collect();
+    let mut ran = Ran::from(child.wait_with_output().unwrap()).exits(3);
+    ran.stderr = rest.join("\n");
+    ran.explains(&["stopping: what was found is kept"]);
+    ran
 }
 
 #[cfg(target_os = "linux")]
@@ -617,7 +620,6 @@ fn ctrl_c_leaves_a_search_that_can_be_gone_on_with() {
     let ran = check_stopped_by_ctrl_c(&search(&[&"--executions", &"1000000000", &"--jobs", &"2", &"--out", &left]));
     assert!(ran.stdout.contains("inconclusive: the search was stopped: about"), "{}", ran.stdout);
     assert!(ran.stdout.contains("go on with it by: --resume"), "{}", ran.stdout);
-    ran.explains(&["stopping: what was found is kept"]);
     let record = only_record(&left);
     let found = read_record(&record);
     let parts = &found.search.as_ref().expect("a frontier").parts;

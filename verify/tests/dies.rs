@@ -2,21 +2,23 @@
 //!
 //! These checks run as the command runs them ([`Suite::run`]), each in a child: that is why this file has a `main` of its own.
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use selvedge::platform::host::atomic::{AtomicBool, Ordering};
 use selvedge::platform::{Platform, Shuttle};
 use selvedge_model::Thread;
 use selvedge_model::toy::register::{Op, RegisterSpec, Ret};
 use selvedge_verify::engine::Profile;
-use selvedge_verify::evidence::{Evidence, Verdict};
+use selvedge_verify::evidence::{Evidence, Mode, Verdict};
 use selvedge_verify::isolate::Limits;
 use selvedge_verify::litmus::corpus;
 use selvedge_verify::oracle::{Inquiry, Oracle};
 use selvedge_verify::subject::register::AtomicRegister;
 use selvedge_verify::subject::{Stop, Subject};
-use selvedge_verify::suite::{Drivers, Options, Suite, System};
+use selvedge_verify::suite::{Drivers, Options, SearchOptions, Suite, System};
 
 /// What the toy does after its seventh question.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -156,12 +158,38 @@ impl<const HANGS: bool, P: Platform> Subject<RegisterSpec> for Misbehaving<HANGS
     }
 }
 
+/// A correct register, whose process somebody interrupts as it begins. Once: who is started next finds the file that says so.
+struct Interrupted<P: Platform>(AtomicRegister<P>);
+
+impl<P: Platform> Subject<RegisterSpec> for Interrupted<P> {
+    type Platform = P;
+    type Local<'a> = Option<u32>;
+
+    fn create(spec: &RegisterSpec, initial: &[(String, i64)]) -> Result<Self, String> {
+        let parent = rustix::process::getppid().expect("a child has one");
+        if std::fs::File::create_new(interrupted(parent.as_raw_pid().unsigned_abs())).is_ok() {
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::INT).expect("it may");
+        }
+        AtomicRegister::create(spec, initial).map(Interrupted)
+    }
+
+    fn perform(&self, thread: Thread, local: &mut Option<u32>, op: &Op) -> Result<Ret, Stop> {
+        self.0.perform(thread, local, op)
+    }
+}
+
+/// Is there once a child of that process was interrupted.
+fn interrupted(parent: u32) -> PathBuf {
+    std::env::temp_dir().join(format!("selvedge-interrupted-{parent}"))
+}
+
 fn register() -> System<RegisterSpec> {
     let aborting = Drivers::NONE.shuttle::<Misbehaving<false, Shuttle>>();
     let hanging = Drivers::NONE.shuttle::<Misbehaving<true, Shuttle>>();
     System::new("register", corpus::REGISTER)
         .primitive("hangs", hanging)
         .primitive("aborts", aborting)
+        .primitive("interrupted", Drivers::NONE.shuttle::<Interrupted<Shuttle>>())
         .mutant("aborts-as-planted", "a write ends the process", "REG-01", aborting)
         .mutant("hangs-as-planted", "a write never returns", "REG-01", hanging)
 }
@@ -225,6 +253,30 @@ fn subjects_are_judged() -> Result<(), Failed> {
     Ok(())
 }
 
+/// Ctrl-C reaches a child that is just being started, too. What the search has found by then is not lost over it.
+fn a_search_outlives_an_interrupted_child() -> Result<(), Failed> {
+    let sign = interrupted(std::process::id());
+    let stop = AtomicBool::new(false);
+    let options = SearchOptions { mode: Mode::Histories, executions: None, part: None, jobs: 1, resume: None };
+    let program = corpus::REGISTER.iter().find(|file| file.name == "two-writers").expect("it is one of them");
+    let found = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !sign.exists() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        suite(LIMITS).search("two-writers.litmus", program.text, "interrupted", &options, &Options::quick(), &stop)
+    });
+    std::fs::remove_file(sign)?;
+    let found = found.map_err(|refusal| format!("{refusal:?}"))?;
+    // The second child may have been done before it was asked to stop.
+    let is_whole = found.verdict == Verdict::Pass && found.complete;
+    let goes_on = found.verdict == Verdict::Inconclusive && found.search.is_some();
+    assert!(is_whole || goes_on, "{:?}: {}", found.verdict, found.reason);
+    Ok(())
+}
+
 fn main() -> ExitCode {
     // In a child process this is where the toy is asked.
     suite(LIMITS).intercept();
@@ -261,6 +313,7 @@ fn main() -> ExitCode {
         hangs(Habit::Hangs),
         hangs(Habit::HangsAtOnce),
         Trial::test("a_subject_that_hangs_or_aborts_fails", subjects_are_judged),
+        Trial::test("a_search_outlives_an_interrupted_child", a_search_outlives_an_interrupted_child),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -20,7 +20,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use selvedge::platform::host::atomic::AtomicBool;
+use selvedge::platform::host::atomic::{AtomicBool, Ordering};
 use selvedge_model::iovec::IovecSpec;
 use selvedge_model::{Semantics, Spec};
 use serde::{Deserialize, Serialize};
@@ -425,7 +425,13 @@ impl Suite {
         limits: isolate::Limits,
         stop: Option<&AtomicBool>,
     ) -> Evidence {
-        let answer = match isolate::run_until(job, &[], limits, stop) {
+        let mut end = isolate::run_until(job, &[], limits, stop);
+        if matches!(end, Ok(ChildEnd::Killed(_))) && stop.is_some_and(is_set_soon) {
+            // A child that is being started while Ctrl-C is pressed does not lead a process group yet, and dies of it. The
+            // next one is asked to stop at once, and answers what there is to go on with.
+            end = isolate::run_until(job, &[], limits, stop);
+        }
+        let answer = match end {
             Ok(ChildEnd::Answered(answer)) => answer,
             Ok(end) => return record::died(planned, options, &end),
             Err(error) => {
@@ -449,6 +455,12 @@ impl Suite {
         let source = crate::litmus::parse(file, text)?;
         self.system(&source.untyped().spec).ok_or_else(|| source.unknown_spec(&self.names()))
     }
+}
+
+/// Whether somebody has asked to stop. A child that died of the same signal may be seen before the flag is.
+fn is_set_soon(stop: &AtomicBool) -> bool {
+    std::thread::sleep(Duration::from_millis(100));
+    stop.load(Ordering::Relaxed)
 }
 
 /// What a child process is asked to do.
