@@ -2,6 +2,7 @@
 //! preemptions.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use selvedge::platform::{Arc, Loom, loom};
 use selvedge_model::Spec;
@@ -120,7 +121,7 @@ pub(super) fn run_with_luck<S: Spec>(
     Some(Run { luckless: Some(Luckless { executions, complete }), ..run_again })
 }
 
-/// Runs with no preemption first, then one, and so on.
+/// Runs with no preemption first, then one, and so on. All bounds share the executions and the time granted.
 fn run_bounded<S: Spec>(
     search: impl Fn(&Budget) -> Findings<S>,
     subject: &'static str,
@@ -129,27 +130,33 @@ fn run_bounded<S: Spec>(
     budget: &Budget,
     bound: usize,
 ) -> Run<S> {
+    let started = Instant::now();
     let mut left = budget.clone();
     let mut best: Option<Run<S>> = None;
     let mut executions = 0;
     for preemptions in 0..=bound {
         left.preemptions = Some(preemptions);
         left.executions = budget.executions - executions;
+        left.duration = budget.duration.saturating_sub(started.elapsed());
+        if let (true, Some(best)) = (left.executions == 0 || left.duration.is_zero(), &mut best) {
+            let granted = if left.executions == 0 { "executions" } else { "time" };
+            best.cut = Some(format!("for more preemptions none of the {granted} granted was left"));
+            break;
+        }
         let findings = search(&left);
         executions += findings.executions;
         // What breaks a search is told, whatever was found with fewer preemptions.
         let is_over = findings.violation.is_some() || findings.refused.is_some() || findings.broken.is_some();
         let finished = findings.complete;
         if let (false, false, Some(best)) = (finished, is_over, &mut best) {
-            best.cut = Some(format!(
-                "{} more with {preemptions} preemptions and less, when those granted were used up",
-                findings.executions
-            ));
+            let more = findings.executions;
+            let when = findings.stopped.as_deref().unwrap_or("it stopped");
+            best.cut = Some(format!("{more} more with {preemptions} preemptions and less, when {when}"));
         }
         if finished || is_over || best.is_none() {
             best = Some(Run { subject, findings, engine, mode, budget: left.clone(), cut: None, luckless: None });
         }
-        if is_over || !finished || executions >= budget.executions {
+        if is_over || !finished {
             break;
         }
     }

@@ -35,6 +35,15 @@ pub(super) const REFERENCE: &str = "reference";
 /// The engines that a mutant is sent through, cheapest first, until one kills it.
 const HUNTERS: [Engine; 3] = [Engine::Portfolio, Engine::Exhaustive, Engine::Loom];
 
+/// How deep a planted bug is looked for, one after the other: what a short look at each program finds is not looked for at
+/// length in those before it.
+const fn depths(profile: Profile) -> &'static [Profile] {
+    match profile {
+        Profile::Quick => &[Profile::Quick],
+        Profile::Full => &[Profile::Quick, Profile::Full],
+    }
+}
+
 /// The executions that a peer gets at most in the quick profile.
 const PEER_EXECUTIONS_QUICK: u64 = 1_000;
 
@@ -394,15 +403,12 @@ impl<S: Spec> System<S> {
     fn hunt(&self, entry: &Entry<S>, options: &Options) -> Result<Found, String> {
         let targets = self.corpus_targets().collect::<Result<Vec<_>, _>>()?;
         let mut executions = 0;
-        for engine in HUNTERS {
+        for (depth, engine) in depths(options.profile).iter().flat_map(|depth| HUNTERS.map(|engine| (depth, engine))) {
             for target in &targets {
                 if incapable(target, engine, false).is_some() {
                     continue;
                 }
-                let mut budget = options.profile.budget(engine, options.seed);
-                if options.profile == Profile::Quick {
-                    budget.executions = budget.executions.min(3_000);
-                }
+                let budget = depth.budget(engine, options.seed);
                 let Some(mut run) = run(target, &entry.drivers, engine, options, budget) else { continue };
                 executions += run.findings.executions;
                 run.findings.executions = executions;
