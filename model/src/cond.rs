@@ -32,8 +32,8 @@
 //! # Limits
 //!
 //! At most [`THREADS_MAX`] threads. The read-write lock is taken at its weakest: while a writer waits for readers to leave,
-//! another reader may get in past it, and may as well wait for it, as Go's documentation of `RWMutex` says. A thread that
-//! takes the read lock twice blocks; Go forbids recursive read locking in words only.
+//! another reader may get in past it, and may as well wait for it, as Go's documentation of `RWMutex` says. So may one who is
+//! inside already: Go forbids recursive read locking in words only. Sixteen times at once, then it blocks.
 
 mod tell;
 
@@ -224,8 +224,28 @@ impl Threads {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 struct Lock {
     holders: Threads,
+    /// How often each of them has taken the read side once more.
+    again: Counts,
     exclusive: bool,
     wanting: Threads,
+}
+
+/// A small number for each thread: four bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+struct Counts(u64);
+
+impl Counts {
+    const MAX: u64 = 0xf;
+
+    fn of(self, thread: Thread) -> u64 {
+        (self.0 >> (4 * thread.0)) & Self::MAX
+    }
+
+    /// One more, or one less.
+    fn add(&mut self, thread: Thread, more: bool) {
+        let one = 1 << (4 * thread.0);
+        if more { self.0 += one } else { self.0 -= one }
+    }
 }
 
 /// One condition variable: its counters and its outstanding tickets.
@@ -241,6 +261,8 @@ struct Waiters {
     owed: [Threads; THREADS_MAX],
     /// Whether it was ever used: Go's copy checker knows its address since then.
     used: bool,
+    /// Who is about to be the first to use it, by a signal or broadcast that has begun: at some time before that returns.
+    first: Threads,
 }
 
 /// What `copy` made.
@@ -295,12 +317,26 @@ impl Waiters {
             queue: Queue::default(),
             owed: [Threads::default(); THREADS_MAX],
             used: false,
+            first: Threads::default(),
         }
+    }
+
+    /// A signal or broadcast notes who is outstanding.
+    fn begin(&mut self, thread: Thread) {
+        self.owed[usize::from(thread.0)] = self.queue.threads();
+        if !self.used {
+            self.first.insert(thread);
+        }
+    }
+
+    fn note_use(&mut self) {
+        self.used = true;
+        self.first = Threads::default();
     }
 
     /// Takes the next ticket.
     fn enqueue(&mut self, thread: Thread, counted: bool) {
-        self.used = true;
+        self.note_use();
         self.queue.push(thread);
         if counted {
             self.wait = self.wait.wrapping_add(1);
@@ -679,13 +715,18 @@ impl Spec for CondSpec {
                 out.push(returns(ADVANCE, after, Ret::Ok));
             }
             Op::Copy => {
-                let mut after = state.clone();
-                after.copy = Some(Box::new(if state.original.used {
-                    Duplicate::Stale
-                } else {
-                    Duplicate::Fresh(state.original.clone())
-                }));
-                out.push(returns(COPY, after, Ret::Ok));
+                let mut copies = |copy| {
+                    let mut after = state.clone();
+                    after.copy = Some(Box::new(copy));
+                    out.push(returns(COPY, after, Ret::Ok));
+                };
+                let Waiters { wait, used, first, .. } = state.original;
+                if !used {
+                    copies(Duplicate::Fresh(Waiters::new(wait)));
+                }
+                if used || !first.is_empty() {
+                    copies(Duplicate::Stale);
+                }
             }
         }
     }
@@ -785,7 +826,7 @@ impl Spec for CondSpec {
                 Commutation::Independent
             }
             // To begin early loses nothing: the fewer it finds, the sooner it may return, and it may notify whoever is
-            // there in the end.
+            // there in the end. A copy may be taken as one from before it all the same.
             (Op::Signal(Which::Original) | Op::Broadcast(Which::Original), Phase::Start) => Commutation::Independent,
             _ => Commutation::Unknown,
         }
@@ -882,10 +923,13 @@ impl CondSpec {
     /// Takes the lock once it is free, and returns.
     fn lock(&self, state: &State, thread: Thread, side: Side, then: (RuleId, Ret), out: &mut Vec<StepOf<Self>>) {
         let exclusive = self.is_exclusive(side);
-        let Lock { holders, wanting, .. } = state.lock;
-        let is_free = holders.is_empty() || (!exclusive && !state.lock.exclusive && !holders.has(thread));
-        if is_free {
+        let Lock { holders, again, wanting, .. } = state.lock;
+        let is_shared = !exclusive && !state.lock.exclusive && again.of(thread) < Counts::MAX;
+        if holders.is_empty() || is_shared {
             let mut after = state.clone();
+            if holders.has(thread) {
+                after.lock.again.add(thread, true);
+            }
             after.lock.holders.insert(thread);
             after.lock.wanting.remove(thread);
             after.lock.exclusive = exclusive;
@@ -904,7 +948,7 @@ impl CondSpec {
     /// The state after `thread` has released the lock, or the fatal error if it is not locked on that side. A Go lock
     /// does not belong to a goroutine: somebody else may release it.
     fn released(&self, state: &State, thread: Thread, side: Side) -> Result<State, &'static str> {
-        let Lock { mut holders, exclusive, wanting } = state.lock;
+        let Lock { mut holders, mut again, exclusive, wanting } = state.lock;
         if holders.is_empty() || exclusive != self.is_exclusive(side) {
             return Err(match (self.locker, side) {
                 (Locker::Mutex, _) => "sync: unlock of unlocked mutex",
@@ -913,9 +957,12 @@ impl CondSpec {
             });
         }
         let leaver = if holders.has(thread) { thread } else { Thread(holders.0.trailing_zeros() as u8) };
-        holders.remove(leaver);
+        match again.of(leaver) {
+            0 => holders.remove(leaver),
+            _ => again.add(leaver, false),
+        }
         let mut after = state.clone();
-        after.lock = Lock { holders, exclusive: false, wanting };
+        after.lock = Lock { holders, again, exclusive: false, wanting };
         Ok(after)
     }
 
@@ -980,7 +1027,7 @@ impl CondSpec {
             return;
         }
         if state.owes_nobody(thread, which) {
-            out.push(returns(SIGNAL_NONE, state.clone(), Ret::Ok));
+            out.push(returns(SIGNAL_NONE, state.with_waiters(which, Waiters::note_use), Ret::Ok));
         }
         let (rule, candidates) = match self.order {
             Order::Fifo => (SIGNAL_WAKE, 1),
@@ -1002,7 +1049,7 @@ impl CondSpec {
             return;
         }
         if state.owes_nobody(thread, which) {
-            out.push(returns(BROADCAST_NONE, state.clone(), Ret::Ok));
+            out.push(returns(BROADCAST_NONE, state.with_waiters(which, Waiters::note_use), Ret::Ok));
         }
         if state.waiters(which).is_some_and(|waiters| waiters.queue.len > 0) {
             let after = state.with_waiters(which, |waiters| {
@@ -1017,11 +1064,7 @@ impl CondSpec {
 
 /// A signal or broadcast notes who is outstanding.
 fn begins(rule: RuleId, state: &State, thread: Thread, which: Which) -> StepOf<CondSpec> {
-    let after = state.with_waiters(which, |waiters| {
-        waiters.used = true;
-        waiters.owed[usize::from(thread.0)] = waiters.queue.threads();
-    });
-    goes_on(rule, after, Phase::Begun)
+    goes_on(rule, state.with_waiters(which, |waiters| waiters.begin(thread)), Phase::Begun)
 }
 
 impl fmt::Display for Op {

@@ -62,6 +62,13 @@ impl Suite for suite::Suite {
             }
             out.push('\n');
         }
+        if let Some(path) = &found.endless {
+            out.push_str("some executions never end, and come to no outcome: from here nothing leads to an end\n\n");
+            for line in path.lines() {
+                writeln!(out, "    {line}").expect("a string takes everything");
+            }
+            out.push('\n');
+        }
         for expected in &found.expectations {
             out.push_str(&table::expectation(expected));
         }

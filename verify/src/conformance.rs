@@ -4,6 +4,7 @@
 //! held against that: its outcome must be one of those, and in [`Mode::Histories`] its history must be one that the
 //! spec can follow, up to who is blocked at the end. Equal histories are judged once.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use selvedge::platform::host::{Mutex, MutexGuard, PoisonError};
@@ -12,14 +13,14 @@ use selvedge::platform::{Arc, Bounds, Failure, Loom, Platform, Profile, Run, Shu
 use selvedge_model::spec::rule;
 use selvedge_model::{Spec, Unknown};
 
-use crate::check::{self, At, Checker, Judge, Judgement};
+use crate::check::{self, Allowed, At, Checker, Judge, Judgement};
 use crate::engine::census::{self, Census};
 use crate::engine::jitter::Jitter;
 use crate::engine::{Budget, Engine, exhaustive};
 use crate::evidence::{Mode, Relation};
 use crate::execute::{Ending, Execution, execute_in};
 use crate::explore::{self, Exploration, explore};
-use crate::history::{Close, EventOf, History};
+use crate::history::{Close, EventOf, History, HistoryOf};
 use crate::litmus::{Access, Observed, Outcome, Program};
 use crate::shrink::Simplicity;
 use crate::shrink::trace::{Interruption, Trace, Tracing};
@@ -101,7 +102,7 @@ pub struct Findings<S: Spec> {
     pub histories: u64,
     /// A fingerprint of each of them; see [`Judge::fingerprints`].
     pub fingerprints: Vec<u64>,
-    /// In how many executions the spec's explanation takes each rule, by name.
+    /// In how many executions each rule was taken for certain, whatever the explanation, by name.
     pub rules: BTreeMap<&'static str, u64>,
     /// The violation that [`Job::goal`] asks for, if there was one.
     pub violation: Option<Violation<S>>,
@@ -581,7 +582,7 @@ impl<S: Spec> Observer<S> {
             interruptions: Vec::new(),
         };
         let outcome = match &execution.ending {
-            Ending::Outcome(outcome) => self.named(outcome),
+            Ending::Outcome(outcome) => &*self.named(outcome, &mut seen.judge, &execution.history),
             Ending::Endless => {
                 seen.findings.endless += 1;
                 return match seen.judge.judge(&execution.history) {
@@ -715,15 +716,19 @@ impl<S: Spec> Observer<S> {
         (!nearest.is_empty()).then(|| nearest.join(", "))
     }
 
-    /// A subject that dies says why in its own words; the clause is the spec's.
-    fn named<'a>(&'a self, outcome: &'a Outcome) -> &'a Outcome {
+    /// A subject that dies says why in its own words; the clause is the spec's: the one that demands it of this history, or, if none
+    /// does, one by which the thread may die in other executions.
+    fn named<'a>(&'a self, outcome: &'a Outcome, judge: &mut Judge<S>, history: &HistoryOf<S>) -> Cow<'a, Outcome> {
         let Outcome::Abort { thread: died, .. } = outcome else {
-            return outcome;
+            return Cow::Borrowed(outcome);
         };
+        if let Judgement::Allowed(Allowed { aborted: Some(clause), .. }) = judge.peek(history) {
+            return Cow::Owned(Outcome::Abort { thread: *died, clause: (*clause).to_owned() });
+        }
         let allowed = self.job.target.allowed.outcomes.keys();
         let same =
             allowed.into_iter().find(|allowed| matches!(allowed, Outcome::Abort { thread, .. } if thread == died));
-        same.unwrap_or(outcome)
+        Cow::Borrowed(same.unwrap_or(outcome))
     }
 
     fn refuse(&self, reason: String) -> Findings<S> {
@@ -735,9 +740,9 @@ impl<S: Spec> Observer<S> {
         let mut seen = self.seen();
         let mut findings = std::mem::replace(&mut seen.findings, Findings::new());
         findings.histories = seen.judge.judged().len() as u64;
-        let exercised = seen.judge.exercised().into_iter();
+        let certain = seen.judge.certain().into_iter();
         findings.fingerprints = seen.judge.fingerprints();
-        findings.rules = exercised.map(|(id, count)| (rule::<S>(id).name, count)).collect();
+        findings.rules = certain.map(|(id, count)| (rule::<S>(id).name, count)).collect();
         findings.weak_compared = self.job.weak.is_some();
         findings.complete = search.complete && !seen.over;
         findings.stopped = search.stopped;

@@ -383,7 +383,8 @@ pub struct Evidence {
     pub outcomes: Vec<Witness>,
     /// What was reached compared with the spec.
     pub relation: Option<Relation>,
-    /// How often each rule of the spec was exercised, by name.
+    /// In how many executions the subject has shown each rule of the spec, by name: no explanation does without it. For the explorer:
+    /// how often it took each.
     pub rules: BTreeMap<String, u64>,
     /// The clauses that the check bears on, by id.
     pub clauses: Vec<String>,

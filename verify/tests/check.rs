@@ -72,20 +72,8 @@ impl<S: Spec> Naive<'_, S> {
                         continue;
                     }
                 }
-                Event::Abort { thread, .. } => {
-                    // In real-time order what follows an abort does not count.
-                    let last = rest.queues.len() == 1
-                        || rest.queues.iter().enumerate().all(|(other, queue)| other == at || queue.is_empty());
-                    let aborts = threads[*thread].as_ref().is_some_and(|running| {
-                        let steps = self.steps(state, *thread, running, rest);
-                        running.finished.is_none()
-                            && steps.iter().any(|step| matches!(step.progress, Progress::Abort { .. }))
-                    });
-                    if last && aborts {
-                        return Ok(true);
-                    }
-                    continue;
-                }
+                // That it was due is seen below, wherever its operation runs.
+                Event::Abort { .. } => continue,
                 Event::Read { .. } | Event::Write { .. } => {}
             }
             let mut rest = rest.clone();
@@ -96,12 +84,16 @@ impl<S: Spec> Naive<'_, S> {
         }
         for (thread, running) in threads.iter().enumerate() {
             let Some(running) = running.as_ref().filter(|running| running.finished.is_none()) else { continue };
+            let mut to_come = rest.queues.iter().flat_map(|queue| queue.iter());
+            let dies = matches!(to_come.find(|event| event.thread() == thread), Some(Event::Abort { .. }));
             for step in self.steps(state, thread, running, rest) {
                 let mut threads = threads.clone();
                 let running = threads[thread].as_mut().unwrap();
                 match step.progress {
                     Progress::Next(phase) => running.phase = phase,
                     Progress::Return(ret) => running.finished = Some(ret),
+                    // The program has ended: what others are yet to do does not count.
+                    Progress::Abort { .. } if dies && self.returns_fit(&threads, rest) => return Ok(true),
                     Progress::Abort { .. } => continue,
                 }
                 if self.allows(&step.state, &threads, rest)? {
@@ -117,6 +109,18 @@ impl<S: Spec> Naive<'_, S> {
             }
         }
         Ok(false)
+    }
+
+    /// Whether what has finished returns what it is yet to be recorded to return, if it is.
+    fn returns_fit(&self, threads: &Threads<S>, rest: &Rest<'_, S>) -> bool {
+        threads.iter().enumerate().all(|(thread, running)| {
+            let mut to_come = rest.queues.iter().flat_map(|queue| queue.iter());
+            let finished = running.as_ref().and_then(|running| running.finished.as_ref());
+            match (finished, to_come.find(|event| event.thread() == thread)) {
+                (Some(finished), Some(Event::Return { ret, .. })) => finished == ret,
+                _ => true,
+            }
+        })
     }
 
     fn steps(&self, state: &S::State, thread: usize, running: &Running<S>, rest: &Rest<'_, S>) -> Vec<StepOf<S>> {
@@ -201,7 +205,13 @@ fn walk<S: Spec>(
     let mut done: Vec<Vec<S::Op>> = vec![Vec::new(); threads];
     let mut calls = 0;
     let mut events = Vec::new();
+    let mut dying: Option<EventOf<S>> = None;
     loop {
+        // It takes a while until a program that has ended is seen to.
+        if dying.is_some() && choices.below(4) == 0 {
+            events.extend(dying);
+            return History { events, close: Close::AtRest };
+        }
         let mut happenings: Vec<Happening<S>> = Vec::new();
         let mut must_move = false;
         for (thread, running) in running.iter().enumerate() {
@@ -224,7 +234,10 @@ fn walk<S: Spec>(
         must_move |= internal.iter().any(|(rule, _)| is_must::<S>(*rule));
         happenings.extend(internal.into_iter().map(|(_, state)| Happening::Internal(state)));
         if calls < calls_max {
-            for thread in (0..threads).filter(|thread| running[*thread].is_none()) {
+            let may_call = |thread: &usize| {
+                running[*thread].is_none() && dying.as_ref().is_none_or(|event| event.thread() != *thread)
+            };
+            for thread in (0..threads).filter(may_call) {
                 let ops = vocabulary(&done[thread]);
                 if !ops.is_empty() {
                     happenings.push(Happening::Call(thread, ops[choices.below(ops.len())].clone()));
@@ -244,13 +257,15 @@ fn walk<S: Spec>(
             }
             Happening::Step(thread, step) => {
                 state = step.state;
-                let running = running[thread].as_mut().unwrap();
+                let call = running[thread].as_mut().unwrap();
                 match step.progress {
-                    Progress::Next(phase) => running.phase = phase,
-                    Progress::Return(ret) => running.finished = Some(ret),
+                    Progress::Next(phase) => call.phase = phase,
+                    Progress::Return(ret) => call.finished = Some(ret),
+                    // One abort is enough: this operation hangs.
+                    Progress::Abort { .. } if dying.is_some() => {}
                     Progress::Abort { text, .. } => {
-                        events.push(Event::Abort { thread, text });
-                        return History { events, close: Close::AtRest };
+                        running[thread] = None;
+                        dying = Some(Event::Abort { thread, text });
                     }
                 }
             }
@@ -261,7 +276,10 @@ fn walk<S: Spec>(
                 running[thread] = Some(Running::start(&op));
                 events.push(Event::Call { thread, op });
             }
-            Happening::Stop(close) => return History { events, close },
+            Happening::Stop(close) => {
+                events.extend(dying);
+                return History { events, close };
+            }
         }
     }
 }

@@ -90,7 +90,7 @@ fn the_counterexample_of_each_planted_bug_is_golden() {
     for planned in mutants {
         let evidence = suite.run_here(planned, &Options::quick());
         assert_eq!(evidence.verdict, Verdict::Pass, "{}: {}", planned.id, evidence.reason);
-        let replay = suite.replay(&evidence).unwrap_or_else(|reason| panic!("{}: {reason}", planned.id));
+        let replay = suite.replay_here(&evidence).unwrap_or_else(|reason| panic!("{}: {reason}", planned.id));
         assert_eq!(replay.verdict, Verdict::Fail, "{}: {}", planned.id, replay.text);
         let found = evidence.counterexample.expect("a mutant that was killed");
         assert!(evidence.reason.contains(&found.sentence), "{}: {}", planned.id, evidence.reason);

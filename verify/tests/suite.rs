@@ -203,7 +203,7 @@ fn what_fails_only_with_spurious_wakeups_says_so() {
     assert!(go.technique.contains("a spurious wakeup a thread"), "{}", go.technique);
     let token = go.counterexample.as_ref().and_then(|found| found.token.clone()).expect("it can be followed");
     assert!(token.contains(":spurious=1,"), "{token}");
-    assert_eq!(suite.replay(&go).expect("it can be followed").verdict, Verdict::Fail);
+    assert_eq!(suite.replay_here(&go).expect("it can be followed").verdict, Verdict::Fail);
     let posix = run(&suite, "cond/conformance/posix/plain/portfolio");
     assert_eq!(posix.verdict, Verdict::Pass, "{}", posix.reason);
     assert!(posix.technique.contains("as many again with a spurious wakeup a thread"), "{}", posix.technique);
@@ -542,11 +542,11 @@ fn token(evidence: &mut Evidence) -> &mut String {
 #[test]
 fn a_recorded_counterexample_fails_again() {
     for engine in [Engine::Portfolio, Engine::Exhaustive, Engine::Loom, Engine::Threads] {
-        let replay = suite().replay(&recorded(engine)).unwrap_or_else(|reason| panic!("{engine}: {reason}"));
+        let replay = suite().replay_here(&recorded(engine)).unwrap_or_else(|reason| panic!("{engine}: {reason}"));
         assert_eq!(replay.verdict, Verdict::Fail, "{engine}: {}", replay.text);
     }
     let mutant = run(&suite(), "register/mutant/prefetches/hunters");
-    let replay = suite().replay(&mutant).expect("it belongs to this suite");
+    let replay = suite().replay_here(&mutant).expect("it belongs to this suite");
     assert_eq!(replay.verdict, Verdict::Fail, "{}", replay.text);
 }
 
@@ -559,7 +559,7 @@ fn a_repaired_subject_no_longer_fails_on_replay() {
         atomic,
     ));
     for engine in [Engine::Portfolio, Engine::Exhaustive, Engine::Loom] {
-        let replay = repaired.replay(&recorded(engine)).expect("it belongs to this suite");
+        let replay = repaired.replay_here(&recorded(engine)).expect("it belongs to this suite");
         assert_eq!(replay.verdict, Verdict::Pass, "{engine}: {}", replay.text);
     }
 }
@@ -574,7 +574,7 @@ fn what_loom_finds_in_a_program_with_atomics_fails_again() {
         let program = litmus::parse(name, file.text).unwrap().program::<CondSpec>().unwrap();
         assert!(Target::<CondSpec>::new(program).unwrap().has_atomics(), "{name} is to have an atomic variable");
         assert_eq!(evidence.verdict, Verdict::Fail, "{name}: {}", evidence.reason);
-        let replay = suite.replay(&evidence).expect("it belongs to this suite");
+        let replay = suite.replay_here(&evidence).expect("it belongs to this suite");
         assert_eq!(replay.verdict, Verdict::Fail, "{name}: {}", replay.text);
     }
 }
@@ -586,12 +586,12 @@ fn a_schedule_that_cannot_be_followed_proves_nothing() {
         let token = token(&mut evidence);
         let (head, _) = token.rsplit_once(if engine == Engine::Loom { '=' } else { ':' }).expect("there is a schedule");
         *token = if engine == Engine::Loom { format!("{head}=1000000") } else { format!("{head}:s9") };
-        let replay = suite().replay(&evidence).expect("it belongs to this suite");
+        let replay = suite().replay_here(&evidence).expect("it belongs to this suite");
         assert_eq!(replay.verdict, Verdict::Inconclusive, "{engine}: {}", replay.text);
     }
     let mut unreadable = recorded(Engine::Exhaustive);
     token(&mut unreadable).push_str("gibberish");
-    assert!(suite().replay(&unreadable).is_err_and(|reason| reason.contains("cannot be read")));
+    assert!(suite().replay_here(&unreadable).is_err_and(|reason| reason.contains("cannot be read")));
 }
 
 #[test]
@@ -602,22 +602,22 @@ fn a_token_that_belongs_to_something_else_is_refused() {
     let token = token(&mut other_digest);
     let digest = token.split(':').nth(1).expect("ENGINE:DIGEST:SCHEDULE").to_owned();
     *token = token.replace(&digest, "0123456789abcdef");
-    let refusal = suite().replay(&other_digest).expect_err("the digest is wrong");
+    let refusal = suite().replay_here(&other_digest).expect_err("the digest is wrong");
     assert!(refusal.contains("belongs to something else") && refusal.contains(&digest), "{refusal}");
 
     let mut other_program = sound.clone();
     let program = &mut other_program.counterexample.as_mut().unwrap().program;
     assert!(program.contains("write 1"), "{program}");
     *program = program.replace("write 1", "write 7");
-    assert!(suite().replay(&other_program).is_err_and(|reason| reason.contains("belongs to something else")));
+    assert!(suite().replay_here(&other_program).is_err_and(|reason| reason.contains("belongs to something else")));
 
     let mut other_subject = sound.clone();
     other_subject.subject = Some("atomic".to_owned());
-    assert!(suite().replay(&other_subject).is_err_and(|reason| reason.contains("belongs to something else")));
+    assert!(suite().replay_here(&other_subject).is_err_and(|reason| reason.contains("belongs to something else")));
 
     let mut other_mode = sound.clone();
     other_mode.mode = Some(Mode::Outcomes);
-    assert!(suite().replay(&other_mode).is_err_and(|reason| reason.contains("belongs to something else")));
+    assert!(suite().replay_here(&other_mode).is_err_and(|reason| reason.contains("belongs to something else")));
 }
 
 #[test]
@@ -625,7 +625,7 @@ fn evidence_that_cannot_be_replayed_says_why() {
     let refusal = |change: fn(&mut Evidence)| {
         let mut evidence = recorded(Engine::Exhaustive);
         change(&mut evidence);
-        suite().replay(&evidence).expect_err("it cannot be replayed")
+        suite().replay_here(&evidence).expect_err("it cannot be replayed")
     };
     assert_eq!(refusal(|evidence| evidence.system = "semaphore".into()), "this suite has no system `semaphore`");
     let unknown_subject = refusal(|evidence| evidence.subject = Some("atomik".into()));

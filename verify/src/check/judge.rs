@@ -53,6 +53,18 @@ impl<S: Spec> Judge<S> {
 
     /// Judges a history.
     pub fn judge(&mut self, history: &HistoryOf<S>) -> &Judgement {
+        let index = self.find(history);
+        self.judged[index].seen += 1;
+        &self.judged[index].judgement
+    }
+
+    /// The same, of a history that is going to be judged, and counts then.
+    pub fn peek(&mut self, history: &HistoryOf<S>) -> &Judgement {
+        let index = self.find(history);
+        &self.judged[index].judgement
+    }
+
+    fn find(&mut self, history: &HistoryOf<S>) -> usize {
         let threads = history.threads();
         let mut hasher = FxHasher::default();
         history.close.hash(&mut hasher);
@@ -64,7 +76,7 @@ impl<S: Spec> Judge<S> {
                 && judged_events(self.order, known.threads(), known).eq(judged_events(self.order, threads, history))
         };
         let found = candidates.iter().copied().find(same);
-        let index = found.unwrap_or_else(|| {
+        found.unwrap_or_else(|| {
             let judgement = match self.order {
                 Order::RealTime => self.checker.check(history),
                 Order::WithinThreads => self.checker.check_unordered(history),
@@ -72,9 +84,7 @@ impl<S: Spec> Judge<S> {
             candidates.push(self.judged.len());
             self.judged.push(Judged { history: history.clone(), judgement, seen: 0 });
             self.judged.len() - 1
-        });
-        self.judged[index].seen += 1;
-        &self.judged[index].judgement
+        })
     }
 
     /// The distinct histories, in the order in which they were first seen.

@@ -234,7 +234,8 @@ impl<S: Spec> Checker<S> {
 
     /// Judges a history whose order is that of real time.
     ///
-    /// What other threads are recorded to do after an abort does not count: the program has ended.
+    /// The program ends with an abort at some instant between the call that aborts and the abort's record. What other threads
+    /// are recorded to do after that does not count.
     pub fn check(&self, history: &HistoryOf<S>) -> Judgement {
         if let Err(disordered) = history.ordered() {
             return Judgement::Malformed(disordered);
@@ -246,7 +247,7 @@ impl<S: Spec> Checker<S> {
     /// spec allows?
     ///
     /// Nothing is known of when an operation was called, so it may take steps as soon as its thread's last one has
-    /// returned. What other threads are recorded to have returned counts even if one thread aborted.
+    /// returned. If one thread aborted, what the others are recorded to have returned counts as far as it can have been before that.
     ///
     /// The cost grows with all configurations that the whole history can reach, hence exponentially with its length:
     /// litmus tests have a dozen operations at most.

@@ -241,7 +241,15 @@ impl<'h, S: Spec> Run<'h, S> {
         let initial = Config { state: self.checker.initial.clone(), slots: vec![Slot::Idle; self.calls_of.len()] };
         let mut fitting: Fitting<S> = vec![(Rc::new(initial), Coverage::START)];
         let mut next_call = 0;
+        // What fitted since the call was made that aborts.
+        let mut since: Vec<Fitting<S>> = Vec::new();
+        let dying = self.aborted.and_then(|thread| {
+            self.events.iter().rposition(|event| matches!(event, Event::Call { thread: by, .. } if *by == thread))
+        });
         for (at, event) in self.events.iter().enumerate() {
+            if dying.is_some_and(|call| call < at) && matches!(event, Event::Return { .. } | Event::Abort { .. }) {
+                since.push(fitting.clone());
+            }
             match event {
                 Event::Call { thread, .. } => {
                     for (config, _) in &mut fitting {
@@ -262,32 +270,53 @@ impl<'h, S: Spec> Run<'h, S> {
                         .collect();
                     closure.clear();
                     if survivors.is_empty() {
-                        return Ok(Followed::Lost { at, before: fitting });
+                        let ended = self.abort_among(since, closure)?;
+                        return Ok(ended.unwrap_or(Followed::Lost { at, before: fitting }));
                     }
                     fitting = survivors;
                     for (config, _) in &mut fitting {
                         Rc::make_mut(config).slots[*thread] = Slot::Idle;
                     }
                 }
-                Event::Abort { thread, text } => {
-                    closure.close(self, fitting.iter().cloned(), |_| false)?;
-                    let mut aborts = Aborts::default();
-                    let mut survivors = Vec::new();
-                    for node in &closure.nodes {
-                        if let Some(coverage) = self.abort_of(&node.config, &node.coverage, *thread, text, &mut aborts)
-                        {
-                            survivors.push((Rc::clone(&node.config), coverage));
-                        }
-                    }
-                    return Ok(match aborts.clause() {
-                        Some(clause) => Followed::Fitting { fitting: survivors, abort: Some(clause) },
-                        None => Followed::Lost { at, before: fitting },
-                    });
+                Event::Abort { .. } => {
+                    let ended = self.abort_among(since, closure)?;
+                    return Ok(ended.unwrap_or(Followed::Lost { at, before: fitting }));
                 }
                 Event::Read { .. } | Event::Write { .. } => {}
             }
         }
         Ok(Followed::Fitting { fitting, abort: None })
+    }
+
+    /// The abort, if it could come to it wherever one of these fits.
+    ///
+    /// A program that aborts has ended at some instant between the call and the moment at which somebody has noted it. What
+    /// the other threads are recorded to have returned in the meantime may have happened before that instant, or after it: then
+    /// it does not count. The latest instant is tried first: what is explained by it is explained best.
+    fn abort_among(&self, since: Vec<Fitting<S>>, closure: &mut Closure<S>) -> Result<Option<Followed<S>>, Interrupt> {
+        for fitting in since.into_iter().rev() {
+            closure.close(self, fitting, |_| false)?;
+            if let Some((fitting, clause)) = self.abort_in(&closure.nodes) {
+                return Ok(Some(Followed::Fitting { fitting, abort: Some(clause) }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The configurations in which the abort of the history is due, and the clause that demands it.
+    fn abort_in(&self, nodes: &[Node<S>]) -> Option<(Fitting<S>, &'static str)> {
+        let (thread, text) = self.events.iter().find_map(|event| match event {
+            Event::Abort { thread, text } => Some((*thread, text.as_str())),
+            _ => None,
+        })?;
+        let mut aborts = Aborts::default();
+        let mut fitting = Vec::new();
+        for node in nodes {
+            if let Some(coverage) = self.abort_of(&node.config, &node.coverage, thread, text, &mut aborts) {
+                fitting.push((Rc::clone(&node.config), coverage));
+            }
+        }
+        aborts.clause().map(|clause| (fitting, clause))
     }
 
     /// Follows each thread's events, in whatever order between the threads, and judges the end.
@@ -297,23 +326,14 @@ impl<'h, S: Spec> Run<'h, S> {
         let stop =
             |config: &ConfigOf<S>| self.close == Close::Cut && self.aborted.is_none() && self.all_answered(config);
         closure.close(self, [(Rc::new(self.unordered_start()), Coverage::START)], stop)?;
-        let answered = closure.nodes.iter().filter(|node| self.all_answered(&node.config));
-        if let Some(thread) = self.aborted {
-            let text = self.events.iter().find_map(|event| match event {
-                Event::Abort { text, .. } => Some(text.as_str()),
-                _ => None,
-            });
-            let mut aborts = Aborts::default();
-            let mut coverages = Vec::new();
-            for node in answered {
-                let text = text.unwrap_or_default();
-                coverages.extend(self.abort_of(&node.config, &node.coverage, thread, text, &mut aborts));
-            }
-            return Ok(match aborts.clause() {
-                Some(clause) => self.fits(coverages.iter(), Some(clause)),
+        if self.aborted.is_some() {
+            // What others returned counts as far as it was before the abort, and nobody knows how far.
+            return Ok(match self.abort_in(&closure.nodes) {
+                Some((fitting, clause)) => self.fits(fitting.iter().map(|(_, coverage)| coverage), Some(clause)),
                 None => Tracked::Fails { at: None },
             });
         }
+        let answered = closure.nodes.iter().filter(|node| self.all_answered(&node.config));
         let accepted: Vec<_> =
             answered.filter(|node| self.close == Close::Cut || self.obstacles(&node.config).is_empty()).collect();
         if accepted.is_empty() {

@@ -16,6 +16,10 @@
 //! Two threads whose next steps are conflicting accesses to one plain variable are a data race: the outcome
 //! [`Outcome::Race`]. The outcomes of the executions through that state count as well, as if the accesses were atomic.
 //!
+//! An execution that goes on for ever comes to no outcome. That it could have ended, had another step been taken, is no
+//! reason to mention it; but from some states nothing leads to an end any more, for instance where a thread goes round a loop whose
+//! condition nobody will change. [`Exploration::endless`] shows one of those if there are any.
+//!
 //! # How it is fast
 //!
 //! States are compressed and steps looked up, see `system.rs`; visited states are compared exactly, and visited breadth
@@ -133,6 +137,9 @@ pub struct Exploration {
     pub bytes_per_state: usize,
     /// Clauses that the spec itself breaks, each once. A correct spec breaks none.
     pub violations: Vec<Violation>,
+    /// A shortest way to a state from which no execution ends, if there is one: the outcomes are then not all that can happen.
+    /// Looked for only if the exploration is complete.
+    pub endless: Option<Path>,
 }
 
 /// A clause that a spec breaks by its own rules.
@@ -227,7 +234,27 @@ pub fn explore_watched<S: Spec>(
         }
     };
     search.add_violations(&initial);
-    Ok(search.finish())
+    let may_be_endless = search.found.complete && search.goes_back;
+    let mut found = search.finish();
+    if may_be_endless {
+        found.endless = way_to_a_trap(&mut system, &initial, limits, trust, watch);
+    }
+    Ok(found)
+}
+
+/// A shortest way to a state from which no execution ends.
+fn way_to_a_trap<S: Spec>(
+    system: &mut System<'_, S>,
+    initial: &Tuple,
+    limits: &Limits,
+    trust: Trust,
+    watch: &mut Watch<'_>,
+) -> Option<Path> {
+    let mut search = Search { edges: Some(Vec::new()), ..Search::new(system, limits, trust) };
+    // It keeps the same discipline as before.
+    search.run(initial, watch).ok().filter(|()| search.found.complete)?;
+    let trap = search.trap()?;
+    path::to_state(system, initial, limits.states, |at| at == trap)
 }
 
 /// Steps that a thread may take alone in one go. A chain that is longer goes on from a state that is kept, where
@@ -246,6 +273,14 @@ struct Search<'s, 'a, S: Spec> {
     chain: Vec<Move>,
     /// Clauses broken at rest, with the state.
     broken_at_rest: Vec<(Tuple, Broken)>,
+    /// The state whose steps are taken.
+    from: u32,
+    /// Whether a step has led to a state that was met before this one: otherwise there is no circle.
+    goes_back: bool,
+    /// Which states have a step to which, if that is to be kept.
+    edges: Option<Vec<(u32, u32)>>,
+    /// The states in which an execution may end.
+    ends: Vec<u32>,
 }
 
 impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
@@ -267,9 +302,14 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
                 rules: BTreeMap::new(),
                 bytes_per_state: 0,
                 violations: Vec::new(),
+                endless: None,
             },
             chain: Vec::new(),
             broken_at_rest: Vec::new(),
+            from: 0,
+            goes_back: false,
+            edges: None,
+            ends: Vec::new(),
         }
     }
 
@@ -288,6 +328,7 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
             }
             at.clear();
             at.extend_from_slice(self.store.get(index));
+            self.from = index as u32;
             index += 1;
             self.note_races(&at, &mut races);
             self.system_moves(&at, &mut moves)?;
@@ -378,6 +419,7 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
             self.count(step);
             if let Some(outcome) = step.abort() {
                 self.found.outcomes.entry(outcome).or_default().insert(Observed::new());
+                self.ends.push(self.from);
             }
             if !self.system.after(at, step, to) {
                 continue;
@@ -386,7 +428,12 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
                 self.chase(to, step)?;
             }
             if self.store.len() < self.limits.states {
-                is_new |= self.store.insert(to).1;
+                let (number, is_unknown) = self.store.insert(to);
+                is_new |= is_unknown;
+                self.goes_back |= number <= self.from;
+                if let Some(edges) = &mut self.edges {
+                    edges.push((self.from, number));
+                }
             } else if !self.store.contains(to) {
                 self.found.complete = false;
             }
@@ -413,11 +460,27 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
         let (ended, broken) = self.system.rest(at);
         let observed = self.system.observed(at);
         self.found.outcomes.entry(Outcome::Final(ended)).or_default().insert(observed);
+        self.ends.push(self.from);
         for broken in broken {
             if self.broken_at_rest.iter().all(|(_, known)| known.clause != broken.clause) {
                 self.broken_at_rest.push((at.clone(), broken));
             }
         }
+    }
+
+    /// The first state from which no end can be reached. Time and memory grow with the steps.
+    fn trap(&mut self) -> Option<Tuple> {
+        let mut edges = self.edges.take()?;
+        edges.sort_unstable_by_key(|(_, to)| *to);
+        let mut has_end = vec![false; self.store.len()];
+        let mut reached = std::mem::take(&mut self.ends);
+        while let Some(state) = reached.pop() {
+            if !std::mem::replace(&mut has_end[state as usize], true) {
+                let first = edges.partition_point(|(_, to)| *to < state);
+                reached.extend(edges[first..].iter().take_while(|(_, to)| *to == state).map(|(from, _)| *from));
+            }
+        }
+        has_end.iter().position(|has_end| !has_end).map(|state| self.store.get(state).iter().copied().collect())
     }
 
     fn add_violations(&mut self, initial: &Tuple) {
@@ -448,7 +511,7 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Judgement {
     /// Whether it holds. `None` if that is unknown: the exploration is not complete, or the condition asks for an
-    /// observable that the spec does not have.
+    /// observable that the spec does not have; and of a `forall` that no outcome breaks, if some execution never comes to one.
     pub held: Option<bool>,
     /// The outcome that decides: one that satisfies an `exists`, breaks a `forall`, or is the `never` that happened.
     pub witness: Option<Outcome>,
@@ -459,7 +522,8 @@ pub struct Judgement {
 pub fn judge(expectation: &Expectation, exploration: &Exploration) -> Judgement {
     // What decides at once: a condition that comes true, or for `forall` one that comes out false.
     let deciding = expectation.quantifier != Quantifier::Forall;
-    let mut known = exploration.complete;
+    let is_endless = expectation.quantifier == Quantifier::Forall && exploration.endless.is_some();
+    let mut known = exploration.complete && !is_endless;
     for (outcome, observations) in &exploration.outcomes {
         for observed in observations {
             match expectation.condition.holds(outcome, Some(observed)) {

@@ -179,6 +179,8 @@ pub struct Outcomes {
     pub complete: bool,
     /// Why not all that was asked for was looked at, if it was not.
     pub cut: Option<String>,
+    /// A shortest way to where no execution ends any more, if there is one: not everything comes to an outcome then.
+    pub endless: Option<String>,
     /// How often each rule was taken.
     pub rules: std::collections::BTreeMap<String, u64>,
 }
@@ -256,6 +258,9 @@ impl Suite {
                 Job::Leg { file, text, subject, leg, options } => {
                     isolate::at_stop(exhaustive::stop);
                     self.leg_here(&file, &text, &subject, &leg, &options)
+                }
+                Job::Replay { evidence } => {
+                    return serde_json::to_string(&self.replay_here(&evidence)).expect("an answer is plain data");
                 }
             };
             serde_json::to_string(&evidence.map_err(|diagnostics| diagnostics.to_string()))
@@ -383,12 +388,35 @@ impl Suite {
         self.system_of(file, text)?.check_text(file, text, subject, engine, options)
     }
 
-    /// Runs the counterexample of a record again.
+    /// Runs the counterexample of a record again: in a child process.
     ///
     /// # Errors
     ///
     /// If the record has nothing to replay, or was made of another program, spec, subject, engine or version.
     pub fn replay(&self, evidence: &Evidence) -> Result<Replay, String> {
+        let job = serde_json::to_string(&Job::Replay { evidence: Box::new(evidence.clone()) });
+        // loom has to go all the way there again, however far it was.
+        let deepest = Options { profile: Profile::Full, ..Options::quick() };
+        let limits = self.limits.unwrap_or_else(|| deepest.child_limits());
+        match isolate::run(&job.expect("a job is plain data"), &[], limits) {
+            Ok(ChildEnd::Answered(answer)) => {
+                let unreadable = |_| Ok(Replay::ended(&ChildEnd::Answered(answer.clone())));
+                serde_json::from_str(&answer).unwrap_or_else(unreadable)
+            }
+            Ok(end) => Ok(Replay::ended(&end)),
+            Err(error) => {
+                let text = format!("no child process could be started: {error}");
+                Ok(Replay { verdict: Verdict::Error, text })
+            }
+        }
+    }
+
+    /// Runs the counterexample of a record again, in this process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Suite::replay`].
+    pub fn replay_here(&self, evidence: &Evidence) -> Result<Replay, String> {
         let system =
             self.system(&evidence.system).ok_or_else(|| format!("this suite has no system `{}`", evidence.system))?;
         system.replay(evidence)
@@ -469,4 +497,5 @@ enum Job {
     Planned { planned: Planned, options: Options },
     File { file: String, text: String, subject: String, engine: Engine, options: Options },
     Leg { file: String, text: String, subject: String, leg: Box<Leg>, options: Options },
+    Replay { evidence: Box<Evidence> },
 }

@@ -262,7 +262,8 @@ pub(super) fn expectation_in_words<Op: std::fmt::Display>(
 /// The spec alone.
 pub(super) fn spec<S: Spec>(target: &Target<S>, expectations: Vec<Expected>) -> Found {
     let allowed = &target.allowed;
-    let broken: Vec<&Expected> = expectations.iter().filter(|expected| expected.held != Some(true)).collect();
+    let broken: Vec<&Expected> = expectations.iter().filter(|expected| expected.held == Some(false)).collect();
+    let unknown = expectations.iter().find(|expected| expected.held.is_none());
     let mut found = if let Some(explore::Violation { broken, .. }) = allowed.violations.first() {
         Found::new(Verdict::Fail, format!("the spec breaks its own clause {}: {}", broken.clause, broken.text))
     } else if let Some(expected) = broken.first() {
@@ -270,6 +271,13 @@ pub(super) fn spec<S: Spec>(target: &Target<S>, expectations: Vec<Expected>) -> 
         Found::new(Verdict::Fail, format!("the expectation does not hold: {}{leans}", expected.text))
     } else if !allowed.complete {
         Found::new(Verdict::Inconclusive, format!("more than {} states", allowed.states))
+    } else if let (Some(expected), Some(_)) = (unknown, &allowed.endless) {
+        Found::new(
+            Verdict::Inconclusive,
+            format!("some executions never end, and come to no outcome: {}", expected.text),
+        )
+    } else if let Some(expected) = unknown {
+        Found::new(Verdict::Inconclusive, format!("it is unknown whether the expectation holds: {}", expected.text))
     } else {
         Found::new(Verdict::Pass, format!("{} outcomes, every expectation holds", allowed.outcomes.len()))
     };
@@ -305,6 +313,8 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
         (Verdict::Inconclusive, format!("{} executions without an outcome: {reason}", findings.truncated.0))
     } else if is_exhaustive && !findings.complete && !is_reference {
         (Verdict::Inconclusive, findings.stopped.clone().unwrap_or_else(|| "it stopped early".into()))
+    } else if findings.outcomes.is_empty() {
+        (Verdict::Inconclusive, format!("none of {} executions came to an end", findings.executions))
     } else if is_reference && missed > 0 {
         let all = target.allowed.outcomes.len();
         // What a search that was cut, or kept within a bound, has not seen may lie further on.

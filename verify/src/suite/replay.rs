@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use selvedge::platform::Arc;
 use selvedge_model::Spec;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::drive::{incapable, weak_outcomes};
@@ -17,6 +18,7 @@ use crate::evidence::{Evidence, Mode, Verdict};
 use crate::execute::Ending;
 use crate::history::jsonl;
 use crate::info::spec_in_words;
+use crate::isolate::ChildEnd;
 use crate::litmus;
 use crate::shrink;
 
@@ -94,7 +96,7 @@ fn digest<S: Spec>(target: &Target<S>, subject: &str, engine: Engine, mode: Mode
 }
 
 /// What came of a replay.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Replay {
     /// `Fail` if the violation showed again, `Pass` if the same schedule was followed without it, `Inconclusive` if it could not
     /// be followed.
@@ -104,6 +106,20 @@ pub struct Replay {
 }
 
 impl Replay {
+    /// What it means that the process in which it ran did not answer.
+    pub(super) fn ended(end: &ChildEnd) -> Self {
+        let (verdict, text) = match end {
+            ChildEnd::Answered(_) => (Verdict::Error, "it answered something unreadable".to_owned()),
+            ChildEnd::Died { how, stderr } => (Verdict::Fail, format!("the process {how}: {stderr}")),
+            ChildEnd::Killed(signal) => (Verdict::Error, format!("somebody killed the process, by signal {signal}")),
+            ChildEnd::TimedOut(limit) => (
+                Verdict::Inconclusive,
+                format!("it did not end within {limit:?}: it hangs, or this machine is too slow for it"),
+            ),
+        };
+        Replay { verdict, text }
+    }
+
     pub(super) fn run<S: Spec>(system: &System<S>, evidence: &Evidence) -> Result<Self, String> {
         let counterexample =
             evidence.counterexample.as_ref().ok_or("the record has no counterexample: there is nothing to replay")?;
@@ -218,15 +234,48 @@ fn lucky_schedule(text: &str) -> Result<(u32, &str), String> {
     Ok((wakeups, schedule))
 }
 
-/// loom's search is deterministic: the same bound and the number of the execution lead to the same place.
+/// loom's search is deterministic: the same bound and the number of the execution, counted from 1, lead to the same place.
 fn loom_schedule(text: &str) -> Result<(Option<usize>, u64), String> {
-    let (mut preemptions, mut executions) = (None, None);
+    let (mut preemptions, mut execution) = (None, None);
     for part in text.split(',') {
-        match part.split_once('=') {
-            Some(("preemptions", number)) => preemptions = number.parse().ok(),
-            Some(("execution", number)) => executions = number.parse().ok(),
-            _ => return Err(format!("`{part}` is no part of a loom schedule")),
+        let wrong =
+            || format!("`{part}` has no place in a loom schedule: it reads [preemptions=BOUND,]execution=NUMBER");
+        let (name, number) = part.split_once('=').ok_or_else(wrong)?;
+        let place = match name {
+            "preemptions" if execution.is_none() => &mut preemptions,
+            "execution" => &mut execution,
+            _ => return Err(wrong()),
+        };
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        if place.replace(number).is_some() || (name == "execution" && number == 0) {
+            return Err(wrong());
         }
     }
-    Ok((preemptions, executions.ok_or("the loom schedule names no execution")?))
+    let preemptions = preemptions.map(usize::try_from).transpose().map_err(|error| error.to_string())?;
+    Ok((preemptions, execution.ok_or("the loom schedule names no execution")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loom_schedule_says_each_thing_once() {
+        assert_eq!(loom_schedule("preemptions=2,execution=17"), Ok((Some(2), 17)));
+        assert_eq!(loom_schedule("execution=1"), Ok((None, 1)));
+        for wrong in [
+            "",
+            "preemptions=2",
+            "execution=0",
+            "execution=x",
+            "execution=1,execution=1",
+            "execution=1,preemptions=2",
+            "preemptions=2,preemptions=2,execution=1",
+            "preemptions=,execution=1",
+            "preemptions=-1,execution=1",
+            "turns=3,execution=1",
+        ] {
+            assert!(loom_schedule(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -126,6 +126,7 @@ impl<S: Spec> AnySystem for System<S> {
             depth: target.allowed.depth as u64,
             complete: target.allowed.complete,
             cut,
+            endless: target.allowed.endless.as_ref().map(explore::Path::render),
             rules: record::rules_by_name(&target.allowed),
         })
     }
