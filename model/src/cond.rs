@@ -438,13 +438,14 @@ static CLAUSES: &[Clause] = &[
     Clause::new(
         "COND-06",
         SOURCE,
-        "Signal returns without effect only if every ticket taken before it began has been notified.",
+        "Signal returns without effect only if every ticket taken before it began has been notified: every ticket of which the \
+         caller can know, because it was taken happens-before or by the order of sequentially consistent atomics.",
     ),
     Clause::new("COND-07", DOCUMENTATION, "Broadcast notifies every outstanding ticket at once."),
     Clause::new(
         "COND-08",
         SOURCE,
-        "Broadcast returns without effect only if every ticket taken before it began has been notified.",
+        "Broadcast returns without effect only if every ticket taken before it began, as Signal means it, has been notified.",
     ),
     Clause::new("COND-09", SOURCE, "Each ticket is notified at most once, and nobody has two tickets outstanding."),
     Clause::new(
@@ -612,6 +613,12 @@ impl Spec for CondSpec {
         Some("COND-18")
     }
 
+    /// The lock orders, and a notification. A ticket is taken under the lock, and a call that finds nobody tells nobody.
+    fn orders(rule: RuleId) -> bool {
+        ![WAIT_ENQUEUE, SIGNAL_BEGIN, SIGNAL_NONE, BROADCAST_BEGIN, BROADCAST_NONE, TIMEOUT_SET, ADVANCE, COPY]
+            .contains(&rule)
+    }
+
     fn semantics() -> &'static [Semantics] {
         SEMANTICS
     }
@@ -729,6 +736,10 @@ impl Spec for CondSpec {
                 }
             }
         }
+    }
+
+    fn answers(&self, op: &Op, ret: &Ret) -> bool {
+        matches!(op, Op::WaitTimeout { .. }) != (*ret == Ret::Ok)
     }
 
     fn invariants(&self, state: &State) -> Vec<Broken> {

@@ -348,6 +348,17 @@ pub trait Spec: Clone + Debug + Send + Sync + 'static {
         None
     }
 
+    /// Whether an operation ever returns such a value, in whatever state. By default it may.
+    fn answers(&self, _op: &Self::Op, _ret: &Self::Ret) -> bool {
+        true
+    }
+
+    /// Whether a step by this rule is ordered, in the sense of happens-before, with the others that are. What one thread has done
+    /// before a step that is not is no more known to others after it than before. By default every step is.
+    fn orders(_rule: RuleId) -> bool {
+        true
+    }
+
     /// Combinations of parameters that have a name. By default there are none.
     fn semantics() -> &'static [Semantics] {
         &[]

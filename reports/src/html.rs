@@ -485,10 +485,11 @@ impl Page<'_> {
             section aria-labelledby={ "clauses-" (position) } {
                 h2 id={ "clauses-" (position) } { "Clauses: " (Text(&system.name)) }
                 p {
-                    "A clause is covered if an implementation took a rule that names it, or if a check of one that bears "
-                    "on it came to a verdict. Mutants, canaries, peers and the reference subject cover nothing. "
+                    "A clause is covered if an implementation has shown a rule that names it, or if it demands something and a "
+                    "check of an implementation that bears on it came to a verdict. One that only permits something is covered if an "
+                    "implementation was seen to make use of that. Mutants, canaries, peers and the reference subject cover nothing. "
                     "Uncovered clauses come first. A rule is a kind of step that the spec has, and names the clause that "
-                    "it stands for. The numbers are executions in which the rule explains a step, added up over rules and "
+                    "it stands for. The numbers are executions that cannot be explained without the rule, added up over rules and "
                     "checks; for the explorer, which runs nothing, steps of the spec’s own state space."
                 }
                 (scrolled("Clauses", html! {
@@ -537,6 +538,7 @@ impl Page<'_> {
             (false, _) => ("✗", "violated", "fail"),
             (true, Coverage::Uncovered) => ("○", "uncovered", "inconclusive"),
             (true, Coverage::SpecOnly) => ("◐", "spec only", "skipped"),
+            (true, Coverage::NotUsed) => ("◌", "not made use of", "skipped"),
             (true, Coverage::Covered) => ("●", "covered", "pass"),
         };
         html! {

@@ -382,7 +382,10 @@ pub enum Coverage {
     Uncovered,
     /// Explored in the spec, or real systems were asked about it; no implementation of ours was held against it.
     SpecOnly,
-    /// A rule that names it was taken by an implementation, or a check of one bears on it and came to a verdict.
+    /// It only permits something, and no implementation of ours was seen to make use of that. Nothing is missing.
+    NotUsed,
+    /// An implementation has shown a rule that names it; or it demands something, and a check of an implementation that bears on it came
+    /// to a verdict.
     Covered,
 }
 
@@ -1230,6 +1233,12 @@ fn describe_system(evidence: &[Evidence], not_run: &[NotRun], targets: &BTreeSet
     }
 }
 
+/// Whether a clause only permits something: it cannot be violated, and need not be made use of.
+fn is_permission(info: &SystemInfo, clause: &str) -> bool {
+    let mut rules = info.rules.iter().filter(|rule| rule.clause == clause).peekable();
+    rules.peek().is_some() && rules.all(|rule| rule.obligation == ObligationInfo::May)
+}
+
 fn clauses(records: &[(usize, &Evidence)], info: &SystemInfo) -> Vec<Clause> {
     let covering: Vec<(usize, &Evidence)> = records
         .iter()
@@ -1277,10 +1286,13 @@ fn clauses(records: &[(usize, &Evidence)], info: &SystemInfo) -> Vec<Clause> {
                 .filter(|(_, record)| record.clauses.contains(&clause.id))
                 .filter(|(_, record)| matches!(record.verdict, Verdict::Pass | Verdict::Fail))
                 .collect();
-            let held_against_code = bearing.iter().any(|(_, record)| is_ours(record))
-                || named.iter().any(|rule| by_an_implementation(rule));
-            let coverage = if held_against_code {
+            let held_against_code = bearing.iter().any(|(_, record)| is_ours(record));
+            let is_shown = named.iter().any(|rule| by_an_implementation(rule));
+            let is_permission = is_permission(info, &clause.id);
+            let coverage = if is_shown || (held_against_code && !is_permission) {
                 Coverage::Covered
+            } else if is_permission && held_against_code {
+                Coverage::NotUsed
             } else if bearing.is_empty() && total.is_empty() {
                 Coverage::Uncovered
             } else {
@@ -1615,14 +1627,9 @@ fn survey(records: &[(usize, &Evidence)], info: &SystemInfo) -> (Vec<String>, Ve
         .collect();
     let peers = asked.iter().filter_map(|(_, record)| record.subject.clone());
     let peers: BTreeSet<String> = peers.chain(answers.iter().map(|(_, answers)| answers.peer.clone())).collect();
-    // A clause that only permits cannot be violated.
-    let is_permission = |clause: &String| {
-        let mut rules = info.rules.iter().filter(|rule| rule.clause == *clause).peekable();
-        rules.peek().is_some() && rules.all(|rule| rule.obligation == ObligationInfo::May)
-    };
     let questions_of = |record: &Evidence| -> Vec<String> {
         let mut questions = match (record.clauses.is_empty(), &record.program) {
-            (false, _) => record.clauses.iter().filter(|clause| !is_permission(clause)).cloned().collect(),
+            (false, _) => record.clauses.iter().filter(|clause| !is_permission(info, clause)).cloned().collect(),
             (true, Some(program)) => vec![program.clone()],
             (true, None) => vec![record.check.clone()],
         };

@@ -204,10 +204,11 @@ struct ThreadNotes {
 }
 
 impl<S: Spec> Notes<S> {
-    /// Whether the threads need not go on. A program that was aborted goes on where an engine explores it: a thread that
-    /// ended early for a reason that the engine does not see would hide the races of its later steps.
+    /// Whether the threads need not go on. A program that was aborted, or of which one thread goes round for ever, goes on where
+    /// an engine explores it: a thread that ended early for a reason that the engine does not see would hide its later steps, and the
+    /// executions in which they come earlier.
     fn over<P: Platform>(&self) -> bool {
-        self.endless || self.has_aborted && !P::VIRTUAL_TIME
+        (self.endless || self.has_aborted) && !P::VIRTUAL_TIME
     }
 }
 
@@ -223,19 +224,27 @@ impl<S: Spec, X: Subject<S>> Shared<S, X> {
 
     /// Records a call, a return or an abort.
     fn record(&self, event: EventOf<S>) {
-        let mut notes = self.notes();
-        if notes.has_aborted {
-            return;
-        }
         let Some(history) = &self.history else {
-            notes.events.push(event);
+            let mut notes = self.notes();
+            if !notes.has_aborted {
+                notes.events.push(event);
+            }
             return;
         };
-        drop(notes);
-        match event {
-            Event::Call { .. } => history.with_others(CALLS, |events| events.push(event)),
-            Event::Return { .. } => history.with_others(RETURNS, |events| events.push(event)),
-            _ => history.with(|events| events.push(event)),
+        let group = match event {
+            Event::Call { .. } => Some(CALLS),
+            Event::Return { .. } => Some(RETURNS),
+            _ => None,
+        };
+        // Nothing counts behind an abort. That is seen to where the engine knows what was before what.
+        let note = |events: &mut Vec<EventOf<S>>| {
+            if !matches!(events.last(), Some(Event::Abort { .. })) {
+                events.push(event);
+            }
+        };
+        match group {
+            Some(group) => history.with_others(group, note),
+            None => history.with(note),
         }
     }
 

@@ -72,8 +72,9 @@ pub const KNOWN: &[Gap] = &[
         id: "loom-takes-seqcst-for-acqrel",
         engine: Engine::Loom,
         text: "loom takes a sequentially consistent access for one that acquires and releases.",
-        consequence: "A correct program may fail. What needs sequential consistency is written with fences here, which loom does \
-                      know.",
+        consequence: "A correct program may fail. On our platform such a load sees the newest store, as an update does, which is \
+                      right where all accesses to a variable are of that kind; what code on loom's own types needs is written \
+                      with fences, which loom does know.",
         source: "https://github.com/tokio-rs/loom/issues/180",
         shown_by: None,
     },

@@ -10,8 +10,9 @@
 //! A trial that did not come by a place within the bound as the source is cannot come by there with the place weakened:
 //! up to the first visit both searches are the same. So leaving such trials out loses nothing.
 //!
-//! What loom cannot decide is not decided here: it takes a `SeqCst` access for `AcqRel`, so that the step between these
-//! two is [`Finding::Undecidable`]; and it never lets a load see a value before it was stored.
+//! What loom cannot decide is not decided here: it takes a `SeqCst` store or update for `AcqRel`, so that the step between
+//! these two is [`Finding::Undecidable`] (a `SeqCst` load our platform makes see the newest store); and it never lets a load see a value
+//! before it was stored.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -242,7 +243,7 @@ impl Collected<'_> {
     }
 
     fn find(&self, site: Site, ordering: Ordering, weaker: Option<Ordering>) -> Finding {
-        if ordering == Ordering::SeqCst && site.purpose != Purpose::Fence {
+        if ordering == Ordering::SeqCst && !matches!(site.purpose, Purpose::Fence | Purpose::Load) {
             return Finding::Undecidable;
         }
         let (mut trials, mut executions) = (0, 0);

@@ -561,6 +561,18 @@ fn a_wait_that_returns_unsignalled_is_rejected() {
 }
 
 #[test]
+fn an_answer_that_an_operation_never_gives_breaks_no_clause() {
+    for (text, returned) in [
+        ("T1 lock\nT1 = timeout\ncut", "`lock` returned timeout"),
+        ("T1 lock\nT1 = ok\nT1 wait\nT1 = notified\ncut", "`wait` returned notified"),
+    ] {
+        let found = violation(judged::<CondSpec>(text));
+        assert_eq!(found.clause, None, "{}", found.sentence);
+        assert!(found.sentence.contains(&format!("{returned}, which it never does")), "{}", found.sentence);
+    }
+}
+
+#[test]
 fn the_wrong_waiter_is_rejected() {
     let park = |thread: usize| format!("T{thread} lock\nT{thread} = ok\nT{thread} wait\n");
     // T2 can lock only once T1 has released the lock, hence has its ticket; likewise T3 after T2.

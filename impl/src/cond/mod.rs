@@ -36,10 +36,10 @@
 //!
 //! | event | who | what |
 //! |---|---|---|
-//! | TakeTicket | waiter, holding L | under the line's lock: ticket := wait++, stand in line, `anyone` := true |
+//! | TakeTicket | waiter, holding L | under the line's lock: ticket := wait++, stand in line, `anyone` := true (`SeqCst`) |
 //! | ReleaseL | waiter | lets go of L (`Release`) |
 //! | Commit | waiter | compare-and-swap of its node's state from running to parked; fails if woken |
-//! | LoadAnyone | notifier | relaxed load of `anyone`; false ends the call |
+//! | LoadAnyone | notifier | `SeqCst` load of `anyone`; false ends the call |
 //! | AdvanceNotify | notifier | under the line's lock: takes the first out (`signal`) or all (`broadcast`), sets `anyone` |
 //! | Move | notifier | instead of Wake, if L is a mutex of ours and taken: into its queue, whose `unlock` does Wake |
 //! | Wake | notifier, unlocker or another waiter | swaps the node's state to woken (`Release`), and unparks if it was parked |
@@ -50,9 +50,12 @@
 //! the condition unchanged did TakeTicket in its critical section, which came before the notifier's: TakeTicket happens
 //! before ReleaseL, before the notifier's taking of L, before LoadAnyone. By coherence the load sees that `true` or
 //! something later; a later `false` means that the line was emptied after TakeTicket, so that the ticket was notified.
-//! This is where **the fast path leans on L's ordering**, and why `Relaxed` suffices for it. A notifier that never held L
-//! after the waiter may read an older value: its call then counts as one before TakeTicket, which is allowed. If the load
-//! says `true`, AdvanceNotify finds the waiter in line or notified, by the line's lock. Once taken out, the waiter is
+//! This is where **the fast path leans on L's ordering**: for who keeps to that, `Relaxed` would suffice. Others may know of the
+//! ticket as well, and tell the notifier by an atomic variable, or be told by it and not find it: in Go, all of whose
+//! atomics are sequentially consistent, the notifier must see the ticket then. Therefore `anyone` is set and read `SeqCst`: in the
+//! one order of all such accesses TakeTicket comes before LoadAnyone. (A load of that kind costs no more than another on
+//! x86-64.) A notifier to whom neither applies may read an older value: its call then counts as one before TakeTicket, which is
+//! allowed. If the load says `true`, AdvanceNotify finds the waiter in line or notified, by the line's lock. Once taken out, the waiter is
 //! woken exactly once: the one who took it out wakes it, or gives it to one who will (Move: see the proof in
 //! [`lock`](crate::lock); `rest`: see below). And a Wake is not missed: Commit and the swap in Wake are read-modify-writes
 //! of one word, so either Commit sees woken, and the thread does not park, or Wake sees parked, and unparks.
@@ -263,7 +266,7 @@ impl<P: Platform> Cond<P> {
     /// If a mutex of ours is taken that the thread waits with, the thread is not woken before it can have the mutex.
     #[inline]
     pub fn signal(&self) {
-        if self.anyone.load(Ordering::Relaxed) {
+        if self.anyone.load(Ordering::SeqCst) {
             self.signal_one();
         }
     }
@@ -275,7 +278,7 @@ impl<P: Platform> Cond<P> {
     /// [`signal`](Self::signal).
     #[inline]
     pub fn broadcast(&self) {
-        if self.anyone.load(Ordering::Relaxed) {
+        if self.anyone.load(Ordering::SeqCst) {
             self.signal_all();
         }
     }
@@ -345,7 +348,7 @@ impl<P: Platform> Cond<P> {
         let ticket = line.wait;
         if line.queue.is_empty() {
             line.mutex = mutex.map_or(ptr::null(), ptr::from_ref);
-            self.anyone.store(true, Ordering::Relaxed);
+            self.anyone.store(true, Ordering::SeqCst);
         } else if mutex.is_none_or(|mutex| !ptr::eq(mutex, line.mutex)) {
             line.mutex = ptr::null();
         }

@@ -20,8 +20,12 @@
 //!   once: loom explores both values. `k` alternatives are a binary decision tree with exactly `k` leaves, so that none is
 //!   explored twice and none rejected. An execution that wants more bits than [`Bounds::choice_bits`] is given up.
 //!
-//! What loom itself does not do is not done here: no load buffering; `SeqCst` accesses count as `AcqRel`
-//! (`fence(SeqCst)` is right); a compare-exchange never fails spuriously. Waking a sleeper orders what the waker did
+//! loom takes a `SeqCst` access for `AcqRel` (`fence(SeqCst)` is right). Here such loads and stores are updates, which loom keeps in
+//! order: so there is one order of all `SeqCst` accesses, in which each load sees the last store. That is what is promised, and
+//! a little more is given: a store goes on with the release sequence of the one before it, and where weaker stores go to the same
+//! variable a load sees no old one of those either.
+//!
+//! What else loom does not do is not done here: no load buffering; a compare-exchange never fails spuriously. Waking a sleeper orders what the waker did
 //! before it; only for the reference condition variable is that more than promised, and there it is said.
 
 mod foreign;
@@ -617,7 +621,7 @@ impl<T: Send> TrackedCell<T> for Cell<T> {
 }
 
 macro_rules! loom_atomics {
-    ($($atomic:ident: $value:ty),*) => {$(
+    ($($atomic:ident: $value:ty = $rare:expr),*) => {$(
         /// Loom's own, with its weak memory.
         pub struct $atomic(loom_atomic::$atomic);
 
@@ -635,12 +639,22 @@ macro_rules! loom_atomics {
             #[track_caller]
             fn load(&self, order: Ordering) -> $value {
                 let order = weaken::ordering(Location::caller(), Purpose::Load, order);
-                visible(|| self.0.load(order))
+                visible(|| match order {
+                    // It sees the newest store, like an update, and stores nothing itself, or what is there.
+                    Ordering::SeqCst => {
+                        let seen = self.0.compare_exchange($rare, $rare, Ordering::Acquire, Ordering::Acquire);
+                        seen.unwrap_or_else(|seen| seen)
+                    }
+                    _ => self.0.load(order),
+                })
             }
             #[track_caller]
             fn store(&self, value: $value, order: Ordering) {
                 let order = weaken::ordering(Location::caller(), Purpose::Store, order);
-                visible(|| self.0.store(value, order));
+                visible(|| match order {
+                    Ordering::SeqCst => drop(self.0.swap(value, Ordering::Release)),
+                    _ => self.0.store(value, order),
+                });
             }
             #[track_caller]
             fn swap(&self, value: $value, order: Ordering) -> $value {
@@ -702,7 +716,13 @@ macro_rules! loom_integers {
     )*};
 }
 
-loom_atomics!(AtomicBool: bool, AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize, AtomicI64: i64);
+loom_atomics!(
+    AtomicBool: bool = true,
+    AtomicU32: u32 = u32::MAX,
+    AtomicU64: u64 = u64::MAX,
+    AtomicUsize: usize = usize::MAX,
+    AtomicI64: i64 = i64::MAX
+);
 loom_integers!(AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize, AtomicI64: i64);
 
 #[cfg(test)]

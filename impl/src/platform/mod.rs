@@ -310,6 +310,12 @@ pub trait Region<T>: Send + Sync {
     /// Waits until `ready` holds, then acts, all in one visible step.
     #[track_caller]
     fn when<R>(&self, ready: impl Fn(&T) -> bool, act: impl FnOnce(&mut T) -> R) -> R;
+    /// Like [`Region::when`], and the action says whether it is ordered with others that are: one that is not neither
+    /// happens after anything nor before anything because of it.
+    #[track_caller]
+    fn when_ordered<R>(&self, ready: impl Fn(&T) -> bool, act: impl FnOnce(&mut T) -> (R, bool)) -> R {
+        self.when(ready, |value| act(value).0)
+    }
     /// Acts at once, in one visible step.
     #[track_caller]
     fn with<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {

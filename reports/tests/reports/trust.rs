@@ -143,6 +143,33 @@ fn a_clause_that_only_permits_is_not_asked_of_peers() {
 }
 
 #[test]
+fn a_clause_that_only_permits_is_covered_by_whoever_makes_use_of_it() {
+    let coverage = |obligation, shown: u64| {
+        let mut systems = support::systems();
+        let of_clause = systems[0].rules.iter_mut().filter(|rule| rule.clause == "COND-04");
+        let rules: Vec<String> = of_clause
+            .map(|rule| {
+                rule.obligation = obligation;
+                rule.name.clone()
+            })
+            .collect();
+        assert!(!rules.is_empty());
+        let mut evidence = support::evidence();
+        evidence.retain(|record| record.kind == Kind::Conformance && record.verdict == Verdict::Pass);
+        for record in &mut evidence {
+            record.clauses = vec!["COND-04".to_owned()];
+            record.rules = rules.iter().map(|rule| (rule.clone(), shown)).collect();
+        }
+        let source = Source { directory: "report".to_owned(), run: None, evidence };
+        let report = Report::assemble(vec![source], &systems, support::GENERATED_AT.to_owned());
+        report.systems[0].clauses.iter().find(|clause| clause.id == "COND-04").unwrap().coverage
+    };
+    assert_eq!(coverage(ObligationInfo::Must, 0), Coverage::Covered);
+    assert_eq!(coverage(ObligationInfo::May, 0), Coverage::NotUsed);
+    assert_eq!(coverage(ObligationInfo::May, 2), Coverage::Covered);
+}
+
+#[test]
 fn what_was_planted_is_told_from_what_was_noticed() {
     let report = report_with(|record| {
         if record.kind == Kind::Mutant && record.subject.as_deref() == Some("M01-late-ticket") {

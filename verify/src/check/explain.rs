@@ -9,7 +9,9 @@ use selvedge_model::spec::{clause, rule};
 use selvedge_model::{Freedom, Progress, Rule, Spec};
 
 use super::rules::Coverage;
-use super::search::{Answer, Call, Closure, ConfigOf, Fate, Fitting, Followed, Interrupt, Node, Obstacle, Run, Slot};
+use super::search::{
+    Answer, Call, CallIndex, Closure, ConfigOf, Fate, Fitting, Followed, Interrupt, Node, Obstacle, Run, Slot,
+};
 use super::{At, Budget, Checker, Violation};
 use crate::history::{Close, Event, EventOf};
 use crate::litmus::ThreadIndex;
@@ -67,8 +69,12 @@ pub(super) fn unordered_answers<S: Spec>(checker: &Checker<S>, events: &[EventOf
         .enumerate()
         .filter_map(|(thread, slot)| match slot {
             Slot::Running { call, .. } => match run.calls[*call].fate {
-                Fate::Returns(ret) => Some((*call, Unexplained { thread, ret: Some(ret), died: None })),
-                Fate::Aborts => Some((*call, Unexplained { thread, ret: None, died: said(events, thread) })),
+                Fate::Returns(ret) => {
+                    Some((*call, Unexplained { thread, call: Some(*call), ret: Some(ret), died: None }))
+                }
+                Fate::Aborts => {
+                    Some((*call, Unexplained { thread, call: Some(*call), ret: None, died: said(events, thread) }))
+                }
                 _ => None,
             },
             Slot::Idle | Slot::Finished(_) => None,
@@ -114,6 +120,8 @@ fn said<Op, Ret>(events: &[Event<Op, Ret>], thread: ThreadIndex) -> Option<&str>
 /// How an operation ended, which nothing explains.
 struct Unexplained<'h, Ret> {
     thread: ThreadIndex,
+    /// Its call, if it is not the thread's last.
+    call: Option<CallIndex>,
     /// What it returned, if it returned.
     ret: Option<&'h Ret>,
     /// What it said when it died, if it died.
@@ -124,8 +132,8 @@ impl<'h, Ret: Clone + Eq + std::fmt::Display> Unexplained<'h, Ret> {
     fn of<Op>(event: &'h Event<Op, Ret>) -> Self {
         let thread = event.thread();
         match event {
-            Event::Return { ret, .. } => Unexplained { thread, ret: Some(ret), died: None },
-            Event::Abort { text, .. } => Unexplained { thread, ret: None, died: Some(text) },
+            Event::Return { ret, .. } => Unexplained { thread, call: None, ret: Some(ret), died: None },
+            Event::Abort { text, .. } => Unexplained { thread, call: None, ret: None, died: Some(text) },
             Event::Call { .. } | Event::Read { .. } | Event::Write { .. } => {
                 unreachable!("such an event excludes no configuration")
             }
@@ -139,7 +147,9 @@ impl<'h, Ret: Clone + Eq + std::fmt::Display> Unexplained<'h, Ret> {
         let possible = possible(run, &closure.nodes);
         let mine: Vec<&Possible<Ret>> = possible.iter().filter(|possible| possible.thread == self.thread).collect();
         let seen = self.seen(run);
-        let (broken, because): (Option<&'static str>, String) = if let Some(first) = mine.first() {
+        let (broken, because): (Option<&'static str>, String) = if self.never_answers(run) {
+            (None, "which it never does".to_owned())
+        } else if let Some(first) = mine.first() {
             let id = first.clause::<S>();
             match &first.end {
                 End::Return(_) => (Some(id), format!("against {}", quoted::<S>(id))),
@@ -165,8 +175,14 @@ impl<'h, Ret: Clone + Eq + std::fmt::Display> Unexplained<'h, Ret> {
         Violation { at, clause: broken, sentence, allowed, seen }
     }
 
+    /// Whether such an operation returns no such value anywhere: no clause is broken by that, whoever recorded it was wrong.
+    fn never_answers<S: Spec<Ret = Ret>>(&self, run: &Run<'_, S>) -> bool {
+        let call = self.call.or_else(|| run.calls_of.get(self.thread)?.last().copied());
+        matches!((self.ret, call), (Some(ret), Some(call)) if !run.checker.spec.answers(&run.calls[call].op, ret))
+    }
+
     fn seen<S: Spec<Ret = Ret>>(&self, run: &Run<'_, S>) -> String {
-        let operation = operation(run, self.thread, None);
+        let operation = operation(run, self.thread, self.call);
         match (self.ret, self.died) {
             (Some(ret), _) => format!("{operation} returned {ret}"),
             (None, Some(text)) => format!("{operation} ended the program with \"{text}\""),

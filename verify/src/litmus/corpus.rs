@@ -105,6 +105,8 @@ pub static COND: &[CorpusFile] = corpus! { "cond":
     "spurious-keeps-the-signal"
     "spurious-wait"
     "spurious-while"
+    "ticket-known-by-an-atomic"
+    "ticket-known-by-nobody"
     "two-signallers"
     "two-signals"
     "unlock-of-unlocked"

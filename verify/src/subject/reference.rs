@@ -34,6 +34,9 @@ enum Turn<S: Spec> {
     Choose(usize),
 }
 
+/// Something, and whether its step is ordered with the others that are: see [`Spec::orders`].
+type Ordered<T> = (T, bool);
+
 /// What a thread did.
 enum Move<S: Spec> {
     Took(Progress<S::Phase, S::Ret>),
@@ -59,7 +62,7 @@ impl<S: Spec, P: Platform> Subject<S> for Reference<S, P> {
         let mut phase = S::Phase::default();
         let mut declined = None;
         loop {
-            let turn = self.shared.when(
+            let turn = self.shared.when_ordered(
                 |shared| !shared.choosing && self.is_ready(shared, thread, op, &phase, declined),
                 |shared| self.turn(shared, thread, op, &phase),
             );
@@ -67,10 +70,11 @@ impl<S: Spec, P: Platform> Subject<S> for Reference<S, P> {
                 Turn::Moved(moved) => moved,
                 Turn::Choose(alternatives) => {
                     let choice = P::choose(alternatives);
-                    self.shared.with(|shared| {
+                    let go_on = |shared: &mut Shared<S>| {
                         shared.choosing = false;
                         self.take(shared, thread, op, &phase, choice)
-                    })
+                    };
+                    self.shared.when_ordered(|_| true, go_on)
                 }
             };
             declined = None;
@@ -141,32 +145,41 @@ impl<S: Spec, P: Platform> Reference<S, P> {
         (own, daemons)
     }
 
-    fn turn(&self, shared: &mut Shared<S>, thread: Thread, op: &S::Op, phase: &S::Phase) -> Turn<S> {
+    fn turn(&self, shared: &mut Shared<S>, thread: Thread, op: &S::Op, phase: &S::Phase) -> Ordered<Turn<S>> {
         let (own, daemons) = self.enabled(shared, thread, op, phase);
         let mut rules = own.iter().map(|step| step.rule).chain(daemons.iter().map(|step| step.0));
         let may_decline = rules.all(|rule| spec::rule::<S>(rule).obligation == Obligation::May);
         let alternatives = own.len() + daemons.len() + usize::from(may_decline);
         if alternatives == 1 {
-            return Turn::Moved(self.take(shared, thread, op, phase, 0));
+            let (moved, is_ordered) = self.take(shared, thread, op, phase, 0);
+            return (Turn::Moved(moved), is_ordered);
         }
         shared.choosing = true;
-        Turn::Choose(alternatives)
+        (Turn::Choose(alternatives), false)
     }
 
     /// Takes one of the thread's own steps, then the daemons', by number; declines past the last.
-    fn take(&self, shared: &mut Shared<S>, thread: Thread, op: &S::Op, phase: &S::Phase, choice: usize) -> Move<S> {
+    fn take(
+        &self,
+        shared: &mut Shared<S>,
+        thread: Thread,
+        op: &S::Op,
+        phase: &S::Phase,
+        choice: usize,
+    ) -> Ordered<Move<S>> {
         let (mut own, mut daemons) = self.enabled(shared, thread, op, phase);
         if choice >= own.len() + daemons.len() {
-            return Move::Declined { version: shared.version };
+            return (Move::Declined { version: shared.version }, false);
         }
         shared.version += 1;
         if choice < own.len() {
             let step = own.swap_remove(choice);
             shared.state = step.state;
-            Move::Took(step.progress)
+            (Move::Took(step.progress), S::orders(step.rule))
         } else {
-            shared.state = daemons.swap_remove(choice - own.len()).1;
-            Move::Helped
+            let (rule, state) = daemons.swap_remove(choice - own.len());
+            shared.state = state;
+            (Move::Helped, S::orders(rule))
         }
     }
 }

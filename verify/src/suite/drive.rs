@@ -65,7 +65,7 @@ pub(super) fn run_beside<S: Spec>(
     let driver = drivers.of(engine)?;
     let mode = wanted.or(modes_of(engine).last().copied()).unwrap_or(Mode::Outcomes);
     let weak = match engine {
-        Engine::Loom if target.has_atomics() => weak_outcomes(),
+        Engine::Loom if target.has_weak_atomics() => weak_outcomes(),
         _ => Some(Default::default()),
     };
     let job = |engine: Engine, mode: Mode, budget: &Budget| {
@@ -152,6 +152,11 @@ fn run_bounded<S: Spec>(
             let more = findings.executions;
             let when = findings.stopped.as_deref().unwrap_or("it stopped");
             best.cut = Some(format!("{more} more with {preemptions} preemptions and less, when {when}"));
+            // They were judged, too.
+            for (outcome, times) in &findings.outcomes {
+                *best.findings.outcomes.entry(outcome.clone()).or_default() += times;
+            }
+            best.findings.weak.extend(findings.weak.iter().cloned());
         }
         if finished || is_over || best.is_none() {
             best = Some(Run { subject, findings, engine, mode, budget: left.clone(), cut: None, luckless: None });

@@ -33,8 +33,7 @@ impl<S: Spec> System<S> {
                         return Ok(Attempt::Declined(reason));
                     }
                     let budget = Budget { executions, ..options.profile.budget(engine, options.seed) };
-                    // What weak memory can do to the variables of so many programs is not compared: that would cost more
-                    // than all the rest.
+                    // The variables of these programs are plain or sequentially consistent: weak memory does nothing to them.
                     Ok(match run_beside(&target, drivers, engine, None, budget, || None) {
                         None => {
                             Attempt::Declined(format!("the subject does not stand on a platform that {engine} drives"))

@@ -151,7 +151,7 @@ impl Replay {
         if token.engine == Engine::Loom {
             (budget.preemptions, budget.executions) = loom_schedule(&token.schedule)?;
             goal = Goal::At(budget.executions);
-            if target.has_atomics() && incapable(&target, Engine::Loom, true).is_some() {
+            if target.has_weak_atomics() && incapable(&target, Engine::Loom, true).is_some() {
                 weak = None;
             }
         } else {
@@ -200,7 +200,7 @@ impl Replay {
 /// Whether nothing is wrong but an outcome which weak memory allows: the subject is not the one any more that failed.
 fn only_weak<S: Spec>(target: &Arc<Target<S>>, engine: Engine, violation: &Violation<S>, evidence: &Evidence) -> bool {
     let Ending::Outcome(outcome) = &violation.execution.ending else { return false };
-    if engine != Engine::Loom || violation.clause.is_some() || !target.has_atomics() {
+    if engine != Engine::Loom || violation.clause.is_some() || !target.has_weak_atomics() {
         return false;
     }
     // As far as was looked when the record was made.

@@ -118,7 +118,7 @@ pub fn document(trials: &[Trial]) -> Result<String, String> {
          In `impl/src`, a race with the write in `retire` says that a waiter\'s node, or a mutex, may come to its end \
          while somebody else still uses it: `retire` stands for that end.\n\n\
          {necessary} of {} weakenings are shown to be wrong.\n\n\
-         loom takes a `SeqCst` access for `AcqRel`, never lets a load see a later store, and never fails a weak \
+         loom takes a `SeqCst` store or update for `AcqRel`, never lets a load see a later store, and never fails a weak \
          compare-exchange; where time is virtual, `RawMutex::lock` does not spin.\n\n",
         collected.trials(),
         all().count(),

@@ -1,4 +1,6 @@
-//! Loom's own condition variable and mutex, as a peer.
+//! Loom's own condition variable and mutex, as a peer, and an atomic, to show what loom makes of it.
+
+pub use loom::sync::atomic::AtomicUsize;
 
 super::super::native::native_cond!(Loom, loom);
 

@@ -450,6 +450,21 @@ impl<E: Engine, T: Send> RegionTrait<T> for Region<E, T> {
     }
 
     #[track_caller]
+    fn when_ordered<R>(&self, ready: impl Fn(&T) -> bool, act: impl FnOnce(&mut T) -> (R, bool)) -> R {
+        let told = Told { is_opaque: true, ..Told::default() };
+        let is_ready = || self.value.with(|value| ready(value));
+        step_told(Location::caller(), &[writes::<E>(&self.object)], told, Some(&is_ready));
+        let (result, is_ordered) = self.value.with(act);
+        E::altered(self.object.id());
+        if is_ordered {
+            E::acquire(&self.object, 0);
+            E::release(&self.object, 0);
+        }
+        E::changed(&Execution::current());
+        result
+    }
+
+    #[track_caller]
     fn with<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
         step(Location::caller(), &[writes::<E>(&self.object)], None);
         self.take_turn(act)
