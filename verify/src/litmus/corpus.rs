@@ -106,6 +106,7 @@ pub static COND: &[CorpusFile] = corpus! { "cond":
     "spurious-wait"
     "spurious-while"
     "ticket-known-by-an-atomic"
+    "ticket-known-by-an-atomic-broadcast"
     "ticket-known-by-nobody"
     "two-signallers"
     "two-signals"
