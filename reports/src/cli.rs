@@ -31,7 +31,7 @@ use crate::exit::Exit;
 use crate::fuzz::{self, Hunt, Target, Targets, Toolchain};
 use crate::report::Report;
 use crate::store::{self, RunRecord};
-use crate::suite::{Answer, Options, Partition, Planned, Profile, SearchPart, Suite};
+use crate::suite::{Answer, Checked, Options, Partition, Planned, Profile, SearchPart, Suite};
 use crate::{html, junit, say, table};
 
 /// Hold concurrency primitives against their executable specs.
@@ -288,8 +288,8 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
             search
                 .options()
                 .and_then(|search| check_until_stopped(&suite, file, subject, engine, search, &options))
-                .and_then(|evidence| match evidence {
-                    Some(evidence) => checked(&*suite, &evidence, &options, out.as_deref(), &words(), json),
+                .and_then(|found| match found {
+                    Some(found) => checked(&*suite, &found, &options, out.as_deref(), &words(), json),
                     None => Ok(Exit::Inconclusive),
                 })
         }
@@ -349,7 +349,7 @@ fn check_until_stopped<S: Suite>(
     engine: String,
     search: Option<SearchOptions>,
     options: &Options,
-) -> miette::Result<Option<Evidence>> {
+) -> miette::Result<Option<Checked>> {
     stop_on_ctrl_c(&options.stop);
     let is_search = search.is_some();
     isolate::set_children(search.as_ref().map_or(1, |search| search.jobs as usize));
@@ -385,12 +385,13 @@ const STOPPING: Duration = Duration::from_secs(60);
 /// Writes the record of a single check, if it is wanted, and prints what it came to.
 fn checked<S: Suite>(
     suite: &S,
-    evidence: &Evidence,
+    found: &Checked,
     options: &Options,
     out: Option<&Path>,
     command: &str,
     json: bool,
 ) -> miette::Result<Exit> {
+    let evidence = &found.evidence;
     let unmet: Vec<&Expected> = evidence.expectations.iter().filter(|expected| expected.held != Some(true)).collect();
     let in_spec = if unmet.iter().any(|expected| expected.held.is_some()) {
         Verdict::Fail
@@ -406,17 +407,16 @@ fn checked<S: Suite>(
     }
     text.push_str(&table::answer_in_words(evidence));
     if let Some(out) = out {
-        let failed = || format!("cannot write to {}", out.display());
-        store::begin(out).into_diagnostic().wrap_err_with(failed)?;
         let run = RunRecord {
             profile: Some(options.profile),
             seed: options.seed,
+            texts: BTreeMap::from([(evidence.check.clone(), found.text.clone())]),
             finished_at: Some(now()),
             interrupted: options.stop.load(Ordering::Relaxed),
             ..record_of(command, 1, vec![Planned::from(evidence)], suite.maker())
         };
-        store::write_run(out, &run).into_diagnostic().wrap_err_with(failed)?;
-        let path = store::write_evidence(out, evidence).into_diagnostic().wrap_err_with(failed)?;
+        store::go_on(out, run)?;
+        let path = write_evidence(out, evidence, found.part)?;
         text.push_str(&format!("record: {}\n", path.display()));
         if evidence.search.as_ref().is_some_and(|search| search.parts.iter().any(|part| part.left.is_some())) {
             text.push_str(&format!("go on with it by: --resume {}\n", path.display()));
@@ -601,7 +601,9 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
             Ok(()) => built.push_back(work),
             // Ctrl-C stops the compiler too: that is no failure of the target.
             Err(_) if stop.load(Ordering::Relaxed) => {}
-            Err(reason) => write_evidence(&arguments.out, &session.unbuilt(&work.planned, reason))?,
+            Err(reason) => {
+                write_evidence(&arguments.out, &session.unbuilt(&work.planned, reason), None)?;
+            }
         }
     }
     if !built.is_empty() {
@@ -670,6 +672,7 @@ fn record_of(command: &str, jobs: usize, selected: Vec<Planned>, maker: Maker) -
         known: selected.len(),
         selected,
         targets: Vec::new(),
+        texts: BTreeMap::new(),
         started_at: now(),
         finished_at: None,
         interrupted: false,
@@ -685,8 +688,7 @@ fn processors() -> usize {
 
 /// Makes the directory ready and says what is planned, before anything runs.
 fn begin(out: &Path, record: &RunRecord, stop: &Arc<AtomicBool>) -> miette::Result<()> {
-    store::begin(out).into_diagnostic().wrap_err_with(|| format!("cannot write to {}", out.display()))?;
-    store::write_run(out, record).into_diagnostic()?;
+    store::begin(out, record)?;
     stop_on_ctrl_c(stop);
     Ok(())
 }
@@ -802,7 +804,7 @@ impl Work<'_> {
         loop {
             match receiver.recv_timeout(Duration::from_millis(100)) {
                 Ok(evidence) => {
-                    write_evidence(self.out, &evidence)?;
+                    write_evidence(self.out, &evidence, None)?;
                     progress.ended(&evidence);
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
@@ -815,9 +817,9 @@ impl Work<'_> {
     }
 }
 
-fn write_evidence(out: &Path, evidence: &Evidence) -> miette::Result<()> {
-    let written = store::write_evidence(out, evidence).into_diagnostic();
-    written.map(drop).wrap_err_with(|| format!("cannot write to {}", out.display()))
+fn write_evidence(out: &Path, evidence: &Evidence, part: Option<SearchPart>) -> miette::Result<PathBuf> {
+    let written = store::write_evidence(out, evidence, part).into_diagnostic();
+    written.wrap_err_with(|| format!("cannot write to {}", out.display()))
 }
 
 /// A bar with throughput and time left on a terminal, plain lines elsewhere.
@@ -946,6 +948,7 @@ fn assemble<S: Suite>(suite: &S, directories: &[PathBuf]) -> miette::Result<Repo
     for directory in directories {
         sources.extend(store::read_directory(directory)?);
     }
+    store::tell_programs_apart(&sources)?;
     Ok(Report::assemble(sources, &suite.systems(), now()))
 }
 

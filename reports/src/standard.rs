@@ -14,7 +14,7 @@ use selvedge_verify::suite::{self, SearchOptions, UnderError};
 use serde_json::json;
 
 use crate::report::counted;
-use crate::suite::{Answer, Options, Planned, Profile, Suite};
+use crate::suite::{Answer, Checked, Options, Planned, Profile, SearchPart, Suite};
 use crate::table;
 
 impl Suite for suite::Suite {
@@ -120,7 +120,7 @@ impl Suite for suite::Suite {
         engine: &str,
         search: Option<&SearchOptions>,
         options: &Options,
-    ) -> miette::Result<Evidence> {
+    ) -> miette::Result<Checked> {
         let (name, text) = read_under(self, file, options)?;
         let engine: engine::Engine = engine.parse().map_err(|message: String| miette!("{message}"))?;
         let source = selvedge_verify::litmus::parse(&name, &text)?;
@@ -152,7 +152,21 @@ impl Suite for suite::Suite {
         if let Some(semantics) = &options.semantics {
             write!(found.reproduce, " --semantics {semantics}").expect("a string takes everything");
         }
-        Ok(found)
+        if let Some(search) = search {
+            // Searches that judge different things are different checks. One that is gone on with says so already.
+            let mode = format!("/{}", search.mode.name());
+            if !found.check.ends_with(&mode) {
+                found.check.push_str(&mode);
+            }
+        }
+        let held = found.search.as_ref().filter(|held| held.count > 1).and_then(|held| match held.parts.as_slice() {
+            [part] => Some(SearchPart { index: part.index, count: held.count }),
+            _ => None,
+        });
+        // Where a process died the record holds no search.
+        let asked = search.and_then(|search| search.part).map(|(index, count)| SearchPart { index, count });
+        let part = if found.search.is_some() { held } else { asked };
+        Ok(Checked { evidence: found, text, part })
     }
 
     fn replay(&self, evidence: &Evidence, _: &Options) -> miette::Result<Answer> {

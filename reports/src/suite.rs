@@ -47,13 +47,24 @@ pub trait Suite: Send + Sync + 'static {
         engine: &str,
         search: Option<&SearchOptions>,
         options: &Options,
-    ) -> miette::Result<Evidence>;
+    ) -> miette::Result<Checked>;
 
     /// Runs the recorded counterexample again.
     fn replay(&self, evidence: &Evidence, options: &Options) -> miette::Result<Answer>;
 
     /// Judges a history that some other program recorded.
     fn history(&self, file: &Path, options: &Options) -> miette::Result<Answer>;
+}
+
+/// What one litmus program on one subject came to.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The record.
+    pub evidence: Evidence,
+    /// The program's text, under the semantics that was chosen.
+    pub text: String,
+    /// Which part of a search it was, if it was only one.
+    pub part: Option<SearchPart>,
 }
 
 /// A check that could run.

@@ -13,6 +13,8 @@ use selvedge_reports::suite::{Partition, Planned};
 use selvedge_verify::evidence::Evidence;
 use serde_json::Value;
 
+#[path = "command/directories.rs"]
+mod directories;
 // A file of its own beside this one, and no test program of its own.
 #[cfg(unix)]
 #[path = "command/fuzz.rs"]
@@ -480,15 +482,23 @@ fn a_reader_who_has_gone_is_no_reason_to_stop() {
     assert_eq!(unread(&["verfy"]), Some(2));
 }
 
-/// The only record below a directory.
-fn only_record(directory: &Path) -> PathBuf {
+/// The files among a directory's records, sorted.
+fn records(directory: &Path) -> Vec<PathBuf> {
     let mut folders = vec![directory.join("evidence")];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        // It may be replaced at this moment.
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.path().is_dir() { folders.push(entry.path()) } else { files.push(entry.path()) }
         }
     }
+    files.sort();
+    files
+}
+
+/// The only record below a directory.
+fn only_record(directory: &Path) -> PathBuf {
+    let mut files = records(directory);
     assert_eq!(files.len(), 1, "{files:?}");
     files.remove(0)
 }
