@@ -72,6 +72,20 @@ fn checks_of_one_directory_stand_side_by_side() {
 }
 
 #[test]
+fn an_expectation_that_does_not_hold_fails_the_report_too() {
+    let (folder, program) =
+        file("wrong.litmus", &format!("{}\nforall done T1\nforall done T2\n", super::LOCK_AND_WAIT));
+    let (out, merged) = (folder.path().join("out"), folder.path().join("merged"));
+    selvedge([&"check", &program, &"--subject", &"cond", &"--engine", &"exhaustive", &"--out", &out]).exits(1);
+    let ran = selvedge([&"report", &out, &"--out", &merged]).exits(1);
+    assert!(ran.stdout.contains("does not hold in the spec: forall done T1."), "{}", ran.stdout);
+    let page = std::fs::read_to_string(merged.join("report.html")).unwrap();
+    assert!(page.contains("expectation does not hold") && page.contains("in the spec: forall done T1."));
+    let junit = std::fs::read_to_string(merged.join("junit.xml")).unwrap();
+    assert!(junit.contains("failures=\"1\"") && junit.contains("in the spec: forall done T1."), "{junit}");
+}
+
+#[test]
 fn a_file_that_was_changed_is_another_check() {
     let first = std::fs::read_to_string(two_writers()).unwrap();
     let (folder, program) = file("t.litmus", &first);
