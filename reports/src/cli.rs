@@ -138,7 +138,7 @@ struct Run {
     #[command(flatten)]
     depth: Depth,
     /// Checks at a time; by default one a processor.
-    #[arg(long, value_parser = from_one)]
+    #[arg(long, value_parser = at_a_time)]
     jobs: Option<usize>,
     /// Only part M of N, by a hash of the check's id that is the same on every machine.
     #[arg(long, value_name = "hash:M/N")]
@@ -158,8 +158,8 @@ struct Search {
     #[arg(long, value_name = "M/N")]
     part: Option<SearchPart>,
     /// Processes at a time: the search is split into as many parts.
-    #[arg(long)]
-    jobs: Option<u32>,
+    #[arg(long, value_parser = at_a_time)]
+    jobs: Option<usize>,
     /// Go on with what the search of that record has left.
     #[arg(long, value_name = "EVIDENCE.json")]
     resume: Option<PathBuf>,
@@ -172,8 +172,8 @@ impl Search {
         if mode.is_none() && executions.is_none() && part.is_none() && jobs.is_none() && resume.is_none() {
             return Ok(None);
         }
-        if executions == &Some(0) || jobs == &Some(0) {
-            return Err(miette!("--executions and --jobs take a number from 1 on"));
+        if executions == &Some(0) {
+            return Err(miette!("--executions takes a number from 1 on"));
         }
         let resume = resume.as_deref().map(store::read_evidence).transpose()?;
         let recorded = resume.as_ref().and_then(|record| Some(record.search.as_ref()?.identity.mode));
@@ -181,7 +181,7 @@ impl Search {
             mode: mode.or(recorded).unwrap_or(Mode::Histories),
             executions: *executions,
             part: part.map(|part| (part.index, part.count)),
-            jobs: jobs.unwrap_or(1),
+            jobs: jobs.map_or(1, |jobs| u32::try_from(jobs).expect("so many were let through")),
             resume,
         }))
     }
@@ -201,7 +201,7 @@ struct Fuzz {
     #[arg(long, default_value_t = 60, requires = "mutants", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
     /// Targets at a time.
-    #[arg(long, default_value_t = 1, value_parser = from_one)]
+    #[arg(long, default_value_t = 1, value_parser = at_a_time)]
     jobs: usize,
     /// Where evidence, crashes, logs and report go.
     #[arg(long, default_value = "fuzz-report")]
@@ -212,6 +212,15 @@ struct Fuzz {
 fn from_one(text: &str) -> Result<usize, String> {
     let number: Option<usize> = text.parse().ok();
     number.filter(|number| *number > 0).ok_or_else(|| "expected a number from 1 on".to_owned())
+}
+
+/// Who asks for more at a time has mistyped, and would have as many threads.
+const JOBS_MAX: usize = 1_024;
+
+/// How many of something there are at a time.
+fn at_a_time(text: &str) -> Result<usize, String> {
+    let number = from_one(text).ok().filter(|number| *number <= JOBS_MAX);
+    number.ok_or_else(|| format!("expected a number from 1 on, {JOBS_MAX} at most"))
 }
 
 /// A time that can be given to somebody.
@@ -524,7 +533,7 @@ fn verify<S: Suite>(
     }
     let in_part = |planned: &&Planned| arguments.partition.is_none_or(|part| part.holds(&planned.id));
     let ours: VecDeque<Planned> = wanted.iter().filter(in_part).cloned().collect();
-    let jobs = arguments.jobs.unwrap_or(processors());
+    let jobs = arguments.jobs.unwrap_or(processors()).min(ours.len().max(1));
     isolate::set_children(jobs);
     let record = RunRecord {
         profile: Some(options.profile),
@@ -556,7 +565,7 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
         return Ok(Exit::NothingRan);
     }
     let toolchain = Toolchain::find()?;
-    let jobs = arguments.jobs;
+    let jobs = arguments.jobs.min(work.len());
     let selected: Vec<Planned> = work.iter().map(|work| work.planned.clone()).collect();
     let record = RunRecord {
         filters: arguments.target.clone(),
@@ -777,7 +786,7 @@ impl Work<'_> {
         let waiting = Arc::new(Mutex::new(checks));
         let run = Arc::new(run);
         let (sender, receiver) = mpsc::channel::<Evidence>();
-        for _ in 0..self.jobs {
+        for _ in 0..workers {
             let (run, waiting, sender, stop) = (run.clone(), waiting.clone(), sender.clone(), self.stop.clone());
             let leaves = self.leaves;
             thread::spawn(move || {
@@ -857,6 +866,7 @@ impl Progress {
     }
 
     fn finish(&self) {
+        let workers = self.jobs.min(checks.len());
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
