@@ -29,7 +29,7 @@ use textwrap::WordSplitter;
 
 use crate::exit::Exit;
 use crate::fuzz::{self, Hunt, Target, Targets, Toolchain};
-use crate::report::Report;
+use crate::report::{Conclusion, Report};
 use crate::store::{self, RunRecord};
 use crate::suite::{Answer, Checked, Options, Partition, Planned, Profile, SearchPart, Suite};
 use crate::{html, junit, say, table};
@@ -64,6 +64,12 @@ enum Command {
     List {
         /// Only checks whose id contains one of these.
         filter: Vec<String>,
+        /// The checks of that profile.
+        #[arg(long, value_enum, default_value_t, conflicts_with = "table")]
+        profile: Profile,
+        /// The checks that fill the table of outcomes.
+        #[arg(long)]
+        table: bool,
     },
     /// Print everything that the spec lets a litmus test come to, and a shortest way there.
     Outcomes {
@@ -208,12 +214,6 @@ struct Fuzz {
     out: PathBuf,
 }
 
-/// How many there are of something that there must be.
-fn from_one(text: &str) -> Result<usize, String> {
-    let number: Option<usize> = text.parse().ok();
-    number.filter(|number| *number > 0).ok_or_else(|| "expected a number from 1 on".to_owned())
-}
-
 /// Who asks for more at a time has mistyped, and would have as many threads.
 const JOBS_MAX: usize = 1_024;
 
@@ -221,6 +221,12 @@ const JOBS_MAX: usize = 1_024;
 fn at_a_time(text: &str) -> Result<usize, String> {
     let number = from_one(text).ok().filter(|number| *number <= JOBS_MAX);
     number.ok_or_else(|| format!("expected a number from 1 on, {JOBS_MAX} at most"))
+}
+
+/// How many there are of something that there must be.
+fn from_one(text: &str) -> Result<usize, String> {
+    let number: Option<usize> = text.parse().ok();
+    number.filter(|number| *number > 0).ok_or_else(|| "expected a number from 1 on".to_owned())
 }
 
 /// A time that can be given to somebody.
@@ -274,10 +280,16 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
         Ok(cli) => cli,
         Err(error) => {
             let is_answer = !error.use_stderr();
-            // The message is all there is to say; where it cannot be printed nothing can.
-            let _ = error.print();
+            let printed = error.print();
+            if is_answer {
+                return say::has_said(printed, Exit::Pass);
+            }
             hint_at_verify(&error, &arguments);
-            return if is_answer { Exit::Pass } else { Exit::BadInput };
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            let sentence = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+            let json = arguments.iter().any(|word| word == "--json");
+            return say::all_was_said(end_without_answer(Exit::BadInput, sentence, json));
         }
     };
     let json = cli.json;
@@ -288,7 +300,10 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
         None => verify(&suite, &Run::default(), Path::new("report"), Shown::Summary, &arguments_in_words(&[]), json),
         Some(Command::Verify(Verify { run, out })) => verify(&suite, &run, &out, Shown::Summary, &words(), json),
         Some(Command::Table { run, out }) => verify(&suite, &run, &out, Shown::Outcomes, &words(), json),
-        Some(Command::List { filter }) => list(&*suite, &filter, json),
+        Some(Command::List { filter, profile, table }) => {
+            let shown = if table { Shown::Outcomes } else { Shown::Summary };
+            list(&*suite, &filter, shown, Depth { profile, seed: None }, json)
+        }
         Some(Command::Outcomes { file, under, states }) => {
             outcomes(&*suite, &file, states, &under.options(Depth::default()), json)
         }
@@ -296,10 +311,15 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
             let options = under.options(depth);
             search
                 .options()
+                .and_then(|search| {
+                    // Before it takes long.
+                    out.iter().try_for_each(|out| store::may_go_on(out, &suite.maker()))?;
+                    Ok(search)
+                })
                 .and_then(|search| check_until_stopped(&suite, file, subject, engine, search, &options))
                 .and_then(|found| match found {
                     Some(found) => checked(&*suite, &found, &options, out.as_deref(), &words(), json),
-                    None => Ok(Exit::Inconclusive),
+                    None => Ok(end_without_answer(Exit::Inconclusive, STOPPED.to_owned(), json)),
                 })
         }
         Some(Command::Replay { evidence }) => replay(&*suite, &evidence, json),
@@ -311,10 +331,26 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
             suite.history(&file, &Depth::default().options()).map(|it| end_with(&it, json))
         }
     };
-    ended.unwrap_or_else(|problem| {
+    let exit = ended.unwrap_or_else(|problem| {
         say::note(&format!("{problem:?}"));
-        Exit::BadInput
-    })
+        end_without_answer(exit_of(&problem), problem.to_string(), json)
+    });
+    say::all_was_said(exit)
+}
+
+/// Output that cannot be written is no mistake of whoever asked for it, as a directory is that cannot be had at all.
+fn exit_of(problem: &miette::Report) -> Exit {
+    let is_full = problem.downcast_ref::<store::BeginError>().is_some_and(store::BeginError::is_full);
+    if is_full || problem.is::<Unwritten>() { Exit::HarnessFailed } else { Exit::BadInput }
+}
+
+/// Where there is no answer, somebody who reads JSON is still told how it ended; everybody else has been.
+fn end_without_answer(outcome: Exit, sentence: String, json: bool) -> Exit {
+    if json {
+        let conclusion = Conclusion { outcome, exit_code: outcome.code(), sentence };
+        print_json(&serde_json::to_value(conclusion).expect("a conclusion is plain data"));
+    }
+    outcome
 }
 
 /// Who leaves the command out may mean the one that `selvedge` alone is.
@@ -378,7 +414,7 @@ fn check_until_stopped<S: Suite>(
             Err(mpsc::RecvTimeoutError::Timeout) if options.stop.load(Ordering::Relaxed) => {
                 let stopped = stopped.get_or_insert_with(Instant::now);
                 if !is_search || stopped.elapsed() > STOPPING {
-                    say::note("the check was stopped before it came to a verdict");
+                    say::note(STOPPED);
                     return Ok(None);
                 }
             }
@@ -386,6 +422,8 @@ fn check_until_stopped<S: Suite>(
         }
     }
 }
+
+const STOPPED: &str = "the check was stopped before it came to a verdict";
 
 /// How long a search may take to say what it has found, once it is to stop. One that has not begun, because its spec is still
 /// being explored, has nothing to say.
@@ -415,6 +453,7 @@ fn checked<S: Suite>(
         text.push_str(&format!("what the file expects, and does not find in the spec:\n{lines}\n"));
     }
     text.push_str(&table::answer_in_words(evidence));
+    let mut unwritten = None;
     if let Some(out) = out {
         let run = RunRecord {
             profile: Some(options.profile),
@@ -424,11 +463,15 @@ fn checked<S: Suite>(
             interrupted: options.stop.load(Ordering::Relaxed),
             ..record_of(command, 1, vec![Planned::from(evidence)], suite.maker())
         };
-        store::go_on(out, run)?;
-        let path = write_evidence(out, evidence, found.part)?;
-        text.push_str(&format!("record: {}\n", path.display()));
-        if evidence.search.as_ref().is_some_and(|search| search.parts.iter().any(|part| part.left.is_some())) {
-            text.push_str(&format!("go on with it by: --resume {}\n", path.display()));
+        let written = store::go_on(out, run).map_err(miette::Report::from);
+        match written.and_then(|()| write_evidence(out, evidence, found.part)) {
+            Ok(path) => {
+                text.push_str(&format!("record: {}\n", path.display()));
+                if evidence.search.as_ref().is_some_and(|search| search.parts.iter().any(|part| part.left.is_some())) {
+                    text.push_str(&format!("go on with it by: --resume {}\n", path.display()));
+                }
+            }
+            Err(problem) => unwritten = Some(problem),
         }
     } else if evidence.search.is_some() && !json {
         text.push_str(
@@ -437,7 +480,11 @@ fn checked<S: Suite>(
     }
     let json_value = serde_json::to_value(evidence).into_diagnostic()?;
     // The record's verdict is about the subject. Whoever runs one file has the file looked at as well.
-    Ok(end_with(&Answer { text, json: json_value, verdict: evidence.verdict.max(in_spec) }, json))
+    let exit = end_with(&Answer { text, json: json_value, verdict: evidence.verdict.max(in_spec) }, json);
+    Ok(unwritten.map_or(exit, |problem| {
+        say::note(&format!("{problem:?}"));
+        Exit::HarnessFailed
+    }))
 }
 
 /// Prints an answer; the verdict decides how the command ends.
@@ -460,8 +507,8 @@ fn print_json(value: &serde_json::Value) {
     say::answer(&format!("{value:#}\n"));
 }
 
-fn list<S: Suite>(suite: &S, filter: &[String], json: bool) -> miette::Result<Exit> {
-    let plan = selected(suite.plan(&Depth::default().options())?, filter, None)?;
+fn list<S: Suite>(suite: &S, filter: &[String], shown: Shown, depth: Depth, json: bool) -> miette::Result<Exit> {
+    let plan = selected(shown.plan(suite, depth)?, filter, None)?;
     if json {
         print_json(&serde_json::to_value(&plan).into_diagnostic()?);
     } else {
@@ -506,6 +553,25 @@ enum Shown {
     Outcomes,
 }
 
+impl Shown {
+    /// All checks that there are to choose from.
+    fn plan<S: Suite>(self, suite: &S, depth: Depth) -> miette::Result<Vec<Planned>> {
+        match self {
+            Shown::Summary => suite.plan(&depth.options()),
+            Shown::Outcomes => suite.plan_table(),
+        }
+    }
+
+    /// The command that prints their ids.
+    fn listing(self, profile: Profile) -> &'static str {
+        match (self, profile) {
+            (Shown::Outcomes, _) => "selvedge list --table",
+            (Shown::Summary, Profile::Quick) => "selvedge list",
+            (Shown::Summary, Profile::Full) => "selvedge list --profile full",
+        }
+    }
+}
+
 fn verify<S: Suite>(
     suite: &Arc<S>,
     arguments: &Run,
@@ -515,21 +581,19 @@ fn verify<S: Suite>(
     json: bool,
 ) -> miette::Result<Exit> {
     let options = arguments.depth.options();
-    let plan = match shown {
-        Shown::Summary => suite.plan(&options)?,
-        Shown::Outcomes => suite.plan_table()?,
-    };
+    let plan = shown.plan(&**suite, arguments.depth)?;
     let known = plan.len();
     let ids: Vec<String> = plan.iter().map(|planned| planned.id.clone()).collect();
     let wanted = selected(plan, &arguments.filter, arguments.engine.as_deref())?;
+    let listing = shown.listing(options.profile);
     if wanted.is_empty() {
-        say_nothing_matches(&arguments.filter, arguments.engine.as_deref(), &ids);
-        return Ok(Exit::NothingRan);
+        let sentence = say_nothing_matches(&arguments.filter, arguments.engine.as_deref(), &ids, listing);
+        return Ok(end_without_answer(Exit::NothingRan, sentence, json));
     }
     let matches_none = |word: &&String| wanted.iter().all(|planned| !planned.id.contains(*word));
     let unmatched: Vec<String> = arguments.filter.iter().filter(matches_none).cloned().collect();
     if !unmatched.is_empty() {
-        say_nothing_matches(&unmatched, arguments.engine.as_deref(), &ids);
+        say_nothing_matches(&unmatched, arguments.engine.as_deref(), &ids, listing);
     }
     let in_part = |planned: &&Planned| arguments.partition.is_none_or(|part| part.holds(&planned.id));
     let ours: VecDeque<Planned> = wanted.iter().filter(in_part).cloned().collect();
@@ -549,20 +613,22 @@ fn verify<S: Suite>(
     let working = options.clone();
     let run = move |planned: &Planned| running.run(planned, &working);
     // What is still running in child processes is not waited for.
-    Work { jobs, stop: options.stop.clone(), leaves: true, out }.run(ours, run)?;
-    finish(&**suite, out, record, &options.stop, shown, json)
+    let worked = Work { jobs, stop: options.stop.clone(), leaves: true, out }.run(ours, run);
+    finish(&**suite, out, record, worked, &options.stop, shown, json)
 }
 
 fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json: bool) -> miette::Result<Exit> {
     let targets = Targets::find(&std::env::current_dir().into_diagnostic()?)?;
     let work = if arguments.mutants { hunting(&targets, arguments)? } else { fuzzing(&targets, arguments)? };
     if work.is_empty() {
-        say::note("no bug is planted for any fuzz target");
-        return Ok(Exit::NothingRan);
+        let sentence = "no bug is planted for any fuzz target";
+        say::note(sentence);
+        return Ok(end_without_answer(Exit::NothingRan, sentence.to_owned(), json));
     }
     if !fuzz::is_installed() {
-        say::note(&format!("cargo-fuzz is not installed, and builds the targets; get it with: {}", fuzz::INSTALL));
-        return Ok(Exit::NothingRan);
+        let sentence = format!("cargo-fuzz is not installed, and builds the targets; get it with: {}", fuzz::INSTALL);
+        say::note(&sentence);
+        return Ok(end_without_answer(Exit::NothingRan, sentence, json));
     }
     let toolchain = Toolchain::find()?;
     let jobs = arguments.jobs.min(work.len());
@@ -630,8 +696,8 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
         }
     };
     // A fuzzer that is stopped tells what it found.
-    Work { jobs, stop: stop.clone(), leaves: false, out: &arguments.out }.run(checks, run)?;
-    finish(&**suite, &arguments.out, record, &stop, Shown::Summary, json)
+    let worked = Work { jobs, stop: stop.clone(), leaves: false, out: &arguments.out }.run(checks, run);
+    finish(&**suite, &arguments.out, record, worked, &stop, Shown::Summary, json)
 }
 
 /// One check of a fuzzer.
@@ -702,19 +768,20 @@ fn begin(out: &Path, record: &RunRecord, stop: &Arc<AtomicBool>) -> miette::Resu
     Ok(())
 }
 
-/// The run is over, or was stopped: its report.
+/// The run is over, or was stopped: its report, of what there is.
 fn finish<S: Suite>(
     suite: &S,
     out: &Path,
     mut record: RunRecord,
+    worked: miette::Result<()>,
     stop: &AtomicBool,
     shown: Shown,
     json: bool,
 ) -> miette::Result<Exit> {
-    record.interrupted = stop.load(Ordering::Relaxed);
-    record.finished_at = Some(now());
-    store::write_run(out, &record).into_diagnostic()?;
-    let report = match record.partition {
+    record.interrupted = worked.is_ok() && stop.load(Ordering::Relaxed);
+    record.finished_at = worked.is_ok().then(now);
+    let recorded = write_run(out, &record);
+    let mut report = match record.partition {
         // A machine that runs a part answers for that part; `report` over all of them judges the whole.
         Some(part) => {
             let mut sources = store::read_directory(out)?;
@@ -722,7 +789,24 @@ fn finish<S: Suite>(
         }
         None => assemble(suite, &[out.to_owned()])?,
     };
-    write_report(&report, out)?;
+    for written in [worked, recorded] {
+        note_unwritten(&mut report, written);
+    }
+    write_and_say(report, out, shown, json)
+}
+
+/// Says that something could not be written; the report then says so too.
+fn note_unwritten(report: &mut Report, written: miette::Result<()>) {
+    let Err(problem) = written else { return };
+    say::note(&format!("{problem:?}"));
+    let conclusion = &mut report.conclusion;
+    (conclusion.outcome, conclusion.exit_code) = (Exit::HarnessFailed, Exit::HarnessFailed.code());
+    conclusion.sentence = format!("{problem}. {}", conclusion.sentence);
+}
+
+fn write_and_say(mut report: Report, out: &Path, shown: Shown, json: bool) -> miette::Result<Exit> {
+    let written = write_report(&report, out);
+    note_unwritten(&mut report, written);
     say_report(&report, out, shown, json)
 }
 
@@ -744,21 +828,22 @@ fn say_report(report: &Report, out: &Path, shown: Shown, json: bool) -> miette::
     Ok(report.conclusion.outcome)
 }
 
-fn say_nothing_matches(filter: &[String], engine: Option<&str>, ids: &[String]) {
-    match (filter.is_empty(), engine) {
-        (true, Some(engine)) => say::note(&format!("no check runs under {engine}")),
-        (false, Some(engine)) => {
-            say::note(&format!("no check's id contains {} and runs under {engine}", filter.join(" or ")));
-        }
-        (_, None) => say::note(&format!("no check's id contains {}", filter.join(" or "))),
-    }
+/// Says that nothing matches, and what might have been meant; the first of it is handed back.
+fn say_nothing_matches(filter: &[String], engine: Option<&str>, ids: &[String], listing: &str) -> String {
+    let sentence = match (filter.is_empty(), engine) {
+        (true, Some(engine)) => format!("no check runs under {engine}"),
+        (false, Some(engine)) => format!("no check's id contains {} and runs under {engine}", filter.join(" or ")),
+        (_, None) => format!("no check's id contains {}", filter.join(" or ")),
+    };
+    say::note(&sentence);
     let parts = || ids.iter().flat_map(|id| id.split('/'));
     for word in filter {
         if let Some(near) = nearest(word, parts()) {
             say::note(&format!("  did you mean `{near}`?"));
         }
     }
-    say::note(&format!("  `selvedge list` prints the {} checks there are", ids.len()));
+    say::note(&format!("  `{listing}` prints the {} checks there are", ids.len()));
+    sentence
 }
 
 /// How checks are worked off.
@@ -781,6 +866,7 @@ impl Work<'_> {
         run: impl Fn(&Planned) -> Evidence + Send + Sync + 'static,
     ) -> miette::Result<()> {
         let progress = Progress::new(checks.len());
+        let workers = self.jobs.min(checks.len());
         // The checks that take longest come first, so that the last one does not keep everybody waiting.
         checks.make_contiguous().sort_by_key(|planned| !matches!(planned.kind, Kind::Generated | Kind::Oracle));
         let waiting = Arc::new(Mutex::new(checks));
@@ -810,11 +896,17 @@ impl Work<'_> {
             });
         }
         drop(sender);
+        let mut written = Ok(());
         loop {
             match receiver.recv_timeout(Duration::from_millis(100)) {
                 Ok(evidence) => {
-                    write_evidence(self.out, &evidence, None)?;
                     progress.ended(&evidence);
+                    written = write_evidence(self.out, &evidence, None).map(drop);
+                    if written.is_err() {
+                        // What is found from now on is lost: nobody looks any further.
+                        self.stop.store(true, Ordering::Relaxed);
+                        break;
+                    }
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(mpsc::RecvTimeoutError::Timeout) if self.leaves && self.stop.load(Ordering::Relaxed) => break,
@@ -822,13 +914,34 @@ impl Work<'_> {
             }
         }
         progress.finish();
-        Ok(())
+        written
     }
 }
 
+/// Something that was to be written and could not be.
+#[derive(Debug)]
+struct Unwritten {
+    path: PathBuf,
+    error: std::io::Error,
+}
+
+impl std::fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot write {}: {}", self.path.display(), self.error)
+    }
+}
+
+impl std::error::Error for Unwritten {}
+
+impl miette::Diagnostic for Unwritten {}
+
 fn write_evidence(out: &Path, evidence: &Evidence, part: Option<SearchPart>) -> miette::Result<PathBuf> {
-    let written = store::write_evidence(out, evidence, part).into_diagnostic();
-    written.wrap_err_with(|| format!("cannot write to {}", out.display()))
+    let written = store::write_evidence(out, evidence, part);
+    Ok(written.map_err(|error| Unwritten { path: out.join(store::EVIDENCE_FOLDER), error })?)
+}
+
+fn write_run(out: &Path, run: &RunRecord) -> miette::Result<()> {
+    Ok(store::write_run(out, run).map_err(|error| Unwritten { path: out.join(store::RUN_FILE), error })?)
 }
 
 /// A bar with throughput and time left on a terminal, plain lines elsewhere.
@@ -866,7 +979,6 @@ impl Progress {
     }
 
     fn finish(&self) {
-        let workers = self.jobs.min(checks.len());
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -948,9 +1060,8 @@ fn replay<S: Suite>(suite: &S, path: &Path, json: bool) -> miette::Result<Exit> 
 
 fn merge<S: Suite>(suite: &S, directories: &[PathBuf], out: &Path, json: bool) -> miette::Result<Exit> {
     let report = assemble(suite, directories)?;
-    std::fs::create_dir_all(out).into_diagnostic()?;
-    write_report(&report, out)?;
-    say_report(&report, out, Shown::Summary, json)
+    std::fs::create_dir_all(out).into_diagnostic().wrap_err_with(|| format!("cannot write to {}", out.display()))?;
+    write_and_say(report, out, Shown::Summary, json)
 }
 
 fn assemble<S: Suite>(suite: &S, directories: &[PathBuf]) -> miette::Result<Report> {
@@ -963,10 +1074,9 @@ fn assemble<S: Suite>(suite: &S, directories: &[PathBuf]) -> miette::Result<Repo
 }
 
 fn write_report(report: &Report, out: &Path) -> miette::Result<()> {
-    let write = |name: &str, content: &[u8]| {
-        store::write_whole(&out.join(name), content)
-            .into_diagnostic()
-            .wrap_err_with(|| format!("cannot write {}", out.join(name).display()))
+    let write = |name: &str, content: &[u8]| -> miette::Result<()> {
+        let path = out.join(name);
+        Ok(store::write_whole(&path, content).map_err(|error| Unwritten { path, error })?)
     };
     write("report.json", &store::json(report))?;
     write("report.html", html::render(report).as_bytes())?;

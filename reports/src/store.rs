@@ -277,6 +277,14 @@ pub enum BeginError {
     },
 }
 
+impl BeginError {
+    /// Whether there is no room, so that the directory may be as good as any.
+    pub fn is_full(&self) -> bool {
+        let BeginError::Io { error, .. } = self else { return false };
+        matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+    }
+}
+
 impl std::fmt::Display for BeginError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -348,12 +356,9 @@ pub fn begin(directory: &Path, run: &RunRecord) -> Result<(), BeginError> {
 ///
 /// If what lies there is not ours, or of another version. And whatever the file system says.
 pub fn go_on(directory: &Path, run: RunRecord) -> Result<(), BeginError> {
-    let earlier = earlier_run(directory)?;
+    let earlier = run_to_go_on_with(directory, &run.maker)?;
     let failed = |error| BeginError::Io { directory: directory.to_owned(), error };
     let Some(earlier) = earlier else { return write_run(directory, &run).map_err(failed) };
-    if earlier.maker.suite != run.maker.suite {
-        return Err(BeginError::OtherVersion { directory: directory.to_owned(), found: earlier.maker.suite });
-    }
     for (check, text) in &run.texts {
         // The file was changed: records of what it was before are not of this check.
         if earlier.texts.get(check).is_some_and(|before| before != text) {
@@ -361,6 +366,24 @@ pub fn go_on(directory: &Path, run: RunRecord) -> Result<(), BeginError> {
         }
     }
     write_run(directory, &earlier.followed_by(run)).map_err(failed)
+}
+
+/// Whether [`go_on`] would; changes nothing.
+///
+/// # Errors
+///
+/// As there.
+pub fn may_go_on(directory: &Path, maker: &Maker) -> Result<(), BeginError> {
+    run_to_go_on_with(directory, maker).map(drop)
+}
+
+fn run_to_go_on_with(directory: &Path, maker: &Maker) -> Result<Option<RunRecord>, BeginError> {
+    match earlier_run(directory)? {
+        Some(earlier) if earlier.maker.suite != maker.suite => {
+            Err(BeginError::OtherVersion { directory: directory.to_owned(), found: earlier.maker.suite })
+        }
+        earlier => Ok(earlier),
+    }
 }
 
 /// What is gone need not be removed.

@@ -13,9 +13,11 @@ use selvedge_reports::suite::{Partition, Planned};
 use selvedge_verify::evidence::Evidence;
 use serde_json::Value;
 
+// Files of their own beside this one, and no test programs of their own.
 #[path = "command/directories.rs"]
 mod directories;
-// A file of its own beside this one, and no test program of its own.
+#[path = "command/ends.rs"]
+mod ends;
 #[cfg(unix)]
 #[path = "command/fuzz.rs"]
 mod fuzz;
@@ -614,13 +616,17 @@ fn check_stopped_by_ctrl_c(arguments: &[OsString]) -> Ran {
     ran
 }
 
+/// A program of which nobody waits for all executions.
+#[cfg(target_os = "linux")]
+fn waiters() -> String {
+    let waiters = (1..=3).map(|thread| format!("thread T{thread}\n  lock\n  wait\n  unlock\n\n")).collect::<String>();
+    format!("spec cond\n\nthread T0\n  lock\n  broadcast\n  unlock\n\n{waiters}")
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_leaves_a_search_that_can_be_gone_on_with() {
-    // Nobody waits for all of it.
-    let waiters = (1..=3).map(|thread| format!("thread T{thread}\n  lock\n  wait\n  unlock\n\n")).collect::<String>();
-    let text = format!("spec cond\n\nthread T0\n  lock\n  broadcast\n  unlock\n\n{waiters}");
-    let (folder, program) = file("waiters.litmus", &text);
+    let (folder, program) = file("waiters.litmus", &waiters());
     let path = |name: &str| folder.path().join(name);
     let (left, more, whole) = (path("left"), path("more"), path("plain"));
     let search = |more: &[&dyn AsRef<OsStr>]| -> Vec<OsString> {
