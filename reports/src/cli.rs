@@ -286,8 +286,9 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
             }
             hint_at_verify(&error, &arguments);
             let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            let sentence = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+            // Behind the first paragraph stands how the command is used.
+            let first = text.strip_prefix("error: ").unwrap_or(&text).split("\n\n").next().unwrap_or_default();
+            let sentence = first.split_whitespace().collect::<Vec<_>>().join(" ");
             let json = arguments.iter().any(|word| word == "--json");
             return say::all_was_said(end_without_answer(Exit::BadInput, sentence, json));
         }

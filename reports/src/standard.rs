@@ -148,17 +148,21 @@ impl Suite for suite::Suite {
                 })?
             }
         };
+        // Searches that judge different things are different checks, and so are checks under different semantics. One that is
+        // gone on with says so already.
+        let add = |name: &mut String, more: &str| {
+            if !name.ends_with(more) {
+                name.push_str(more);
+            }
+        };
+        let mut which = search.map_or_else(String::new, |search| format!("/{}", search.mode.name()));
         // The suite was handed another text than the file's, and does not know why.
         if let Some(semantics) = &options.semantics {
             write!(found.reproduce, " --semantics {semantics}").expect("a string takes everything");
+            write!(which, "/{semantics}").expect("a string takes everything");
+            add(found.program.get_or_insert_default(), &format!(" ({semantics})"));
         }
-        if let Some(search) = search {
-            // Searches that judge different things are different checks. One that is gone on with says so already.
-            let mode = format!("/{}", search.mode.name());
-            if !found.check.ends_with(&mode) {
-                found.check.push_str(&mode);
-            }
-        }
+        add(&mut found.check, &which);
         let held = found.search.as_ref().filter(|held| held.count > 1).and_then(|held| match held.parts.as_slice() {
             [part] => Some(SearchPart { index: part.index, count: held.count }),
             _ => None,

@@ -419,7 +419,12 @@ fn earlier_run(directory: &Path) -> Result<Option<RunRecord>, BeginError> {
 fn find_foreign(root: &Path, folder: &Path) -> io::Result<Option<PathBuf>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let kind = fs::symlink_metadata(&path)?.file_type();
+        let kind = match fs::symlink_metadata(&path) {
+            Ok(found) => found.file_type(),
+            // Somebody who writes beside us has given it its name.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
         let foreign = if kind.is_dir() {
             find_foreign(root, &path)?
         } else {

@@ -98,6 +98,34 @@ fn a_file_that_was_changed_is_another_check() {
 }
 
 #[test]
+fn a_file_under_two_semantics_is_two_checks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, merged) = (folder.path().join("out"), folder.path().join("merged"));
+    let program = litmus("cond/any-order.litmus");
+    for semantics in ["go", "posix"] {
+        let check: [&dyn AsRef<OsStr>; 10] = [
+            &"check",
+            &program,
+            &"--subject",
+            &"reference",
+            &"--engine",
+            &"exhaustive",
+            &"--semantics",
+            &semantics,
+            &"--out",
+            &out,
+        ];
+        // Whatever the file expects of its own semantics.
+        assert!(matches!(selvedge(check).code, Some(0 | 1)), "{semantics}");
+    }
+    selvedge([&"report", &out, &"--out", &merged]);
+    let report = read_report(&merged);
+    assert_eq!((report.evidence.len(), report.duplicates.len()), (2, 0));
+    let named = |name: &str| report.systems[0].programs.iter().any(|it| it.name.as_ref().unwrap().ends_with(name));
+    assert!(named("any-order.litmus (go)") && named("any-order.litmus (posix)"));
+}
+
+#[test]
 fn programs_of_one_name_are_not_taken_for_one() {
     let folder = tempfile::tempdir().unwrap();
     let here = |name: &str, program: &str, more: &[&dyn AsRef<OsStr>], code: i32| {

@@ -255,6 +255,7 @@ fn what_a_file_expects_and_the_spec_does_not_hold_fails_the_report() {
         let unclear = expecting(kind, &[Some(true), None]);
         assert_eq!(unclear.conclusion.outcome, Exit::Inconclusive, "{}", unclear.conclusion.sentence);
         assert!(unclear.failures.is_empty() && unclear.unanswered[0].checks == [0]);
+        assert!(render(&unclear).contains(&unclear.unanswered[0].reason));
         assert_eq!(expecting(kind, &[Some(true)]).conclusion.outcome, Exit::Pass);
     }
     // A record of the spec itself says so by its verdict; what a planted bug's program expects is meant to break.
