@@ -339,10 +339,10 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
     say::all_was_said(exit)
 }
 
-/// Output that cannot be written is no mistake of whoever asked for it, as a directory is that cannot be had at all.
+/// A disk that is full is no mistake of whoever named a directory on it, as one is that cannot be had at all.
 fn exit_of(problem: &miette::Report) -> Exit {
     let is_full = problem.downcast_ref::<store::BeginError>().is_some_and(store::BeginError::is_full);
-    if is_full || problem.is::<Unwritten>() { Exit::HarnessFailed } else { Exit::BadInput }
+    if is_full { Exit::HarnessFailed } else { Exit::BadInput }
 }
 
 /// Where there is no answer, somebody who reads JSON is still told how it ended; everybody else has been.
@@ -658,6 +658,7 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
 
     let mut built = VecDeque::new();
     let mut last: Option<(String, Result<(), String>)> = None;
+    let mut worked = Ok(());
     for work in work {
         if stop.load(Ordering::Relaxed) {
             break;
@@ -678,7 +679,11 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
             // Ctrl-C stops the compiler too: that is no failure of the target.
             Err(_) if stop.load(Ordering::Relaxed) => {}
             Err(reason) => {
-                write_evidence(&arguments.out, &session.unbuilt(&work.planned, reason), None)?;
+                worked = write_evidence(&arguments.out, &session.unbuilt(&work.planned, reason), None).map(drop);
+                if worked.is_err() {
+                    built.clear();
+                    break;
+                }
             }
         }
     }
@@ -697,7 +702,8 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
         }
     };
     // A fuzzer that is stopped tells what it found.
-    let worked = Work { jobs, stop: stop.clone(), leaves: false, out: &arguments.out }.run(checks, run);
+    let worked =
+        worked.and_then(|()| Work { jobs, stop: stop.clone(), leaves: false, out: &arguments.out }.run(checks, run));
     finish(&**suite, &arguments.out, record, worked, &stop, Shown::Summary, json)
 }
 
@@ -919,30 +925,16 @@ impl Work<'_> {
     }
 }
 
-/// Something that was to be written and could not be.
-#[derive(Debug)]
-struct Unwritten {
-    path: PathBuf,
-    error: std::io::Error,
-}
-
-impl std::fmt::Display for Unwritten {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cannot write {}: {}", self.path.display(), self.error)
-    }
-}
-
-impl std::error::Error for Unwritten {}
-
-impl miette::Diagnostic for Unwritten {}
-
 fn write_evidence(out: &Path, evidence: &Evidence, part: Option<SearchPart>) -> miette::Result<PathBuf> {
-    let written = store::write_evidence(out, evidence, part);
-    Ok(written.map_err(|error| Unwritten { path: out.join(store::EVIDENCE_FOLDER), error })?)
+    store::write_evidence(out, evidence, part).map_err(|error| unwritten(&out.join(store::EVIDENCE_FOLDER), &error))
 }
 
 fn write_run(out: &Path, run: &RunRecord) -> miette::Result<()> {
-    Ok(store::write_run(out, run).map_err(|error| Unwritten { path: out.join(store::RUN_FILE), error })?)
+    store::write_run(out, run).map_err(|error| unwritten(&out.join(store::RUN_FILE), &error))
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> miette::Report {
+    miette!("cannot write {}: {error}", path.display())
 }
 
 /// A bar with throughput and time left on a terminal, plain lines elsewhere.
@@ -1075,9 +1067,9 @@ fn assemble<S: Suite>(suite: &S, directories: &[PathBuf]) -> miette::Result<Repo
 }
 
 fn write_report(report: &Report, out: &Path) -> miette::Result<()> {
-    let write = |name: &str, content: &[u8]| -> miette::Result<()> {
+    let write = |name: &str, content: &[u8]| {
         let path = out.join(name);
-        Ok(store::write_whole(&path, content).map_err(|error| Unwritten { path, error })?)
+        store::write_whole(&path, content).map_err(|error| unwritten(&path, &error))
     };
     write("report.json", &store::json(report))?;
     write("report.html", html::render(report).as_bytes())?;
