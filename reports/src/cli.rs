@@ -29,9 +29,9 @@ use textwrap::WordSplitter;
 
 use crate::exit::Exit;
 use crate::fuzz::{self, Hunt, Target, Targets, Toolchain};
-use crate::report::Report;
+use crate::report::{Conclusion, Report};
 use crate::store::{self, RunRecord};
-use crate::suite::{Answer, Options, Partition, Planned, Profile, SearchPart, Suite};
+use crate::suite::{Answer, Checked, Options, Partition, Planned, Profile, SearchPart, Suite};
 use crate::{html, junit, say, table};
 
 /// Hold concurrency primitives against their executable specs.
@@ -64,6 +64,12 @@ enum Command {
     List {
         /// Only checks whose id contains one of these.
         filter: Vec<String>,
+        /// The checks of that profile.
+        #[arg(long, value_enum, default_value_t, conflicts_with = "table")]
+        profile: Profile,
+        /// The checks that fill the table of outcomes.
+        #[arg(long)]
+        table: bool,
     },
     /// Print everything that the spec lets a litmus test come to, and a shortest way there.
     Outcomes {
@@ -138,7 +144,7 @@ struct Run {
     #[command(flatten)]
     depth: Depth,
     /// Checks at a time; by default one a processor.
-    #[arg(long, value_parser = from_one)]
+    #[arg(long, value_parser = at_a_time)]
     jobs: Option<usize>,
     /// Only part M of N, by a hash of the check's id that is the same on every machine.
     #[arg(long, value_name = "hash:M/N")]
@@ -158,8 +164,8 @@ struct Search {
     #[arg(long, value_name = "M/N")]
     part: Option<SearchPart>,
     /// Processes at a time: the search is split into as many parts.
-    #[arg(long)]
-    jobs: Option<u32>,
+    #[arg(long, value_parser = at_a_time)]
+    jobs: Option<usize>,
     /// Go on with what the search of that record has left.
     #[arg(long, value_name = "EVIDENCE.json")]
     resume: Option<PathBuf>,
@@ -172,8 +178,8 @@ impl Search {
         if mode.is_none() && executions.is_none() && part.is_none() && jobs.is_none() && resume.is_none() {
             return Ok(None);
         }
-        if executions == &Some(0) || jobs == &Some(0) {
-            return Err(miette!("--executions and --jobs take a number from 1 on"));
+        if executions == &Some(0) {
+            return Err(miette!("--executions takes a number from 1 on"));
         }
         let resume = resume.as_deref().map(store::read_evidence).transpose()?;
         let recorded = resume.as_ref().and_then(|record| Some(record.search.as_ref()?.identity.mode));
@@ -181,7 +187,7 @@ impl Search {
             mode: mode.or(recorded).unwrap_or(Mode::Histories),
             executions: *executions,
             part: part.map(|part| (part.index, part.count)),
-            jobs: jobs.unwrap_or(1),
+            jobs: jobs.map_or(1, |jobs| u32::try_from(jobs).expect("so many were let through")),
             resume,
         }))
     }
@@ -201,11 +207,20 @@ struct Fuzz {
     #[arg(long, default_value_t = 60, requires = "mutants", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
     /// Targets at a time.
-    #[arg(long, default_value_t = 1, value_parser = from_one)]
+    #[arg(long, default_value_t = 1, value_parser = at_a_time)]
     jobs: usize,
     /// Where evidence, crashes, logs and report go.
     #[arg(long, default_value = "fuzz-report")]
     out: PathBuf,
+}
+
+/// Who asks for more at a time has mistyped, and would have as many threads.
+const JOBS_MAX: usize = 1_024;
+
+/// How many of something there are at a time.
+fn at_a_time(text: &str) -> Result<usize, String> {
+    let number = from_one(text).ok().filter(|number| *number <= JOBS_MAX);
+    number.ok_or_else(|| format!("expected a number from 1 on, {JOBS_MAX} at most"))
 }
 
 /// How many there are of something that there must be.
@@ -265,10 +280,17 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
         Ok(cli) => cli,
         Err(error) => {
             let is_answer = !error.use_stderr();
-            // The message is all there is to say; where it cannot be printed nothing can.
-            let _ = error.print();
+            let printed = error.print();
+            if is_answer {
+                return say::has_said(printed, Exit::Pass);
+            }
             hint_at_verify(&error, &arguments);
-            return if is_answer { Exit::Pass } else { Exit::BadInput };
+            let text = error.to_string();
+            // Behind the first paragraph stands how the command is used.
+            let first = text.strip_prefix("error: ").unwrap_or(&text).split("\n\n").next().unwrap_or_default();
+            let sentence = first.split_whitespace().collect::<Vec<_>>().join(" ");
+            let json = arguments.iter().any(|word| word == "--json");
+            return say::all_was_said(end_without_answer(Exit::BadInput, sentence, json));
         }
     };
     let json = cli.json;
@@ -279,7 +301,10 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
         None => verify(&suite, &Run::default(), Path::new("report"), Shown::Summary, &arguments_in_words(&[]), json),
         Some(Command::Verify(Verify { run, out })) => verify(&suite, &run, &out, Shown::Summary, &words(), json),
         Some(Command::Table { run, out }) => verify(&suite, &run, &out, Shown::Outcomes, &words(), json),
-        Some(Command::List { filter }) => list(&*suite, &filter, json),
+        Some(Command::List { filter, profile, table }) => {
+            let shown = if table { Shown::Outcomes } else { Shown::Summary };
+            list(&*suite, &filter, shown, Depth { profile, seed: None }, json)
+        }
         Some(Command::Outcomes { file, under, states }) => {
             outcomes(&*suite, &file, states, &under.options(Depth::default()), json)
         }
@@ -287,10 +312,15 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
             let options = under.options(depth);
             search
                 .options()
+                .and_then(|search| {
+                    // Before it takes long.
+                    out.iter().try_for_each(|out| store::may_go_on(out, &suite.maker()))?;
+                    Ok(search)
+                })
                 .and_then(|search| check_until_stopped(&suite, file, subject, engine, search, &options))
-                .and_then(|evidence| match evidence {
-                    Some(evidence) => checked(&*suite, &evidence, &options, out.as_deref(), &words(), json),
-                    None => Ok(Exit::Inconclusive),
+                .and_then(|found| match found {
+                    Some(found) => checked(&*suite, &found, &options, out.as_deref(), &words(), json),
+                    None => Ok(end_without_answer(Exit::Inconclusive, STOPPED.to_owned(), json)),
                 })
         }
         Some(Command::Replay { evidence }) => replay(&*suite, &evidence, json),
@@ -302,10 +332,26 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
             suite.history(&file, &Depth::default().options()).map(|it| end_with(&it, json))
         }
     };
-    ended.unwrap_or_else(|problem| {
+    let exit = ended.unwrap_or_else(|problem| {
         say::note(&format!("{problem:?}"));
-        Exit::BadInput
-    })
+        end_without_answer(exit_of(&problem), problem.to_string(), json)
+    });
+    say::all_was_said(exit)
+}
+
+/// A disk that is full is no mistake of whoever named a directory on it, as one is that cannot be had at all.
+fn exit_of(problem: &miette::Report) -> Exit {
+    let is_full = problem.downcast_ref::<store::BeginError>().is_some_and(store::BeginError::is_full);
+    if is_full { Exit::HarnessFailed } else { Exit::BadInput }
+}
+
+/// Where there is no answer, somebody who reads JSON is still told how it ended; everybody else has been.
+fn end_without_answer(outcome: Exit, sentence: String, json: bool) -> Exit {
+    if json {
+        let conclusion = Conclusion { outcome, exit_code: outcome.code(), sentence };
+        print_json(&serde_json::to_value(conclusion).expect("a conclusion is plain data"));
+    }
+    outcome
 }
 
 /// Who leaves the command out may mean the one that `selvedge` alone is.
@@ -349,7 +395,7 @@ fn check_until_stopped<S: Suite>(
     engine: String,
     search: Option<SearchOptions>,
     options: &Options,
-) -> miette::Result<Option<Evidence>> {
+) -> miette::Result<Option<Checked>> {
     stop_on_ctrl_c(&options.stop);
     let is_search = search.is_some();
     isolate::set_children(search.as_ref().map_or(1, |search| search.jobs as usize));
@@ -369,7 +415,7 @@ fn check_until_stopped<S: Suite>(
             Err(mpsc::RecvTimeoutError::Timeout) if options.stop.load(Ordering::Relaxed) => {
                 let stopped = stopped.get_or_insert_with(Instant::now);
                 if !is_search || stopped.elapsed() > STOPPING {
-                    say::note("the check was stopped before it came to a verdict");
+                    say::note(STOPPED);
                     return Ok(None);
                 }
             }
@@ -378,6 +424,8 @@ fn check_until_stopped<S: Suite>(
     }
 }
 
+const STOPPED: &str = "the check was stopped before it came to a verdict";
+
 /// How long a search may take to say what it has found, once it is to stop. One that has not begun, because its spec is still
 /// being explored, has nothing to say.
 const STOPPING: Duration = Duration::from_secs(60);
@@ -385,12 +433,13 @@ const STOPPING: Duration = Duration::from_secs(60);
 /// Writes the record of a single check, if it is wanted, and prints what it came to.
 fn checked<S: Suite>(
     suite: &S,
-    evidence: &Evidence,
+    found: &Checked,
     options: &Options,
     out: Option<&Path>,
     command: &str,
     json: bool,
 ) -> miette::Result<Exit> {
+    let evidence = &found.evidence;
     let unmet: Vec<&Expected> = evidence.expectations.iter().filter(|expected| expected.held != Some(true)).collect();
     let in_spec = if unmet.iter().any(|expected| expected.held.is_some()) {
         Verdict::Fail
@@ -405,21 +454,25 @@ fn checked<S: Suite>(
         text.push_str(&format!("what the file expects, and does not find in the spec:\n{lines}\n"));
     }
     text.push_str(&table::answer_in_words(evidence));
+    let mut unwritten = None;
     if let Some(out) = out {
-        let failed = || format!("cannot write to {}", out.display());
-        store::begin(out).into_diagnostic().wrap_err_with(failed)?;
         let run = RunRecord {
             profile: Some(options.profile),
             seed: options.seed,
+            texts: BTreeMap::from([(evidence.check.clone(), found.text.clone())]),
             finished_at: Some(now()),
             interrupted: options.stop.load(Ordering::Relaxed),
             ..record_of(command, 1, vec![Planned::from(evidence)], suite.maker())
         };
-        store::write_run(out, &run).into_diagnostic().wrap_err_with(failed)?;
-        let path = store::write_evidence(out, evidence).into_diagnostic().wrap_err_with(failed)?;
-        text.push_str(&format!("record: {}\n", path.display()));
-        if evidence.search.as_ref().is_some_and(|search| search.parts.iter().any(|part| part.left.is_some())) {
-            text.push_str(&format!("go on with it by: --resume {}\n", path.display()));
+        let written = store::go_on(out, run).map_err(miette::Report::from);
+        match written.and_then(|()| write_evidence(out, evidence, found.part)) {
+            Ok(path) => {
+                text.push_str(&format!("record: {}\n", path.display()));
+                if evidence.search.as_ref().is_some_and(|search| search.parts.iter().any(|part| part.left.is_some())) {
+                    text.push_str(&format!("go on with it by: --resume {}\n", path.display()));
+                }
+            }
+            Err(problem) => unwritten = Some(problem),
         }
     } else if evidence.search.is_some() && !json {
         text.push_str(
@@ -428,7 +481,11 @@ fn checked<S: Suite>(
     }
     let json_value = serde_json::to_value(evidence).into_diagnostic()?;
     // The record's verdict is about the subject. Whoever runs one file has the file looked at as well.
-    Ok(end_with(&Answer { text, json: json_value, verdict: evidence.verdict.max(in_spec) }, json))
+    let exit = end_with(&Answer { text, json: json_value, verdict: evidence.verdict.max(in_spec) }, json);
+    Ok(unwritten.map_or(exit, |problem| {
+        say::note(&format!("{problem:?}"));
+        Exit::HarnessFailed
+    }))
 }
 
 /// Prints an answer; the verdict decides how the command ends.
@@ -451,8 +508,8 @@ fn print_json(value: &serde_json::Value) {
     say::answer(&format!("{value:#}\n"));
 }
 
-fn list<S: Suite>(suite: &S, filter: &[String], json: bool) -> miette::Result<Exit> {
-    let plan = selected(suite.plan(&Depth::default().options())?, filter, None)?;
+fn list<S: Suite>(suite: &S, filter: &[String], shown: Shown, depth: Depth, json: bool) -> miette::Result<Exit> {
+    let plan = selected(shown.plan(suite, depth)?, filter, None)?;
     if json {
         print_json(&serde_json::to_value(&plan).into_diagnostic()?);
     } else {
@@ -497,6 +554,25 @@ enum Shown {
     Outcomes,
 }
 
+impl Shown {
+    /// All checks that there are to choose from.
+    fn plan<S: Suite>(self, suite: &S, depth: Depth) -> miette::Result<Vec<Planned>> {
+        match self {
+            Shown::Summary => suite.plan(&depth.options()),
+            Shown::Outcomes => suite.plan_table(),
+        }
+    }
+
+    /// The command that prints their ids.
+    fn listing(self, profile: Profile) -> &'static str {
+        match (self, profile) {
+            (Shown::Outcomes, _) => "selvedge list --table",
+            (Shown::Summary, Profile::Quick) => "selvedge list",
+            (Shown::Summary, Profile::Full) => "selvedge list --profile full",
+        }
+    }
+}
+
 fn verify<S: Suite>(
     suite: &Arc<S>,
     arguments: &Run,
@@ -506,25 +582,23 @@ fn verify<S: Suite>(
     json: bool,
 ) -> miette::Result<Exit> {
     let options = arguments.depth.options();
-    let plan = match shown {
-        Shown::Summary => suite.plan(&options)?,
-        Shown::Outcomes => suite.plan_table()?,
-    };
+    let plan = shown.plan(&**suite, arguments.depth)?;
     let known = plan.len();
     let ids: Vec<String> = plan.iter().map(|planned| planned.id.clone()).collect();
     let wanted = selected(plan, &arguments.filter, arguments.engine.as_deref())?;
+    let listing = shown.listing(options.profile);
     if wanted.is_empty() {
-        say_nothing_matches(&arguments.filter, arguments.engine.as_deref(), &ids);
-        return Ok(Exit::NothingRan);
+        let sentence = say_nothing_matches(&arguments.filter, arguments.engine.as_deref(), &ids, listing);
+        return Ok(end_without_answer(Exit::NothingRan, sentence, json));
     }
     let matches_none = |word: &&String| wanted.iter().all(|planned| !planned.id.contains(*word));
     let unmatched: Vec<String> = arguments.filter.iter().filter(matches_none).cloned().collect();
     if !unmatched.is_empty() {
-        say_nothing_matches(&unmatched, arguments.engine.as_deref(), &ids);
+        say_nothing_matches(&unmatched, arguments.engine.as_deref(), &ids, listing);
     }
     let in_part = |planned: &&Planned| arguments.partition.is_none_or(|part| part.holds(&planned.id));
     let ours: VecDeque<Planned> = wanted.iter().filter(in_part).cloned().collect();
-    let jobs = arguments.jobs.unwrap_or(processors());
+    let jobs = arguments.jobs.unwrap_or(processors()).min(ours.len().max(1));
     isolate::set_children(jobs);
     let record = RunRecord {
         profile: Some(options.profile),
@@ -540,23 +614,25 @@ fn verify<S: Suite>(
     let working = options.clone();
     let run = move |planned: &Planned| running.run(planned, &working);
     // What is still running in child processes is not waited for.
-    Work { jobs, stop: options.stop.clone(), leaves: true, out }.run(ours, run)?;
-    finish(&**suite, out, record, &options.stop, shown, json)
+    let worked = Work { jobs, stop: options.stop.clone(), leaves: true, out }.run(ours, run);
+    finish(&**suite, out, record, worked, &options.stop, shown, json)
 }
 
 fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json: bool) -> miette::Result<Exit> {
     let targets = Targets::find(&std::env::current_dir().into_diagnostic()?)?;
     let work = if arguments.mutants { hunting(&targets, arguments)? } else { fuzzing(&targets, arguments)? };
     if work.is_empty() {
-        say::note("no bug is planted for any fuzz target");
-        return Ok(Exit::NothingRan);
+        let sentence = "no bug is planted for any fuzz target";
+        say::note(sentence);
+        return Ok(end_without_answer(Exit::NothingRan, sentence.to_owned(), json));
     }
     if !fuzz::is_installed() {
-        say::note(&format!("cargo-fuzz is not installed, and builds the targets; get it with: {}", fuzz::INSTALL));
-        return Ok(Exit::NothingRan);
+        let sentence = format!("cargo-fuzz is not installed, and builds the targets; get it with: {}", fuzz::INSTALL);
+        say::note(&sentence);
+        return Ok(end_without_answer(Exit::NothingRan, sentence, json));
     }
     let toolchain = Toolchain::find()?;
-    let jobs = arguments.jobs;
+    let jobs = arguments.jobs.min(work.len());
     let selected: Vec<Planned> = work.iter().map(|work| work.planned.clone()).collect();
     let record = RunRecord {
         filters: arguments.target.clone(),
@@ -582,6 +658,7 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
 
     let mut built = VecDeque::new();
     let mut last: Option<(String, Result<(), String>)> = None;
+    let mut worked = Ok(());
     for work in work {
         if stop.load(Ordering::Relaxed) {
             break;
@@ -601,7 +678,13 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
             Ok(()) => built.push_back(work),
             // Ctrl-C stops the compiler too: that is no failure of the target.
             Err(_) if stop.load(Ordering::Relaxed) => {}
-            Err(reason) => write_evidence(&arguments.out, &session.unbuilt(&work.planned, reason))?,
+            Err(reason) => {
+                worked = write_evidence(&arguments.out, &session.unbuilt(&work.planned, reason), None).map(drop);
+                if worked.is_err() {
+                    built.clear();
+                    break;
+                }
+            }
         }
     }
     if !built.is_empty() {
@@ -619,8 +702,9 @@ fn fuzz_targets<S: Suite>(suite: &Arc<S>, arguments: &Fuzz, command: &str, json:
         }
     };
     // A fuzzer that is stopped tells what it found.
-    Work { jobs, stop: stop.clone(), leaves: false, out: &arguments.out }.run(checks, run)?;
-    finish(&**suite, &arguments.out, record, &stop, Shown::Summary, json)
+    let worked =
+        worked.and_then(|()| Work { jobs, stop: stop.clone(), leaves: false, out: &arguments.out }.run(checks, run));
+    finish(&**suite, &arguments.out, record, worked, &stop, Shown::Summary, json)
 }
 
 /// One check of a fuzzer.
@@ -670,6 +754,7 @@ fn record_of(command: &str, jobs: usize, selected: Vec<Planned>, maker: Maker) -
         known: selected.len(),
         selected,
         targets: Vec::new(),
+        texts: BTreeMap::new(),
         started_at: now(),
         finished_at: None,
         interrupted: false,
@@ -685,25 +770,25 @@ fn processors() -> usize {
 
 /// Makes the directory ready and says what is planned, before anything runs.
 fn begin(out: &Path, record: &RunRecord, stop: &Arc<AtomicBool>) -> miette::Result<()> {
-    store::begin(out).into_diagnostic().wrap_err_with(|| format!("cannot write to {}", out.display()))?;
-    store::write_run(out, record).into_diagnostic()?;
+    store::begin(out, record)?;
     stop_on_ctrl_c(stop);
     Ok(())
 }
 
-/// The run is over, or was stopped: its report.
+/// The run is over, or was stopped: its report, of what there is.
 fn finish<S: Suite>(
     suite: &S,
     out: &Path,
     mut record: RunRecord,
+    worked: miette::Result<()>,
     stop: &AtomicBool,
     shown: Shown,
     json: bool,
 ) -> miette::Result<Exit> {
-    record.interrupted = stop.load(Ordering::Relaxed);
-    record.finished_at = Some(now());
-    store::write_run(out, &record).into_diagnostic()?;
-    let report = match record.partition {
+    record.interrupted = worked.is_ok() && stop.load(Ordering::Relaxed);
+    record.finished_at = worked.is_ok().then(now);
+    let recorded = write_run(out, &record);
+    let mut report = match record.partition {
         // A machine that runs a part answers for that part; `report` over all of them judges the whole.
         Some(part) => {
             let mut sources = store::read_directory(out)?;
@@ -711,7 +796,24 @@ fn finish<S: Suite>(
         }
         None => assemble(suite, &[out.to_owned()])?,
     };
-    write_report(&report, out)?;
+    for written in [worked, recorded] {
+        note_unwritten(&mut report, written);
+    }
+    write_and_say(report, out, shown, json)
+}
+
+/// Says that something could not be written; the report then says so too.
+fn note_unwritten(report: &mut Report, written: miette::Result<()>) {
+    let Err(problem) = written else { return };
+    say::note(&format!("{problem:?}"));
+    let conclusion = &mut report.conclusion;
+    (conclusion.outcome, conclusion.exit_code) = (Exit::HarnessFailed, Exit::HarnessFailed.code());
+    conclusion.sentence = format!("{problem}. {}", conclusion.sentence);
+}
+
+fn write_and_say(mut report: Report, out: &Path, shown: Shown, json: bool) -> miette::Result<Exit> {
+    let written = write_report(&report, out);
+    note_unwritten(&mut report, written);
     say_report(&report, out, shown, json)
 }
 
@@ -733,21 +835,22 @@ fn say_report(report: &Report, out: &Path, shown: Shown, json: bool) -> miette::
     Ok(report.conclusion.outcome)
 }
 
-fn say_nothing_matches(filter: &[String], engine: Option<&str>, ids: &[String]) {
-    match (filter.is_empty(), engine) {
-        (true, Some(engine)) => say::note(&format!("no check runs under {engine}")),
-        (false, Some(engine)) => {
-            say::note(&format!("no check's id contains {} and runs under {engine}", filter.join(" or ")));
-        }
-        (_, None) => say::note(&format!("no check's id contains {}", filter.join(" or "))),
-    }
+/// Says that nothing matches, and what might have been meant; the first of it is handed back.
+fn say_nothing_matches(filter: &[String], engine: Option<&str>, ids: &[String], listing: &str) -> String {
+    let sentence = match (filter.is_empty(), engine) {
+        (true, Some(engine)) => format!("no check runs under {engine}"),
+        (false, Some(engine)) => format!("no check's id contains {} and runs under {engine}", filter.join(" or ")),
+        (_, None) => format!("no check's id contains {}", filter.join(" or ")),
+    };
+    say::note(&sentence);
     let parts = || ids.iter().flat_map(|id| id.split('/'));
     for word in filter {
         if let Some(near) = nearest(word, parts()) {
             say::note(&format!("  did you mean `{near}`?"));
         }
     }
-    say::note(&format!("  `selvedge list` prints the {} checks there are", ids.len()));
+    say::note(&format!("  `{listing}` prints the {} checks there are", ids.len()));
+    sentence
 }
 
 /// How checks are worked off.
@@ -770,12 +873,13 @@ impl Work<'_> {
         run: impl Fn(&Planned) -> Evidence + Send + Sync + 'static,
     ) -> miette::Result<()> {
         let progress = Progress::new(checks.len());
+        let workers = self.jobs.min(checks.len());
         // The checks that take longest come first, so that the last one does not keep everybody waiting.
         checks.make_contiguous().sort_by_key(|planned| !matches!(planned.kind, Kind::Generated | Kind::Oracle));
         let waiting = Arc::new(Mutex::new(checks));
         let run = Arc::new(run);
         let (sender, receiver) = mpsc::channel::<Evidence>();
-        for _ in 0..self.jobs {
+        for _ in 0..workers {
             let (run, waiting, sender, stop) = (run.clone(), waiting.clone(), sender.clone(), self.stop.clone());
             let leaves = self.leaves;
             thread::spawn(move || {
@@ -799,11 +903,17 @@ impl Work<'_> {
             });
         }
         drop(sender);
+        let mut written = Ok(());
         loop {
             match receiver.recv_timeout(Duration::from_millis(100)) {
                 Ok(evidence) => {
-                    write_evidence(self.out, &evidence)?;
                     progress.ended(&evidence);
+                    written = write_evidence(self.out, &evidence, None).map(drop);
+                    if written.is_err() {
+                        // What is found from now on is lost: nobody looks any further.
+                        self.stop.store(true, Ordering::Relaxed);
+                        break;
+                    }
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(mpsc::RecvTimeoutError::Timeout) if self.leaves && self.stop.load(Ordering::Relaxed) => break,
@@ -811,13 +921,20 @@ impl Work<'_> {
             }
         }
         progress.finish();
-        Ok(())
+        written
     }
 }
 
-fn write_evidence(out: &Path, evidence: &Evidence) -> miette::Result<()> {
-    let written = store::write_evidence(out, evidence).into_diagnostic();
-    written.map(drop).wrap_err_with(|| format!("cannot write to {}", out.display()))
+fn write_evidence(out: &Path, evidence: &Evidence, part: Option<SearchPart>) -> miette::Result<PathBuf> {
+    store::write_evidence(out, evidence, part).map_err(|error| unwritten(&out.join(store::EVIDENCE_FOLDER), &error))
+}
+
+fn write_run(out: &Path, run: &RunRecord) -> miette::Result<()> {
+    store::write_run(out, run).map_err(|error| unwritten(&out.join(store::RUN_FILE), &error))
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> miette::Report {
+    miette!("cannot write {}: {error}", path.display())
 }
 
 /// A bar with throughput and time left on a terminal, plain lines elsewhere.
@@ -936,9 +1053,8 @@ fn replay<S: Suite>(suite: &S, path: &Path, json: bool) -> miette::Result<Exit> 
 
 fn merge<S: Suite>(suite: &S, directories: &[PathBuf], out: &Path, json: bool) -> miette::Result<Exit> {
     let report = assemble(suite, directories)?;
-    std::fs::create_dir_all(out).into_diagnostic()?;
-    write_report(&report, out)?;
-    say_report(&report, out, Shown::Summary, json)
+    std::fs::create_dir_all(out).into_diagnostic().wrap_err_with(|| format!("cannot write to {}", out.display()))?;
+    write_and_say(report, out, Shown::Summary, json)
 }
 
 fn assemble<S: Suite>(suite: &S, directories: &[PathBuf]) -> miette::Result<Report> {
@@ -946,14 +1062,14 @@ fn assemble<S: Suite>(suite: &S, directories: &[PathBuf]) -> miette::Result<Repo
     for directory in directories {
         sources.extend(store::read_directory(directory)?);
     }
+    store::tell_programs_apart(&sources)?;
     Ok(Report::assemble(sources, &suite.systems(), now()))
 }
 
 fn write_report(report: &Report, out: &Path) -> miette::Result<()> {
     let write = |name: &str, content: &[u8]| {
-        store::write_whole(&out.join(name), content)
-            .into_diagnostic()
-            .wrap_err_with(|| format!("cannot write {}", out.join(name).display()))
+        let path = out.join(name);
+        store::write_whole(&path, content).map_err(|error| unwritten(&path, &error))
     };
     write("report.json", &store::json(report))?;
     write("report.html", html::render(report).as_bytes())?;

@@ -21,7 +21,7 @@ pub enum Exit {
     Inconclusive = 3,
     /// No check ran: the filter matched nothing, or every check was skipped.
     NothingRan = 4,
-    /// The harness itself failed, or a canary survived: the alarm cannot be relied on.
+    /// The harness itself failed, or a canary survived: the alarm cannot be relied on. Or what was found could not be written.
     HarnessFailed = 5,
 }
 

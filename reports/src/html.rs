@@ -442,24 +442,29 @@ impl Page<'_> {
             @if !failures.is_empty() {
                 section #failures aria-labelledby="failures-title" {
                     h2 #failures-title { "What failed" }
-                    @for failure in failures { (self.failure(failure)) }
+                    @for (place, failure) in failures.iter().enumerate() {
+                        @let is_first = failures[..place].iter().all(|known| known.evidence != failure.evidence);
+                        (self.failure(failure, is_first))
+                    }
                 }
             }
         }
     }
 
-    fn failure(&self, failure: &Failure) -> Markup {
+    /// A record that failed in several ways stands in full under the first of them.
+    fn failure(&self, failure: &Failure, is_first: bool) -> Markup {
         let record = &self.report.evidence[failure.evidence];
-        let sentence = record.counterexample.as_ref().map_or(&record.reason, |found| &found.sentence);
+        let of_record = record.counterexample.as_ref().map_or(&record.reason, |found| &found.sentence);
+        let sentence = failure.said.as_ref().unwrap_or(of_record);
         html! {
-            article.failure id=(anchor(&record.check)) {
+            article.failure id=[is_first.then(|| anchor(&record.check))] {
                 h3 {
                     span.chip.fail { span aria-hidden="true" { "✗ " } (words_of_failure(failure.what)) }
                     " " (Code(&record.check))
                     " " a.self href={ "#" (anchor(&record.check)) } { "link" span.unseen { " to this check" } }
                 }
                 p.sentence { (Text(sentence)) }
-                (self.record(failure.evidence, record))
+                @if is_first { (self.record(failure.evidence, record)) }
             }
         }
     }
@@ -1341,6 +1346,7 @@ fn words_of_failure(what: FailureKind) -> &'static str {
     match what {
         FailureKind::SilentCanary => "canary silent",
         FailureKind::Violation => "violation",
+        FailureKind::Expectation => "expectation does not hold",
         FailureKind::Difference => "differs from the real system",
         FailureKind::Crash => "crash",
         FailureKind::SurvivingMutant => "planted bug survived",

@@ -213,6 +213,9 @@ pub struct Failure {
     pub evidence: usize,
     /// In what way.
     pub what: FailureKind,
+    /// What is wrong, where the record's own verdict does not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
 }
 
 /// A reason for which checks say nothing.
@@ -238,6 +241,8 @@ pub enum FailureKind {
     SilentCanary,
     /// The spec is violated.
     Violation,
+    /// The spec does not meet what the program expects of it, whatever the subject does.
+    Expectation,
     /// A real system does what the spec does not allow.
     Difference,
     /// An input crashed a fuzz target.
@@ -634,7 +639,7 @@ pub struct NotRun {
 pub struct Duplicate {
     /// The check's id.
     pub check: String,
-    /// The verdict of the record that was kept: the worst.
+    /// The verdict of the record that was kept: a violation before everything, or else the worst.
     pub kept: Verdict,
     /// Every record, the kept one first.
     pub records: Vec<Sighting>,
@@ -683,7 +688,7 @@ impl Report {
         not_run.retain(|missing| part.is_none_or(|part| part.holds(&missing.check.id)));
         let targets: BTreeSet<&str> = plans.iter().flat_map(|plan| &plan.targets).map(String::as_str).collect();
         let counts = count(&evidence, &not_run);
-        let failures = find_failures(&evidence);
+        let failures = find_failures(&evidence, &duplicates);
         notices_about_unknown_names(&evidence, systems, &mut notices);
         notices_about_canaries(&evidence, &mut notices);
         notices.extend(notice_about_systems(&evidence, systems));
@@ -693,7 +698,7 @@ impl Report {
             schema_version: SCHEMA_VERSION,
             generated_at,
             generated_by: concat!("selvedge ", env!("CARGO_PKG_VERSION")).to_owned(),
-            conclusion: conclude(&counts, &failures, part),
+            conclusion: conclude(&counts, &failures, unclear_expectations(&evidence).len() as u64, part),
             counts,
             runs,
             makers,
@@ -815,29 +820,25 @@ fn notices_about_partitions(runs: &[Run]) -> Vec<Notice> {
     let present: BTreeSet<Partition> = runs.iter().filter_map(|run| run.plan.as_ref()?.partition).collect();
     let counts: BTreeSet<u64> = present.iter().map(|partition| partition.count).collect();
     let notice = |count: u64| {
-        let missing: Vec<u64> = (1..=count).filter(|&index| !present.contains(&Partition { index, count })).collect();
+        let of_count = present.iter().filter(|part| part.count == count).map(|part| part.index).collect();
+        let missing = parts::missing(&of_count, count);
         let text = match missing.as_slice() {
             [] => return None,
-            [index] => format!("Part {index} of {count} is missing: its run left no records here."),
-            several => format!("Parts {} of {count} are missing: their runs left no records here.", spans(several)),
+            [(first, last)] if first == last => {
+                format!("Part {first} of {count} is missing: its run left no records here.")
+            }
+            several => {
+                format!("Parts {} of {count} are missing: their runs left no records here.", parts::in_words(several))
+            }
         };
         Some(Notice { about: About::MissingPartition, text })
     };
     counts.into_iter().filter_map(notice).collect()
 }
 
-/// Ascending numbers, neighbours as spans: `1, 3 to 5`.
-fn spans(numbers: &[u64]) -> String {
-    let runs = numbers.chunk_by(|one, next| one + 1 == *next);
-    let words = runs.map(|run| match run {
-        [first, .., last] => format!("{first} to {last}"),
-        alone => alone.iter().map(u64::to_string).collect(),
-    });
-    words.collect::<Vec<_>>().join(", ")
-}
-
-/// One record a check, by id. Records of different parts of one search are put together. Of several others, the worst verdict is kept, and of equally bad ones the one with the most
-/// executions: what one machine found, no other machine's luck takes away.
+/// One record a check, by id. Records of one search are put together. Of several others, a violation is kept before
+/// everything, for no error elsewhere takes back what was found; then the worst verdict, and of equally bad ones the one with the
+/// most executions: what one machine found, no other machine's luck takes away.
 fn merge(sources: Vec<Source>) -> (Vec<Evidence>, Vec<Duplicate>) {
     let mut by_check: BTreeMap<String, Vec<(String, Evidence)>> = BTreeMap::new();
     for source in sources {
@@ -847,17 +848,12 @@ fn merge(sources: Vec<Source>) -> (Vec<Evidence>, Vec<Duplicate>) {
     }
     let mut kept = Vec::new();
     let mut duplicates = Vec::new();
-    for (check, mut records) in by_check {
-        // Parts of one search are no duplicates: together they are the search.
-        let parts: Vec<Evidence> = records.iter().map(|(_, record)| record.clone()).collect();
-        if records.len() > 1
-            && let Some(whole) = parts::join(&parts)
-        {
-            kept.push(whole);
-            continue;
-        }
+    for (check, records) in by_check {
+        let mut records = joined(records);
         // A stable sort: the order of the command line decides between equals.
-        records.sort_by_key(|(_, record)| std::cmp::Reverse((record.verdict, record.executions)));
+        records.sort_by_key(|(_, record)| {
+            std::cmp::Reverse((record.verdict == Verdict::Fail, record.verdict, record.executions))
+        });
         if records.len() > 1 {
             duplicates.push(Duplicate {
                 check,
@@ -877,6 +873,23 @@ fn merge(sources: Vec<Source>) -> (Vec<Evidence>, Vec<Duplicate>) {
     (kept, duplicates)
 }
 
+/// Records of one check: parts of one search are no duplicates, together they are the search. One of a harness that failed is no
+/// part of it, and stands beside.
+fn joined(records: Vec<(String, Evidence)>) -> Vec<(String, Evidence)> {
+    let (errors, others): (Vec<_>, Vec<_>) =
+        records.into_iter().partition(|(_, record)| record.verdict == Verdict::Error);
+    let parts: Vec<Evidence> = others.iter().map(|(_, record)| record.clone()).collect();
+    let whole = (parts.len() > 1).then(|| parts::join(&parts)).flatten();
+    let others = match whole {
+        Some(whole) => {
+            let directories: BTreeSet<String> = others.into_iter().map(|(directory, _)| directory).collect();
+            vec![(directories.into_iter().collect::<Vec<_>>().join(", "), whole)]
+        }
+        None => others,
+    };
+    others.into_iter().chain(errors).collect()
+}
+
 fn notice_about_duplicate(duplicate: &Duplicate) -> Notice {
     let verdicts: BTreeSet<Verdict> = duplicate.records.iter().map(|record| record.verdict).collect();
     let found = counted(duplicate.records.len() as u64, "record", "records");
@@ -884,8 +897,13 @@ fn notice_about_duplicate(duplicate: &Duplicate) -> Notice {
         format!("{} has {found}, all {}: one was kept.", duplicate.check, verdict_word(duplicate.kept))
     } else {
         let words: Vec<&str> = verdicts.into_iter().map(verdict_word).collect();
-        let kept = verdict_word(duplicate.kept);
-        format!("{} has {found} that disagree ({}): the worst was kept, {kept}.", duplicate.check, words.join(", "))
+        let kept = match duplicate.kept {
+            Verdict::Fail if words.contains(&verdict_word(Verdict::Error)) => {
+                "the violation was kept, and the error counts besides".to_owned()
+            }
+            kept => format!("the worst was kept, {}", verdict_word(kept)),
+        };
+        format!("{} has {found} that disagree ({}): {kept}.", duplicate.check, words.join(", "))
     };
     Notice { about: About::Duplicate, text }
 }
@@ -1067,7 +1085,7 @@ fn count(evidence: &[Evidence], not_run: &[NotRun]) -> Counts {
     }
 }
 
-fn find_failures(evidence: &[Evidence]) -> Vec<Failure> {
+fn find_failures(evidence: &[Evidence], duplicates: &[Duplicate]) -> Vec<Failure> {
     let mut failures: Vec<Failure> = evidence
         .iter()
         .enumerate()
@@ -1082,15 +1100,58 @@ fn find_failures(evidence: &[Evidence]) -> Vec<Failure> {
                 (Verdict::Fail, _) => FailureKind::Violation,
                 _ => return None,
             };
-            Some(Failure { evidence: index, what })
+            Some(Failure { evidence: index, what, said: None })
         })
         .collect();
+    for (index, record) in evidence.iter().enumerate() {
+        let broken: Vec<&str> = expectations_beside(record, Some(false)).collect();
+        if !broken.is_empty() {
+            let said = format!("What the file expects does not hold in the spec: {}.", broken.join("; "));
+            failures.push(Failure { evidence: index, what: FailureKind::Expectation, said: Some(said) });
+        }
+    }
+    // Where the violation of one machine was kept the error of another still says that a harness failed.
+    for duplicate in duplicates.iter().filter(|duplicate| duplicate.kept != Verdict::Error) {
+        let Some(index) = evidence.iter().position(|record| record.check == duplicate.check) else { continue };
+        for record in duplicate.records.iter().filter(|record| record.verdict == Verdict::Error) {
+            let said = format!("The record in {}: {}", record.directory, record.reason);
+            failures.push(Failure { evidence: index, what: FailureKind::HarnessError, said: Some(said) });
+        }
+    }
     failures.sort_by_key(|failure| failure.what);
     failures
 }
 
+/// The expectations of which a record says this, and its verdict nothing. What a planted bug or its program expects is not asked.
+fn expectations_beside(record: &Evidence, held: Option<bool>) -> impl Iterator<Item = &str> {
+    let is_asked = matches!(record.kind, Kind::Conformance | Kind::Reference | Kind::Generated);
+    let expected = record.expectations.iter().filter(move |expected| is_asked && expected.held == held);
+    expected.map(|expected| expected.text.as_str())
+}
+
+/// The records with expectations of which nobody knows whether they hold, if all others do.
+fn unclear_expectations(evidence: &[Evidence]) -> Vec<usize> {
+    let is_unclear = |record: &Evidence| {
+        // One that is inconclusive already is not so twice.
+        record.verdict != Verdict::Inconclusive
+            && expectations_beside(record, Some(false)).next().is_none()
+            && expectations_beside(record, None).next().is_some()
+    };
+    (0..evidence.len()).filter(|&index| is_unclear(&evidence[index])).collect()
+}
+
 fn find_unanswered(evidence: &[Evidence]) -> Vec<Unanswered> {
     let mut reasons: Vec<Unanswered> = Vec::new();
+    let unclear = unclear_expectations(evidence);
+    if !unclear.is_empty() {
+        reasons.push(Unanswered {
+            verdict: Verdict::Inconclusive,
+            reason: "whether what the file expects holds in the spec is not known".to_owned(),
+            deciding: unclear.len() as u64,
+            peers: 0,
+            checks: unclear,
+        });
+    }
     for (index, record) in evidence.iter().enumerate() {
         if !matches!(record.verdict, Verdict::Inconclusive | Verdict::Skipped) {
             continue;
@@ -1109,19 +1170,20 @@ fn find_unanswered(evidence: &[Evidence]) -> Vec<Unanswered> {
     reasons
 }
 
-fn conclude(counts: &Counts, failures: &[Failure], part: Option<Partition>) -> Conclusion {
+fn conclude(counts: &Counts, failures: &[Failure], unclear: u64, part: Option<Partition>) -> Conclusion {
     let of_kind = |what| failures.iter().filter(|failure| failure.what == what).count() as u64;
     let (canaries, violations) = (of_kind(FailureKind::SilentCanary), of_kind(FailureKind::Violation));
     let (mutants, errors) = (of_kind(FailureKind::SurvivingMutant), of_kind(FailureKind::HarnessError));
     let (differences, crashes) = (of_kind(FailureKind::Difference), of_kind(FailureKind::Crash));
+    let expectations = of_kind(FailureKind::Expectation);
     let tally = &counts.deciding;
     let surveyed: u64 =
         counts.by_kind.iter().filter(|known| known.kind == Kind::Peer).map(|known| known.tally.ran()).sum();
     let outcome = if canaries + errors > 0 {
         Exit::HarnessFailed
-    } else if violations + differences + crashes + mutants > 0 {
+    } else if violations + expectations + differences + crashes + mutants > 0 {
         Exit::Violation
-    } else if tally.inconclusive + tally.not_run > 0 {
+    } else if tally.inconclusive + tally.not_run + unclear > 0 {
         Exit::Inconclusive
     } else if tally.ran() + surveyed == 0 {
         Exit::NothingRan
@@ -1138,6 +1200,11 @@ fn conclude(counts: &Counts, failures: &[Failure], part: Option<Partition>) -> C
     say(canaries, "canary stayed silent", "canaries stayed silent");
     say(errors, "check broke down in the harness", "checks broke down in the harness");
     say(violations, "check found a violation of the spec", "checks found a violation of the spec");
+    say(
+        expectations,
+        "check is of a program whose spec does not meet what it expects",
+        "checks are of programs whose specs do not meet what they expect",
+    );
     say(differences, "real system does what its spec does not allow", "real systems do what their specs do not allow");
     say(crashes, "fuzz target crashed", "fuzz targets crashed");
     say(mutants, "planted bug survived", "planted bugs survived");
@@ -1152,6 +1219,7 @@ fn conclude(counts: &Counts, failures: &[Failure], part: Option<Partition>) -> C
     leave(tally.inconclusive, "inconclusive");
     leave(tally.skipped, "skipped");
     leave(tally.not_run, "not run");
+    leave(unclear, "with expectations of which nothing is known");
     let open = if open.is_empty() { String::new() } else { format!("; {}", open.join(", ")) };
     let passed = format!("{} of {} passed", tally.pass, counted(tally.checks, "check", "checks"));
 

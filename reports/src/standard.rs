@@ -14,7 +14,7 @@ use selvedge_verify::suite::{self, SearchOptions, UnderError};
 use serde_json::json;
 
 use crate::report::counted;
-use crate::suite::{Answer, Options, Planned, Profile, Suite};
+use crate::suite::{Answer, Checked, Options, Planned, Profile, SearchPart, Suite};
 use crate::table;
 
 impl Suite for suite::Suite {
@@ -127,7 +127,7 @@ impl Suite for suite::Suite {
         engine: &str,
         search: Option<&SearchOptions>,
         options: &Options,
-    ) -> miette::Result<Evidence> {
+    ) -> miette::Result<Checked> {
         let (name, text) = read_under(self, file, options)?;
         let engine: engine::Engine = engine.parse().map_err(|message: String| miette!("{message}"))?;
         let source = selvedge_verify::litmus::parse(&name, &text)?;
@@ -155,11 +155,29 @@ impl Suite for suite::Suite {
                 })?
             }
         };
+        // Searches that judge different things are different checks, and so are checks under different semantics. One that is
+        // gone on with says so already.
+        let add = |name: &mut String, more: &str| {
+            if !name.ends_with(more) {
+                name.push_str(more);
+            }
+        };
+        let mut which = search.map_or_else(String::new, |search| format!("/{}", search.mode.name()));
         // The suite was handed another text than the file's, and does not know why.
         if let Some(semantics) = &options.semantics {
             write!(found.reproduce, " --semantics {semantics}").expect("a string takes everything");
+            write!(which, "/{semantics}").expect("a string takes everything");
+            add(found.program.get_or_insert_default(), &format!(" ({semantics})"));
         }
-        Ok(found)
+        add(&mut found.check, &which);
+        let held = found.search.as_ref().filter(|held| held.count > 1).and_then(|held| match held.parts.as_slice() {
+            [part] => Some(SearchPart { index: part.index, count: held.count }),
+            _ => None,
+        });
+        // Where a process died the record holds no search.
+        let asked = search.and_then(|search| search.part).map(|(index, count)| SearchPart { index, count });
+        let part = if found.search.is_some() { held } else { asked };
+        Ok(Checked { evidence: found, text, part })
     }
 
     fn replay(&self, evidence: &Evidence, _: &Options) -> miette::Result<Answer> {

@@ -47,13 +47,24 @@ pub trait Suite: Send + Sync + 'static {
         engine: &str,
         search: Option<&SearchOptions>,
         options: &Options,
-    ) -> miette::Result<Evidence>;
+    ) -> miette::Result<Checked>;
 
     /// Runs the recorded counterexample again.
     fn replay(&self, evidence: &Evidence, options: &Options) -> miette::Result<Answer>;
 
     /// Judges a history that some other program recorded.
     fn history(&self, file: &Path, options: &Options) -> miette::Result<Answer>;
+}
+
+/// What one litmus program on one subject came to.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The record.
+    pub evidence: Evidence,
+    /// The program's text, under the semantics that was chosen.
+    pub text: String,
+    /// Which part of a search it was, if it was only one.
+    pub part: Option<SearchPart>,
 }
 
 /// A check that could run.
@@ -134,6 +145,10 @@ pub struct Answer {
     pub verdict: Verdict,
 }
 
+/// Into how many parts a run or a search may be split. Nobody has as many machines, and each search finds out for itself where it
+/// can be split.
+const PARTS_MAX: u32 = 65_536;
+
 /// Part `index` of `count`, by a hash of the check's id: every check belongs to exactly one part, and to the same one on
 /// every machine and in every version.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
@@ -147,7 +162,7 @@ pub struct Partition {
 impl Partition {
     /// The part of `count` that a check belongs to.
     pub fn of(id: &str, count: u64) -> Self {
-        Partition { index: stable_hash(id) % count + 1, count }
+        Partition { index: stable_hash(id) % count.max(1) + 1, count }
     }
 
     /// Whether a check belongs to this part.
@@ -169,8 +184,10 @@ impl FromStr for Partition {
         let numbers = text.strip_prefix("hash:").and_then(|rest| rest.split_once('/'));
         let parsed = numbers.and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
         match parsed {
-            Some((index, count)) if 1 <= index && index <= count => Ok(Partition { index, count }),
-            _ => Err("expected hash:M/N with 1 <= M <= N, for instance hash:1/3".to_owned()),
+            Some((index, count)) if 1 <= index && index <= count && count <= u64::from(PARTS_MAX) => {
+                Ok(Partition { index, count })
+            }
+            _ => Err(format!("expected hash:M/N with 1 <= M <= N <= {PARTS_MAX}, for instance hash:1/3")),
         }
     }
 }
@@ -190,8 +207,10 @@ impl FromStr for SearchPart {
     fn from_str(text: &str) -> Result<Self, String> {
         let parsed = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
         match parsed {
-            Some((index, count)) if 1 <= index && index <= count => Ok(SearchPart { index, count }),
-            _ => Err("expected M/N with 1 <= M <= N, for instance 1/3".to_owned()),
+            Some((index, count)) if 1 <= index && index <= count && count <= PARTS_MAX => {
+                Ok(SearchPart { index, count })
+            }
+            _ => Err(format!("expected M/N with 1 <= M <= N <= {PARTS_MAX}, for instance 1/3")),
         }
     }
 }
@@ -233,7 +252,8 @@ mod tests {
     #[test]
     fn a_part_of_a_search_reads_as_two_numbers() {
         assert_eq!("2/3".parse(), Ok(SearchPart { index: 2, count: 3 }));
-        for wrong in ["", "2", "0/3", "4/3", "hash:1/3", "1/", "-1/2"] {
+        assert_eq!("1/65536".parse(), Ok(SearchPart { index: 1, count: 65_536 }));
+        for wrong in ["", "2", "0/3", "4/3", "hash:1/3", "1/", "-1/2", "1/65537", "1/4000000000"] {
             assert!(wrong.parse::<SearchPart>().is_err(), "{wrong}");
         }
     }
@@ -243,7 +263,17 @@ mod tests {
         let part: Partition = "hash:2/3".parse().unwrap();
         assert_eq!(part, Partition { index: 2, count: 3 });
         assert_eq!(part.to_string(), "hash:2/3");
-        for wrong in ["", "2/3", "hash:0/3", "hash:4/3", "hash:1", "slice:1/2", "hash:-1/2"] {
+        for wrong in [
+            "",
+            "2/3",
+            "hash:0/3",
+            "hash:4/3",
+            "hash:1",
+            "slice:1/2",
+            "hash:-1/2",
+            "hash:1/65537",
+            "hash:1/10000000000",
+        ] {
             assert!(wrong.parse::<Partition>().is_err(), "{wrong}");
         }
     }

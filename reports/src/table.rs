@@ -3,14 +3,20 @@
 use selvedge_verify::evidence::{Evidence, Expected, Kind, Verdict};
 
 use crate::differences::Class;
-use crate::report::{OutcomeCell, Report, System, Tally, column, counted, verdict_word};
+use crate::report::{FailureKind, OutcomeCell, Report, System, Tally, column, counted, verdict_word};
 
 /// The whole summary, ready to print.
 pub fn render(report: &Report) -> String {
     let mut out = String::new();
     for failure in &report.failures {
         let record = &report.evidence[failure.evidence];
-        out.push_str(&failure_in_words(record));
+        out.push_str(&match &failure.said {
+            None => failure_in_words(record),
+            Some(said) => {
+                let verdict = if failure.what == FailureKind::HarnessError { Verdict::Error } else { Verdict::Fail };
+                format!("{}: {}\n  {said}\n  again: {}\n", verdict_word(verdict), record.check, record.reproduce)
+            }
+        });
         out.push('\n');
     }
     out.push_str(&by_kind(report));

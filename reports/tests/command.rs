@@ -13,7 +13,11 @@ use selvedge_reports::suite::{Partition, Planned};
 use selvedge_verify::evidence::Evidence;
 use serde_json::Value;
 
-// A file of its own beside this one, and no test program of its own.
+// Files of their own beside this one, and no test programs of their own.
+#[path = "command/directories.rs"]
+mod directories;
+#[path = "command/ends.rs"]
+mod ends;
 #[cfg(unix)]
 #[path = "command/fuzz.rs"]
 mod fuzz;
@@ -480,15 +484,23 @@ fn a_reader_who_has_gone_is_no_reason_to_stop() {
     assert_eq!(unread(&["verfy"]), Some(2));
 }
 
-/// The only record below a directory.
-fn only_record(directory: &Path) -> PathBuf {
+/// The files among a directory's records, sorted.
+fn records(directory: &Path) -> Vec<PathBuf> {
     let mut folders = vec![directory.join("evidence")];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        // It may be replaced at this moment.
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.path().is_dir() { folders.push(entry.path()) } else { files.push(entry.path()) }
         }
     }
+    files.sort();
+    files
+}
+
+/// The only record below a directory.
+fn only_record(directory: &Path) -> PathBuf {
+    let mut files = records(directory);
     assert_eq!(files.len(), 1, "{files:?}");
     files.remove(0)
 }
@@ -604,13 +616,17 @@ fn check_stopped_by_ctrl_c(arguments: &[OsString]) -> Ran {
     ran
 }
 
+/// A program of which nobody waits for all executions.
+#[cfg(target_os = "linux")]
+fn waiters() -> String {
+    let waiters = (1..=3).map(|thread| format!("thread T{thread}\n  lock\n  wait\n  unlock\n\n")).collect::<String>();
+    format!("spec cond\n\nthread T0\n  lock\n  broadcast\n  unlock\n\n{waiters}")
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_leaves_a_search_that_can_be_gone_on_with() {
-    // Nobody waits for all of it.
-    let waiters = (1..=3).map(|thread| format!("thread T{thread}\n  lock\n  wait\n  unlock\n\n")).collect::<String>();
-    let text = format!("spec cond\n\nthread T0\n  lock\n  broadcast\n  unlock\n\n{waiters}");
-    let (folder, program) = file("waiters.litmus", &text);
+    let (folder, program) = file("waiters.litmus", &waiters());
     let path = |name: &str| folder.path().join(name);
     let (left, more, whole) = (path("left"), path("more"), path("plain"));
     let search = |more: &[&dyn AsRef<OsStr>]| -> Vec<OsString> {

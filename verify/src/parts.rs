@@ -93,18 +93,60 @@ pub struct Part {
 
 impl Search {
     /// The parts that the record does not hold.
-    fn missing(&self) -> Vec<u32> {
-        (1..=self.count).filter(|index| self.parts.iter().all(|part| part.index != *index)).collect()
+    fn missing(&self) -> Vec<Span> {
+        missing(&self.parts.iter().map(|part| u64::from(part.index)).collect(), u64::from(self.count))
     }
 
     /// About which share of what the record holds has been explored.
     fn share_done(&self) -> f64 {
-        let of_part = |part: &Part| match &part.left {
+        self.parts.iter().map(Part::share_done).sum::<f64>() / f64::from(self.count.max(1))
+    }
+}
+
+impl Part {
+    /// About which share of it has been explored.
+    fn share_done(&self) -> f64 {
+        match &self.left {
             None => 1.0,
             Some(left) => left.pointer("/account/share_done").and_then(serde_json::Value::as_f64).unwrap_or(0.0),
-        };
-        self.parts.iter().map(of_part).sum::<f64>() / f64::from(self.count.max(1))
+        }
     }
+
+    /// Whether it is the same part, explored as far as `other` or further.
+    fn is_as_far_as(&self, other: &Part) -> bool {
+        let (mine, theirs) = (self.share_done(), other.share_done());
+        self.index == other.index
+            && (self.left.is_none()
+                || other.left.is_some() && mine.total_cmp(&theirs).then(self.legs.cmp(&other.legs)).is_ge())
+    }
+}
+
+/// Neighbouring numbers, from the first to the last.
+pub type Span = (u64, u64);
+
+/// The numbers from 1 to `count` that are not there. However many they are, it takes no more than those that are.
+pub fn missing(present: &BTreeSet<u64>, count: u64) -> Vec<Span> {
+    let mut spans = Vec::new();
+    let mut next = 1;
+    for &index in present.iter().filter(|index| (1..=count).contains(*index)) {
+        if next < index {
+            spans.push((next, index - 1));
+        }
+        next = index + 1;
+    }
+    if next <= count {
+        spans.push((next, count));
+    }
+    spans
+}
+
+/// Numbers for people: `1, 3 to 5`.
+pub fn in_words(spans: &[Span]) -> String {
+    let words = spans.iter().map(|&(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first} to {last}"),
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// The record of an earlier leg, or of several, and of the one that went on with it: what they are together.
@@ -122,22 +164,77 @@ pub fn follow(earlier: Evidence, leg: Evidence) -> Evidence {
     add(earlier, leg)
 }
 
-/// The records of different parts of one search: what they are together. `None` if they are not that.
+/// The records of one search: what they are together. `None` if they are not that.
+///
+/// They may be of different parts, and of earlier and later legs: of those that hold the same parts the one that is furthest on
+/// counts, and so does a record of the whole search instead of all that hold less.
 pub fn join(records: &[Evidence]) -> Option<Evidence> {
-    let mut records: Vec<&Evidence> = records.iter().collect();
-    records.sort_by_key(|record| record.search.as_ref().and_then(|search| Some(search.parts.first()?.index)));
-    let mut seen = BTreeSet::new();
-    for record in &records {
-        let (search, first) = (record.search.as_ref()?, records[0].search.as_ref()?);
-        let is_same = (&search.identity, search.count, search.split_steps)
-            == (&first.identity, first.count, first.split_steps)
-            && record.check == records[0].check;
-        if !is_same || !search.parts.iter().all(|part| seen.insert(part.index)) {
-            return None;
+    let (wholes, pieces): (Vec<&Evidence>, Vec<&Evidence>) = records.iter().partition(|record| record.search.is_none());
+    let (first, of_first) = pieces.first().and_then(|first| Some((*first, first.search.as_ref()?)))?;
+    let is_same = |record: &&Evidence| {
+        let identity = record.search.as_ref().map_or(&of_first.identity, |search| &search.identity);
+        record.check == first.check && *identity == of_first.identity
+    };
+    if !records.iter().all(|record| is_same(&record)) {
+        return None;
+    }
+    let has_found = pieces.iter().any(|piece| rank(piece.verdict) > 0);
+    if let Some(whole) = wholes.first() {
+        let is_all = !has_found && wholes.iter().all(|whole| is_whole_of(whole, first, &of_first.identity));
+        return is_all.then(|| (*whole).clone());
+    }
+    let split = |record: &Evidence| record.search.as_ref().map(|search| (search.count, search.split_steps));
+    let splits: BTreeSet<_> = pieces.iter().map(|piece| split(piece)).collect();
+    let joined = splits.iter().map(|wanted| {
+        let of_split: Vec<&Evidence> = pieces.iter().copied().filter(|piece| split(piece) == *wanted).collect();
+        add_up(of_split)
+    });
+    let mut joined: Vec<Evidence> = joined.collect::<Option<_>>()?;
+    // Searches that were split in different ways have nothing to give one another.
+    match joined.iter().position(|sum| sum.complete && !has_found) {
+        Some(finished) => Some(joined.swap_remove(finished)),
+        None if joined.len() == 1 => joined.pop(),
+        None => None,
+    }
+}
+
+/// Whether a record that holds no search is that of the whole search of which `piece` is one. It no longer holds what it
+/// belongs to, so that everything that must be the same is compared.
+fn is_whole_of(whole: &Evidence, piece: &Evidence, identity: &Identity) -> bool {
+    let allowed = |record: &Evidence| -> BTreeSet<String> {
+        record.outcomes.iter().filter(|witness| witness.allowed).map(|witness| witness.outcome.clone()).collect()
+    };
+    whole.complete
+        && whole.mode == Some(identity.mode)
+        && whole.maker.suite == identity.suite
+        && (&whole.subject, &whole.engine, whole.states) == (&piece.subject, &piece.engine, piece.states)
+        && allowed(whole) == allowed(piece)
+}
+
+/// The records of parts of one search that was split in one way. `None` if two have something in common and neither has all
+/// that the other has.
+fn add_up(records: Vec<&Evidence>) -> Option<Evidence> {
+    let mut kept: Vec<&Evidence> = Vec::new();
+    for record in records {
+        if !kept.iter().any(|other| covers(other, record)) {
+            kept.retain(|other| !covers(record, other));
+            kept.push(record);
         }
     }
-    let whole = records.into_iter().cloned().reduce(add)?;
-    Some(conclude(whole))
+    kept.sort_by_key(|record| record.search.as_ref().and_then(|search| Some(search.parts.first()?.index)));
+    let mut seen = BTreeSet::new();
+    let mut parts = kept.iter().flat_map(|record| &record.search).flat_map(|search| &search.parts);
+    if !parts.all(|part| seen.insert(part.index)) {
+        return None;
+    }
+    kept.into_iter().cloned().reduce(add).map(conclude)
+}
+
+/// Whether a record makes another one needless: it has each part of it, as far on, and what was found does not go with it.
+fn covers(one: &Evidence, other: &Evidence) -> bool {
+    let (Some(mine), Some(theirs)) = (&one.search, &other.search) else { return false };
+    rank(other.verdict) <= rank(one.verdict)
+        && theirs.parts.iter().all(|part| mine.parts.iter().any(|known| known.is_as_far_as(part)))
 }
 
 /// Adds up two records that have no execution in common.
@@ -214,18 +311,19 @@ pub fn conclude(record: Evidence) -> Evidence {
     } else if is_whole {
         (Verdict::Pass, passed(record.kind, all, seen))
     } else {
-        let named: Vec<String> = missing.iter().map(u32::to_string).collect();
-        let (parts, are) = if missing.len() == 1 { ("part", "is") } else { ("parts", "are") };
-        let reason = match (is_cut, named.is_empty()) {
-            (false, _) => format!("{parts} {} of {} {are} missing", named.join(", "), search.count),
-            (true, _) => format!(
+        let named = in_words(&missing);
+        let is_one = matches!(missing.as_slice(), [(first, last)] if first == last);
+        let (parts, are) = if is_one { ("part", "is") } else { ("parts", "are") };
+        let reason = match is_cut {
+            false => format!("{parts} {named} of {} {are} missing", search.count),
+            true => format!(
                 "{USED_UP}: about {:.1}% of all were looked at{}",
                 // What is not done is not rounded to all.
                 (search.share_done() * 100.0).min(99.9),
                 if named.is_empty() {
                     String::new()
                 } else {
-                    format!(", and {parts} {} of {} {are} missing", named.join(", "), search.count)
+                    format!(", and {parts} {named} of {} {are} missing", search.count)
                 }
             ),
         };

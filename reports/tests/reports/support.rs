@@ -105,6 +105,7 @@ pub fn run_record(selected: Vec<Planned>, partition: Option<Partition>) -> RunRe
         known: selected.len(),
         selected,
         targets: vec![],
+        texts: BTreeMap::new(),
         started_at: "2026-11-22T05:58:01Z".to_owned(),
         finished_at: Some("2026-11-22T06:11:47Z".to_owned()),
         interrupted: false,

@@ -5,7 +5,7 @@ use selvedge_reports::html::render;
 use selvedge_reports::report::{About, Coverage, Failure, FailureKind, Finding, Report, Summary, System};
 use selvedge_reports::store::Source;
 use selvedge_reports::table;
-use selvedge_verify::evidence::{Counterexample, Evidence, Kind, Maker, Verdict};
+use selvedge_verify::evidence::{Counterexample, Evidence, Expected, Kind, Maker, Verdict};
 use selvedge_verify::info::ObligationInfo;
 
 use crate::support;
@@ -195,7 +195,7 @@ fn a_real_system_that_differs_fails_the_run_and_speaks_for_no_implementation() {
     assert!(clause("COND-11").violations.is_empty() && clause("COND-01").violations.is_empty());
     let [blamed] = clause("COND-12").violations[..] else { panic!("one record blames COND-12") };
     assert_eq!(report.evidence[blamed].check, "cond/oracle/freebsd/differential");
-    assert!(report.failures.contains(&Failure { evidence: blamed, what: FailureKind::Difference }));
+    assert!(report.failures.contains(&Failure { evidence: blamed, what: FailureKind::Difference, said: None }));
 
     let only = |name: &'static str| support::report_of(move |it| it.kind == Kind::Oracle && it.check.contains(name));
     assert_eq!(only("freebsd").conclusion.outcome, Exit::Violation);
@@ -263,4 +263,59 @@ fn one_record_comes_and_several_come() {
     let begins = |words: &str, records: usize| told(records).iter().any(|notice| notice.text.starts_with(words));
     assert!(begins("1 record comes from a checkout of commit 0123abc ", 1));
     assert!(begins("2 records come from a checkout of commit 0123abc ", 2));
+}
+
+#[test]
+fn what_a_file_expects_and_the_spec_does_not_hold_fails_the_report() {
+    let expecting = |kind, held: &[Option<bool>]| {
+        let mut record = passing(kind);
+        let expected = |held| Expected { text: "forall done T1".to_owned(), held, leans: None };
+        record.expectations = held.iter().copied().map(expected).collect();
+        report_from(vec![record])
+    };
+    for kind in [Kind::Conformance, Kind::Reference] {
+        let broken = expecting(kind, &[Some(true), Some(false), None]);
+        assert_eq!(broken.conclusion.outcome, Exit::Violation, "{}", broken.conclusion.sentence);
+        let [failure] = broken.failures.as_slice() else { panic!("{:?}", broken.failures) };
+        assert_eq!(failure.what, FailureKind::Expectation);
+        assert!(render(&broken).contains("What the file expects does not hold in the spec: forall done T1."));
+        let unclear = expecting(kind, &[Some(true), None]);
+        assert_eq!(unclear.conclusion.outcome, Exit::Inconclusive, "{}", unclear.conclusion.sentence);
+        assert!(unclear.failures.is_empty() && unclear.unanswered[0].checks == [0]);
+        assert!(render(&unclear).contains(&unclear.unanswered[0].reason));
+        assert_eq!(expecting(kind, &[Some(true)]).conclusion.outcome, Exit::Pass);
+    }
+    // A record of the spec itself says so by its verdict; what a planted bug's program expects is meant to break.
+    for kind in [Kind::Spec, Kind::Mutant] {
+        assert!(expecting(kind, &[Some(false), None]).failures.is_empty());
+    }
+}
+
+#[test]
+fn an_error_elsewhere_takes_no_violation_away() {
+    let of = |verdict, directory: &str| {
+        let record = Evidence { verdict, reason: format!("as {directory} has it"), ..passing(Kind::Conformance) };
+        Source { directory: directory.to_owned(), run: None, evidence: vec![record] }
+    };
+    let sources = vec![of(Verdict::Error, "one"), of(Verdict::Fail, "two"), of(Verdict::Pass, "three")];
+    let report = Report::assemble(sources, &support::systems(), support::GENERATED_AT.to_owned());
+    assert_eq!((report.evidence.len(), report.evidence[0].verdict), (1, Verdict::Fail));
+    assert_eq!(report.conclusion.outcome, Exit::HarnessFailed);
+    let kinds: Vec<FailureKind> = report.failures.iter().map(|failure| failure.what).collect();
+    assert_eq!(kinds, [FailureKind::Violation, FailureKind::HarnessError]);
+    assert_eq!(notices(&report, About::Duplicate).len(), 1);
+    let page = render(&report);
+    assert!(page.contains("as two has it") && page.contains("The record in one: as one has it"));
+    let junit = selvedge_reports::junit::render(&report).unwrap();
+    assert!(junit.contains("as two has it") && junit.contains("The record in one: as one has it"));
+
+    // Where nothing was found the error is the worst.
+    let sources = vec![of(Verdict::Pass, "one"), of(Verdict::Error, "two")];
+    let report = Report::assemble(sources, &support::systems(), support::GENERATED_AT.to_owned());
+    assert_eq!((report.evidence[0].verdict, report.failures.len()), (Verdict::Error, 1));
+}
+
+fn passing(kind: Kind) -> Evidence {
+    let known = support::evidence().into_iter().find(|it| it.kind == Kind::Conformance && it.verdict == Verdict::Pass);
+    Evidence { kind, expectations: vec![], ..known.expect("one passes") }
 }
