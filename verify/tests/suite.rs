@@ -521,7 +521,7 @@ fn what_a_search_looked_at_beyond_the_bound_that_it_finished_is_told() {
     let further = run(&suite, "cond/reference/L13-overtaken-signal/reference/exhaustive");
     assert!(further.technique.contains(" more with "), "{}", further.technique);
     assert_eq!(further.reason, "nothing but what the spec allows: 2 of 2 outcomes witnessed");
-    let cut = run(&suite, "cond/reference/L13-overtaken-broadcast/reference/exhaustive");
+    let cut = run(&suite, "proc/reference/three-stops/reference/exhaustive");
     assert!(cut.reason.starts_with("exhaustive did not come to "), "{}", cut.reason);
     let whole = run(&suite, "cond/reference/L04-fifo/reference/exhaustive");
     assert!(whole.complete && !whole.technique.contains(" more with "), "{}", whole.technique);

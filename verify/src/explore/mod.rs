@@ -480,7 +480,7 @@ impl<'s, 'a, S: Spec> Search<'s, 'a, S> {
                 reached.extend(edges[first..].iter().take_while(|(_, to)| *to == state).map(|(from, _)| *from));
             }
         }
-        has_end.iter().position(|has_end| !has_end).map(|state| self.store.get(state).iter().copied().collect())
+        has_end.iter().position(|has_end| !has_end).map(|state| self.store.get(state).to_vec())
     }
 
     fn add_violations(&mut self, initial: &Tuple) {
