@@ -545,8 +545,11 @@ fn token(evidence: &mut Evidence) -> &mut String {
 #[test]
 fn a_recorded_counterexample_fails_again() {
     for engine in [Engine::Portfolio, Engine::Exhaustive, Engine::Loom, Engine::Threads] {
-        let replay = suite().replay_here(&recorded(engine)).unwrap_or_else(|reason| panic!("{engine}: {reason}"));
+        let evidence = recorded(engine);
+        let replay = suite().replay_here(&evidence).unwrap_or_else(|reason| panic!("{engine}: {reason}"));
         assert_eq!(replay.verdict, Verdict::Fail, "{engine}: {}", replay.text);
+        let told = &evidence.counterexample.expect("it was found").sentence;
+        assert!(engine != Engine::Threads || replay.text.contains(told), "{told}\n{}", replay.text);
     }
     let mutant = run(&suite(), "register/mutant/prefetches/hunters");
     let replay = suite().replay_here(&mutant).expect("it belongs to this suite");

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Job, Options, Suite, plan, record};
 use crate::engine::Engine;
 use crate::engine::exhaustive::Frontier;
-use crate::evidence::{Evidence, Mode};
+use crate::evidence::{Evidence, Mode, Verdict};
 use crate::isolate;
 use crate::litmus::Diagnostics;
 use crate::parts::{self, Search};
@@ -264,7 +264,9 @@ fn side_by_side(legs: Vec<Leg>, jobs: u32, run: impl Fn(Leg) -> Evidence + Sync)
     found.into_iter().map(|(_, evidence)| evidence).collect()
 }
 
-/// Of records that do not fit together, because a process died over one of them: that one.
+/// Of records that do not fit together, because a process died over one of them: that one, unless another has a violation, which
+/// is there whatever happened elsewhere.
 fn worst(found: Vec<Evidence>) -> Evidence {
-    found.into_iter().max_by_key(|record| (record.verdict, record.search.is_none())).expect("there is a leg")
+    let badness = |record: &Evidence| (record.verdict == Verdict::Fail, record.verdict, record.search.is_none());
+    found.into_iter().max_by_key(badness).expect("there is a leg")
 }

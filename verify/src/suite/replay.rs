@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::drive::{incapable, weak_outcomes};
 use super::{Options, System};
-use crate::check::{self, Judgement, check};
+use crate::check::{Checker, Judgement};
 use crate::conformance::{Goal, Job, Target, Violation};
 use crate::engine::{Budget, Engine, Profile};
 use crate::evidence::{Evidence, Mode, Verdict};
@@ -213,7 +213,8 @@ fn recheck<S: Spec>(target: &Target<S>, history: &str) -> Result<Replay, String>
     let recorded = jsonl::read::<S>("counterexample", history).map_err(|diagnostics| diagnostics.to_string())?;
     let initial = target.spec.initial(&target.program.initial).map_err(|unknown| unknown.message)?;
     let cannot = "real threads cannot be replayed; the recorded history was judged again";
-    Ok(match check(&target.spec, &initial, &recorded.history, &check::Budget::default()) {
+    let checker = Checker::new(target.spec.clone(), initial).thread_names(recorded.header.threads);
+    Ok(match checker.check(&recorded.history) {
         Judgement::Violation(violation) => {
             Replay { verdict: Verdict::Fail, text: format!("{cannot}: {}", violation.sentence) }
         }
