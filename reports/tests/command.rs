@@ -77,6 +77,13 @@ fn selvedge<const N: usize>(arguments: [&dyn AsRef<OsStr>; N]) -> Ran {
     Ran::of(&mut command(&arguments.map(AsRef::as_ref)))
 }
 
+/// Checks the reference subject under that semantics.
+fn check_under(program: &Path, semantics: &str, more: &[&dyn AsRef<OsStr>]) -> Ran {
+    let mut command = command(&[OsStr::new("check"), program.as_os_str()]);
+    command.args(["--subject", "reference", "--engine", "exhaustive", "--semantics", semantics]);
+    Ran::of(command.args(more.iter().map(AsRef::as_ref)))
+}
+
 fn litmus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../verify/litmus").join(name)
 }
@@ -288,6 +295,19 @@ fn outcomes_stops_at_its_bound_and_says_what_it_has_left_out() {
     assert!(ran.stdout.contains("holds          exists abort COND-12"), "{}", ran.stdout);
 }
 
+#[test]
+fn outcomes_shows_the_way_to_where_nothing_ends_any_more() {
+    let text = "spec cond\natomic p = 0 seqcst\n\nthread B\n  p = 1\n\nthread A\n  r = p\n  signal-while r == 0\n\nforall done A\n";
+    let (_folder, path) = file("spins.litmus", text);
+    let ran = selvedge([&"outcomes", &path]).exits(3);
+    assert!(ran.stdout.contains("some executions never end"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("reads p = 0") && ran.stdout.contains("unknown        forall done A"),
+        "{}",
+        ran.stdout
+    );
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn outcomes_says_how_far_it_is_and_ctrl_c_leaves_with_what_was_found() {
@@ -317,19 +337,7 @@ fn a_named_semantics_takes_the_place_of_the_files_own() {
     selvedge([&"outcomes", &program, &"--semantics", &"posx"]).exits(2).explains(&["no semantics `posx`", "`posix`"]);
     let register = litmus("register/two-writers.litmus");
     selvedge([&"outcomes", &register, &"--semantics", &"posix"]).exits(2).explains(&["it has none with a name"]);
-    let check = |semantics: &str| {
-        selvedge([
-            &"check",
-            &program,
-            &"--subject",
-            &"reference",
-            &"--engine",
-            &"exhaustive",
-            &"--semantics",
-            &semantics,
-            &"--json",
-        ])
-    };
+    let check = |semantics: &str| check_under(&program, semantics, &[&"--json"]);
     let outcomes = |ran: Ran| ran.json()["outcomes"].as_array().map(Vec::len);
     assert!(outcomes(check("go").exits(0)) < outcomes(check("posix").exits(1)));
 }

@@ -535,6 +535,12 @@ fn without_order_between_threads_the_same_history_is_allowed() {
 }
 
 #[test]
+fn without_order_the_operation_that_is_wrong_is_named_and_not_the_last() {
+    let found = violation(judged_unordered::<RegisterSpec>("T1 read\nT1 = 5\nT1 write 1\nT1 = ok\ncut"));
+    assert!(found.seen.contains("`read` returned 5"), "{}", found.sentence);
+}
+
+#[test]
 fn the_event_reported_is_the_first_that_has_no_explanation() {
     // T1 can be told `busy` only if T2 has the lock already; that T2 will be told nonsense is not T1's fault.
     let found = violation(judged::<LockSpec>("T2 lock\nT1 try-lock\nT1 = busy\nT2 = busy\ncut"));

@@ -11,12 +11,12 @@ use selvedge::platform::host::atomic::{AtomicBool, Ordering};
 use selvedge::platform::{Platform, Shuttle};
 use selvedge_model::Thread;
 use selvedge_model::toy::register::{Op, RegisterSpec, Ret};
-use selvedge_verify::engine::Profile;
+use selvedge_verify::engine::{Engine, Profile};
 use selvedge_verify::evidence::{Evidence, Mode, Verdict};
 use selvedge_verify::isolate::Limits;
 use selvedge_verify::litmus::corpus;
 use selvedge_verify::oracle::{Inquiry, Oracle};
-use selvedge_verify::subject::register::AtomicRegister;
+use selvedge_verify::subject::register::{AtomicRegister, STORES_WRONG};
 use selvedge_verify::subject::{Stop, Subject};
 use selvedge_verify::suite::{Drivers, Options, SearchOptions, Suite, System};
 
@@ -253,6 +253,24 @@ fn subjects_are_judged() -> Result<(), Failed> {
     Ok(())
 }
 
+/// What failed may hang or abort when it is run again, for it is not what it was.
+fn a_replay_outlives_its_subject() -> Result<(), Failed> {
+    // As it was: wrong, and nothing worse.
+    let wrong = Drivers::NONE.variant(STORES_WRONG).shuttle::<AtomicRegister<Shuttle>>();
+    let program = corpus::REGISTER.iter().find(|file| file.name == "two-writers").expect("it is one of them");
+    for (name, verdict, says) in
+        [("aborts", Verdict::Fail, "the process aborted (signal 6)"), ("hangs", Verdict::Inconclusive, HUNG)]
+    {
+        let before = Suite::empty().with(System::new("register", corpus::REGISTER).primitive(name, wrong));
+        let found = before.check_here(program.name, program.text, name, Engine::Exhaustive, &Options::quick());
+        let found = found.map_err(|diagnostics| diagnostics.to_string())?;
+        assert!(found.counterexample.is_some(), "{name}: {}", found.reason);
+        let replay = suite(SHORT).replay(&found)?;
+        assert!(replay.verdict == verdict && replay.text.starts_with(says), "{name}: {}", replay.text);
+    }
+    Ok(())
+}
+
 /// Ctrl-C reaches a child that is just being started, too. What the search has found by then is not lost over it.
 fn a_search_outlives_an_interrupted_child() -> Result<(), Failed> {
     let sign = interrupted(std::process::id());
@@ -313,6 +331,7 @@ fn main() -> ExitCode {
         hangs(Habit::Hangs),
         hangs(Habit::HangsAtOnce),
         Trial::test("a_subject_that_hangs_or_aborts_fails", subjects_are_judged),
+        Trial::test("a_replay_outlives_its_subject", a_replay_outlives_its_subject),
         Trial::test("a_search_outlives_an_interrupted_child", a_search_outlives_an_interrupted_child),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

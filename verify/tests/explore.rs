@@ -28,6 +28,7 @@ fn explored<S: Spec>(spec: &S, program: &Program<S::Op>) -> Exploration {
     assert!(reduced.complete && unreduced.complete);
     assert_eq!(reduced.outcomes, unreduced.outcomes);
     assert!(reduced.states <= unreduced.states);
+    assert_eq!(reduced.endless.is_some(), unreduced.endless.is_some());
     let taken = |found: &Exploration| -> BTreeSet<_> {
         found.rules.iter().filter(|(_, count)| **count > 0).map(|(rule, _)| *rule).collect()
     };
@@ -474,6 +475,27 @@ fn expectations_are_judged() {
 }
 
 #[test]
+fn what_never_ends_is_shown_and_leaves_a_forall_open() {
+    let found = |sketch: Sketch| {
+        let program = sketch.program::<CondSpec>();
+        let found = explored(&CondSpec::default(), &program);
+        let path = found.endless.as_ref().map(selvedge_verify::explore::Path::render);
+        let held = |quantifier| judge(&expect(quantifier, done(0)), &found).held;
+        (found.outcomes.len(), path, held(Quantifier::Forall), held(Quantifier::Exists), held(Quantifier::Never))
+    };
+    let spins = found(Sketch::cond().thread("A", &["signal-while 1"]));
+    assert!(matches!(spins, (0, Some(_), None, Some(false), Some(true))), "{spins:?}");
+    // Whoever has read 0 once goes on for ever, whatever the other does.
+    let reads_once = Sketch::cond().atomic("p", 0).thread("A", &["r = p", "signal-while r == 0"]);
+    let (outcomes, path, forall, exists, _) = found(reads_once.thread("B", &["p = 1"]));
+    assert_eq!((outcomes, forall, exists), (1, None, Some(true)));
+    assert!(path.is_some_and(|path| path.contains("reads p = 0")));
+    // This one goes on until the other has written.
+    let reads_anew = Sketch::cond().atomic("p", 0).thread("A", &["signal-while p == 0"]);
+    assert_eq!(found(reads_anew.thread("B", &["p = 1"])), (1, None, Some(true), Some(true), Some(false)));
+}
+
+#[test]
 fn an_exploration_that_was_cut_short_says_so() {
     let program = producers_and_consumers(2);
     for reduction in [Reduction::None, Reduction::Commuting] {
@@ -800,7 +822,12 @@ fn generate<S: Spec>(spec: &S, discipline: Discipline, mut draws: Draws) -> Sket
                 Discipline::Kept => spec.next_ops(&done),
                 Discipline::None => all_ops::<S>(),
             });
-            lines.push(match (op.to_string().starts_with("wait"), draws.below(4)) {
+            // Others go round for ever, if nobody writes; and those that count something would never come to an end of states.
+            let loops = match discipline {
+                Discipline::Kept => op.to_string().starts_with("wait"),
+                Discipline::None => op.to_string().starts_with("signal"),
+            };
+            lines.push(match (loops, draws.below(4)) {
                 (true, 0) => format!("{op}-while x == 0"),
                 (true, 1) => format!("{op}-if y == 0"),
                 (_, 2) => format!("r0 = {op}"),

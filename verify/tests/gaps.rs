@@ -194,6 +194,18 @@ fn what_is_sequentially_consistent_is_so_on_our_platform() {
         |shared| (store_then_load(shared, 1, SEQCST), 0),
     );
     assert_eq!(seen, [(0, 1), (1, 0), (1, 1)].into());
+    // An update and a store of one variable, and what each thread reads of it then: no order has 1 behind 2.
+    fn add<A: AtomicInteger<usize>>(shared: &[A; 2]) -> Option<usize> {
+        shared[0].fetch_add(1, Ordering::SeqCst);
+        Some(shared[0].load(Ordering::SeqCst))
+    }
+    fn store<A: AtomicInteger<usize>>(shared: &[A; 2]) -> (usize, usize) {
+        shared[0].store(2, Ordering::SeqCst);
+        (shared[0].load(Ordering::SeqCst), 0)
+    }
+    let all = [(1, 2), (2, 2), (3, 2), (3, 3)].into();
+    assert_eq!(reached::<Shuttle>(exhaustively, add, store), all);
+    assert_eq!(reached::<Loom>(under_loom, add, store), all);
 }
 
 /// Store buffering: with relaxed accesses perhaps nobody does.

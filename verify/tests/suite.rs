@@ -503,6 +503,32 @@ fn the_engines_own_condition_variables_are_not_accused_of_races() {
 }
 
 #[test]
+fn only_what_an_implementation_has_shown_for_certain_counts() {
+    let suite = Suite::standard();
+    // Each of these waits may have woken without a reason, as far as anybody can tell. Ours never does.
+    let evidence = run(&suite, "cond/conformance/spurious-while/cond/exhaustive");
+    assert_eq!(evidence.verdict, Verdict::Pass, "{}", evidence.reason);
+    let rules: Vec<&str> = evidence.rules.keys().map(String::as_str).collect();
+    assert!(rules.contains(&"wait.enqueue") && !rules.contains(&"wait.spurious"), "{rules:?}");
+}
+
+#[test]
+fn an_abort_is_one_by_the_clause_that_its_history_breaks() {
+    let reached = run(&Suite::standard(), "cond/reference/two-ways-to-abort/reference/exhaustive");
+    assert_eq!(reached.reason, "nothing but what the spec allows: 2 of 2 outcomes witnessed");
+}
+
+#[test]
+fn a_program_of_which_no_execution_ends_passes_nowhere() {
+    let text = "spec cond\nthread A\n  signal-while 1\nthread B\n  lock\nexists done B\n";
+    for engine in [Engine::Exhaustive, Engine::Loom, Engine::Portfolio, Engine::Threads] {
+        let found = Suite::standard().check_here("spins", text, "cond", engine, &Options::quick()).expect("it runs");
+        assert_eq!(found.verdict, Verdict::Inconclusive, "{engine}: {}", found.reason);
+        assert!(found.reason.starts_with("none of ") && found.reason.ends_with(" came to an end"), "{}", found.reason);
+    }
+}
+
+#[test]
 fn a_mistake_in_programs_is_recorded_with_the_program_that_shows_it() {
     let evidence = run(&Suite::standard(), "cond/mutant/M10-if-for-while/explorer");
     assert_eq!((evidence.verdict, evidence.engine.as_str()), (Verdict::Pass, "explorer"), "{}", evidence.reason);

@@ -110,6 +110,7 @@ pub static COND: &[CorpusFile] = corpus! { "cond":
     "ticket-known-by-nobody"
     "two-signallers"
     "two-signals"
+    "two-ways-to-abort"
     "unlock-of-unlocked"
     "unlock-of-unlocked-beside-a-lock"
     "unlock-twice"

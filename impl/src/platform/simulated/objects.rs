@@ -443,10 +443,7 @@ impl<E: Engine, T: Send> RegionTrait<T> for Region<E, T> {
     /// The condition and the action must use nothing of the platform: they are one step.
     #[track_caller]
     fn when<R>(&self, ready: impl Fn(&T) -> bool, act: impl FnOnce(&mut T) -> R) -> R {
-        let told = Told { is_opaque: true, ..Told::default() };
-        let is_ready = || self.value.with(|value| ready(value));
-        step_told(Location::caller(), &[writes::<E>(&self.object)], told, Some(&is_ready));
-        self.take_turn(act)
+        self.when_ordered(ready, |value| (act(value), true))
     }
 
     #[track_caller]
@@ -454,39 +451,32 @@ impl<E: Engine, T: Send> RegionTrait<T> for Region<E, T> {
         let told = Told { is_opaque: true, ..Told::default() };
         let is_ready = || self.value.with(|value| ready(value));
         step_told(Location::caller(), &[writes::<E>(&self.object)], told, Some(&is_ready));
-        let (result, is_ordered) = self.value.with(act);
-        E::altered(self.object.id());
-        if is_ordered {
-            E::acquire(&self.object, 0);
-            E::release(&self.object, 0);
-        }
-        E::changed(&Execution::current());
-        result
+        self.take_turn(act)
     }
 
     #[track_caller]
     fn with<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
         step(Location::caller(), &[writes::<E>(&self.object)], None);
-        self.take_turn(act)
+        self.take_turn(|value| (act(value), true))
     }
 
     #[track_caller]
     fn with_others(&self, group: u8, act: impl FnOnce(&mut T)) {
         step(Location::caller(), &[joins_in::<E>(&self.object, group)], None);
         // What orders nothing must not hide a race either.
-        self.value.with(act);
-        E::altered(self.object.id());
-        E::changed(&Execution::current());
+        self.take_turn(|value| (act(value), false));
     }
 }
 
 impl<E: Engine, T: Send> Region<E, T> {
-    /// Acts; the step has been taken.
-    fn take_turn<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
-        E::acquire(&self.object, 0);
-        let result = self.value.with(act);
+    /// Acts; the step has been taken. The action says whether it is ordered with others.
+    fn take_turn<R>(&self, act: impl FnOnce(&mut T) -> (R, bool)) -> R {
+        let (result, is_ordered) = self.value.with(act);
         E::altered(self.object.id());
-        E::release(&self.object, 0);
+        if is_ordered {
+            E::acquire(&self.object, 0);
+            E::release(&self.object, 0);
+        }
         E::changed(&Execution::current());
         result
     }
