@@ -10,10 +10,11 @@ use selvedge::platform::{
 use selvedge::proc::{Builder, Executor, JoinError, JoinHandle};
 
 /// What an executor's users do, each from the making of one to its end.
-const PROGRAMS: [(&str, Program); 7] = [
+const PROGRAMS: [(&str, Program); 8] = [
     ("tasks are done", tasks_are_done),
     ("a shutdown waits for everybody", a_shutdown_waits_for_everybody),
     ("a panic ends its task alone", a_panic_ends_its_task_alone),
+    ("a panic while the world has stopped starts it", a_panic_while_the_world_has_stopped_starts_it),
     ("tasks outlive their processor", tasks_outlive_their_processor),
     ("what is cancelled does not begin", what_is_cancelled_does_not_begin_and_what_begins_ends),
     ("its own task may drop it", its_own_task_may_drop_it),
@@ -112,6 +113,25 @@ fn a_panic_ends_its_task_alone(builder: Builder) {
     let payload = bad.join().expect_err("it panics").into_panic().expect("it panics");
     assert_eq!(payload.downcast_ref(), Some(&7_u8));
     assert_eq!(good.join().expect("it does not panic"), 1);
+    executor.shutdown();
+}
+
+fn a_panic_while_the_world_has_stopped_starts_it(builder: Builder) {
+    let executor = executor(&builder, 2);
+    let bad = executor.spawn(|context| {
+        let _stopped = context.stop_the_world();
+        std::panic::resume_unwind(Box::new(7_u8))
+    });
+    let round = executor.spawn(|context| context.on_each_processor(|_| ()));
+    let visit = Shuttle::contain(|| {
+        executor.run(|context| {
+            let _stopped = context.stop_the_world();
+            std::panic::resume_unwind(Box::new(8_u8))
+        })
+    });
+    assert_eq!(visit.map_err(|payload| payload.downcast_ref().copied()), Err::<(), _>(Some(8_u8)));
+    assert!(matches!(bad.join(), Err::<(), _>(JoinError::Panicked(_))));
+    round.join().expect("it does not panic");
     executor.shutdown();
 }
 

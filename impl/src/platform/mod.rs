@@ -37,6 +37,7 @@ pub mod shuttle;
 use ::std::any::Any;
 use ::std::fmt;
 use ::std::hash::Hash;
+use ::std::io;
 use ::std::ops::{Deref, DerefMut};
 use ::std::panic::{AssertUnwindSafe, catch_unwind};
 use ::std::time::Duration;
@@ -123,10 +124,17 @@ pub trait Platform: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + 'sta
     #[track_caller]
     fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Self::JoinHandle<T>;
     /// Starts a thread with a name, where threads have names.
+    ///
+    /// # Errors
+    ///
+    /// If the system has none left; `body` is dropped then. The checking platforms panic instead, as [`Platform::spawn`] does.
     #[track_caller]
-    fn spawn_named<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> Self::JoinHandle<T> {
+    fn spawn_named<T: Send + 'static>(
+        name: &str,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<Self::JoinHandle<T>> {
         _ = name;
-        Self::spawn(body)
+        Ok(Self::spawn(body))
     }
     /// Runs `body` and answers with the payload if it panics. An unwind by which the platform itself ends a thread goes on.
     fn contain<R>(body: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {

@@ -15,6 +15,7 @@
 mod run_queue;
 
 use std::cell::{Cell as StdCell, RefCell, UnsafeCell};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{self, AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, OnceLock, PoisonError, mpsc};
@@ -57,9 +58,11 @@ impl Platform for Std {
         JoinHandle(thread::spawn(body))
     }
 
-    fn spawn_named<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(body);
-        JoinHandle(thread.expect("the system can start one more thread"))
+    fn spawn_named<T: Send + 'static>(
+        name: &str,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<JoinHandle<T>> {
+        thread::Builder::new().name(name.to_owned()).spawn(body).map(JoinHandle)
     }
 
     #[inline]

@@ -1,5 +1,7 @@
 //! A machine's own view: the processor it holds, the call it is in, and how its task gives way to others.
 
+use std::cell::Cell;
+
 use super::job::Job;
 use super::machine::{Machine, Sleeper};
 use super::protocol::{Absent, FREEZE, Held, MONITOR_SLEEPS, Reclaimed, SAFE_POINT, STOP, Status};
@@ -18,6 +20,10 @@ pub struct Context<P: Platform = Std> {
     place: Place,
     /// Counted as looking for work at other processors. Only without a task.
     spinning: bool,
+    /// The world has stopped for its task.
+    pub(super) has_stopped: bool,
+    /// Others may have the way to unpark its task.
+    has_unparkers: Cell<bool>,
 }
 
 /// Where a machine's task is.
@@ -34,7 +40,14 @@ enum Place {
 impl<P: Platform> Context<P> {
     /// A machine that holds the processor, or none yet.
     pub(super) fn new(scheduler: Arc<Scheduler<P>>, machine: Arc<Machine<P>>, held: Option<Held>) -> Self {
-        Context { scheduler, machine, place: held.map_or(Place::Off, Place::On), spinning: false }
+        Context {
+            scheduler,
+            machine,
+            place: held.map_or(Place::Off, Place::On),
+            spinning: false,
+            has_stopped: false,
+            has_unparkers: Cell::new(false),
+        }
     }
 
     /// The number of the processor that the task runs on; `None` in a call.
@@ -193,7 +206,7 @@ impl<P: Platform> Context<P> {
         }
     }
 
-    fn held(&self) -> &Held {
+    pub(super) fn held(&self) -> &Held {
         match &self.place {
             Place::On(held) => held,
             Place::InCall(_) | Place::Off => panic!("the task is in a call"),
@@ -289,25 +302,26 @@ impl<P: Platform> Context<P> {
         }
     }
 
-    /// The way to end a sleep of this task in [`Context::park`].
+    /// The way to end a sleep of this task in [`Context::park`]. It does nothing once this task has ended.
     pub fn unparker(&self) -> Unparker<P> {
-        Unparker { scheduler: self.scheduler.clone(), machine: self.machine.clone() }
+        self.has_unparkers.set(true);
+        Unparker { scheduler: self.scheduler.clone(), machine: self.machine.clone(), task: self.machine.task() }
     }
 
-    /// Unparks another task; it comes next on this task's processor if none is idle.
+    /// Unparks another task; it comes next on this task's processor if none is idle and both are of one executor.
     pub fn unpark(&mut self, other: &Unparker<P>) {
-        if let Some(sleeper) = other.machine.unpark() {
-            self.ready(sleeper);
+        if let Some(sleeper) = other.machine.unpark(other.task) {
+            self.ready(&other.scheduler, sleeper);
         }
     }
 
-    /// Another machine's task goes on, next on this processor if none is idle.
-    pub(super) fn ready(&mut self, sleeper: Sleeper<P>) {
+    /// The task of a machine of `scheduler`'s goes on, next on this processor if it is one of that scheduler's and none is idle.
+    pub(super) fn ready(&mut self, scheduler: &Arc<Scheduler<P>>, sleeper: Sleeper<P>) {
         let own = match &self.place {
-            Place::On(held) => Some(held),
-            Place::InCall(_) | Place::Off => None,
+            Place::On(held) if Arc::ptr_eq(scheduler, &self.scheduler) => Some(held),
+            Place::On(_) | Place::InCall(_) | Place::Off => None,
         };
-        self.scheduler.ready(sleeper, own);
+        scheduler.ready(sleeper, own);
     }
 
     /// Starts a task, which comes last on this task's processor, where others may steal it.
@@ -350,13 +364,20 @@ impl<P: Platform> Context<P> {
             if scheduler.protocol.attention() & (STOP | SAFE_POINT) != 0 {
                 scheduler.run_safe_point(self.held());
                 // Before it halts: whoever starts the world again must not take it for one that will find the work.
-                if std::mem::take(&mut self.spinning) {
+                let spinning = std::mem::take(&mut self.spinning);
+                if spinning {
                     scheduler.stop_spinning();
                 }
                 let mut lists = scheduler.lock();
                 if lists.world.is_stopping() {
                     scheduler.halt(&mut lists, self.leave_processor());
                     return None;
+                }
+                drop(lists);
+                if spinning {
+                    // It goes on looking, and whoever queues work meanwhile need not wake another.
+                    self.spinning = true;
+                    scheduler.start_spinning();
                 }
             }
             let mut work = scheduler.find(self.held());
@@ -429,10 +450,14 @@ pub(super) fn worker<P: Platform>(scheduler: Arc<Scheduler<P>>, machine: Arc<Mac
 }
 
 impl<P: Platform> Context<P> {
-    /// After a task: it may have left a call open.
+    /// After a task: it may have left a call open, or the world stopped, and whoever can unpark it must not unpark the next one.
     pub(super) fn tidy_up(&mut self) {
         if !matches!(self.place, Place::On(_)) {
             self.exit_call();
+        }
+        self.start_if_stopped();
+        if self.has_unparkers.take() {
+            self.machine.next_task();
         }
     }
 }
@@ -441,11 +466,13 @@ impl<P: Platform> Context<P> {
 pub struct Unparker<P: Platform = Std> {
     scheduler: Arc<Scheduler<P>>,
     pub(super) machine: Arc<Machine<P>>,
+    /// Which of the machine's tasks: see [`Machine::next_task`].
+    task: u64,
 }
 
 impl<P: Platform> Clone for Unparker<P> {
     fn clone(&self) -> Self {
-        Unparker { scheduler: self.scheduler.clone(), machine: self.machine.clone() }
+        Unparker { scheduler: self.scheduler.clone(), machine: self.machine.clone(), task: self.task }
     }
 }
 
@@ -453,13 +480,13 @@ impl<P: Platform> Unparker<P> {
     /// Ends the task's sleep, or lets the next one end at once. From anywhere: inside a task
     /// [`Context::unpark`] is better.
     pub fn unpark(&self) {
-        if let Some(sleeper) = self.machine.unpark() {
+        if let Some(sleeper) = self.machine.unpark(self.task) {
             self.scheduler.ready(sleeper, None);
         }
     }
 
     /// Whether the task sleeps in [`Context::park`], as of some moment.
     pub fn is_parked(&self) -> bool {
-        self.machine.is_parked()
+        self.machine.is_parked(self.task)
     }
 }

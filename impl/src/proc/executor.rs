@@ -1,6 +1,7 @@
 //! The executor as its users see it: built, given tasks, and shut down.
 
 use std::fmt;
+use std::panic::resume_unwind;
 use std::time::Duration;
 
 use super::context::Context;
@@ -144,7 +145,8 @@ impl Builder {
         let scheduler = Arc::new(Scheduler::new(count, capacity, Lifetime::new(self.thread_name), self.planted));
         if self.has_monitor {
             let monitor = Monitor::new(scheduler.clone());
-            scheduler.lifetime.start_thread("-monitor", move || monitor.run());
+            let started = scheduler.lifetime.start_thread("-monitor", move || monitor.run());
+            started.expect("the system can start one more thread");
         }
         Executor { scheduler, is_released: false }
     }
@@ -176,9 +178,8 @@ impl<P: Platform> Executor<P> {
     /// Starts a task: on an idle processor, or after all others. What the caller did happens before it. A panic in the
     /// task is [its handle's](JoinHandle::join), and a call that it was in is over.
     ///
-    /// # Panics
-    ///
-    /// If a thread is needed and the system has none left.
+    /// If a thread is needed and the system has none left, the task waits for one of those that there are, or until there is one
+    /// again.
     pub fn spawn<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Context<P>) -> T + Send + 'static,
@@ -211,10 +212,16 @@ impl<P: Platform> Executor<P> {
         self.scheduler.lock().machines += 1;
         let mut visit = Visit(Context::new(self.scheduler.clone(), Machine::new(), None));
         visit.0.get_processor();
-        body(&mut visit.0)
+        let result = P::contain(|| body(&mut visit.0));
+        // Before a panic goes on: a thread that unwinds does not wait on all platforms.
+        drop(visit);
+        result.unwrap_or_else(|payload| resume_unwind(payload))
     }
 
     /// Sets the number of processors, for which the world stops: returns once it is so. See [`Context::stop_the_world`].
+    ///
+    /// Not for the code of a task of this executor's, which would wait for itself as in [`Executor::run`]: there it is
+    /// `context.stop_the_world().start_with_processors(count)`.
     ///
     /// # Panics
     ///
@@ -313,6 +320,7 @@ impl<P: Platform> Drop for Visit<P> {
     fn drop(&mut self) {
         // Where nothing waits any more there is nothing to give back.
         if !muted::<P>() {
+            self.0.start_if_stopped();
             self.0.end();
             self.0.scheduler.lock().machines -= 1;
         }

@@ -6,6 +6,7 @@ use std::fmt;
 use super::context::Context;
 use super::job::{Body, Job, Run};
 use super::machine::Sleeper;
+use super::scheduler::Scheduler;
 use crate::platform::{Arc, MutexGuard, Platform, PlatformMutex, Std, Unpark};
 
 /// The right to a task's result. Dropping it lets the task go on by itself.
@@ -40,8 +41,8 @@ enum State<T, P: Platform> {
 enum Waiting<P: Platform> {
     /// A thread that is no machine, or does not act as one.
     Thread(P::Thread),
-    /// A machine, which has left its processor.
-    Machine(Sleeper<P>),
+    /// A machine, which has left its processor: one of that scheduler's, which need not be the task's.
+    Machine(Arc<Scheduler<P>>, Sleeper<P>),
 }
 
 impl<T: Send, P: Platform> JoinHandle<T, P> {
@@ -97,8 +98,8 @@ impl<P: Platform> Context<P> {
         handle
     }
 
-    /// Waits until another task has ended, and returns what it returned; others have the processor meanwhile. Everything in
-    /// that task happens before this returns.
+    /// Waits until another task has ended, of this executor or of another one, and returns what it returned; others have the
+    /// processor meanwhile. Everything in that task happens before this returns.
     ///
     /// # Errors
     ///
@@ -111,8 +112,9 @@ impl<P: Platform> Context<P> {
         if let Some(result) = state.take() {
             return result;
         }
+        let scheduler = self.scheduler.clone();
         self.wait_in_line(|sleeper| {
-            *state = State::Awaited(Waiting::Machine(sleeper));
+            *state = State::Awaited(Waiting::Machine(scheduler, sleeper));
             drop(state);
         });
         let result = handle.task.state().take();
@@ -150,7 +152,7 @@ where
         };
         context.tidy_up();
         match self.outcome.settle(result) {
-            Some(Waiting::Machine(sleeper)) => context.ready(sleeper),
+            Some(Waiting::Machine(scheduler, sleeper)) => context.ready(&scheduler, sleeper),
             Some(Waiting::Thread(thread)) => thread.unpark(),
             None => {}
         }
@@ -164,9 +166,11 @@ where
     fn never_begins(&self) {
         // SAFETY: this takes the place of the run.
         drop(unsafe { self.body.take() });
-        // The scheduler is gone, with its queues. A machine that waited would have kept it.
-        if let Some(Waiting::Thread(thread)) = self.outcome.settle(Err(JoinError::Cancelled)) {
-            thread.unpark();
+        // The scheduler is gone, with its queues. A machine that waits is another one's, or it would have kept this one.
+        match self.outcome.settle(Err(JoinError::Cancelled)) {
+            Some(Waiting::Thread(thread)) => thread.unpark(),
+            Some(Waiting::Machine(scheduler, sleeper)) => scheduler.ready(sleeper, None),
+            None => {}
         }
     }
 }

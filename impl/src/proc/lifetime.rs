@@ -1,5 +1,6 @@
 //! When an executor ends: its threads, and what keeps them.
 
+use std::io;
 use std::time::Duration;
 
 use super::scheduler::Scheduler;
@@ -48,9 +49,10 @@ impl<P: Platform> Lifetime<P> {
     }
 
     /// Starts a thread of the executor's; what it is besides a worker is a part of its name.
-    pub(super) fn start_thread(&self, role: &str, body: impl FnOnce() + Send + 'static) {
+    pub(super) fn start_thread(&self, role: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let mut threads = self.threads.lock();
-        threads.push(P::spawn_named(&format!("{}{role}", self.thread_name), body));
+        threads.push(P::spawn_named(&format!("{}{role}", self.thread_name), body)?);
+        Ok(())
     }
 
     /// Whether the calling thread is one of them.

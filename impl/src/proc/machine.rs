@@ -11,8 +11,8 @@ pub(super) struct Machine<P: Platform> {
     next: P::AtomicUsize,
     /// What it waited for under the name of [`Sleeper::tell`] has come.
     told: P::AtomicBool,
-    /// Whether its task sleeps until it is unparked.
-    parking: P::Mutex<Parking<P>>,
+    /// Whether its task sleeps until it is unparked, and which of its tasks that is.
+    parking: P::Mutex<(Parking<P>, u64)>,
 }
 
 /// Instead of a processor: the machine is to end.
@@ -41,7 +41,7 @@ impl<P: Platform> Machine<P> {
         Arc::new(Machine {
             next: P::AtomicUsize::new(0),
             told: P::AtomicBool::new(false),
-            parking: P::Mutex::new(Parking::Awake),
+            parking: P::Mutex::new((Parking::Awake, 0)),
         })
     }
 
@@ -68,17 +68,32 @@ impl<P: Platform> Machine<P> {
 
     /// The calling thread's task is about to sleep until it is unparked. `false`: it has been already.
     pub(super) fn may_be_unparked(&self) -> bool {
-        let mut parking = self.parking.lock();
+        let (parking, _) = &mut *self.parking.lock();
         let has_token = matches!(*parking, Parking::Token);
         *parking = if has_token { Parking::Awake } else { Parking::Asleep(P::current()) };
         !has_token
     }
 
-    /// Unparks its task: from now on the caller alone may give it a processor. `None` if it does not sleep; then it will
-    /// not do so the next time.
-    pub(super) fn unpark(self: &Arc<Self>) -> Option<Sleeper<P>> {
-        let mut parking = self.parking.lock();
-        match std::mem::replace(&mut *parking, Parking::Awake) {
+    /// The number of its task.
+    pub(super) fn task(&self) -> u64 {
+        self.parking.lock().1
+    }
+
+    /// Its task has ended: those who can unpark that one can do nothing any more, and leave nothing for the next one.
+    pub(super) fn next_task(&self) {
+        let (parking, task) = &mut *self.parking.lock();
+        *parking = Parking::Awake;
+        *task += 1;
+    }
+
+    /// Unparks a task of its: from now on the caller alone may give it a processor. `None` if it does not sleep; then it will
+    /// not do so the next time, unless it has ended.
+    pub(super) fn unpark(self: &Arc<Self>, task: u64) -> Option<Sleeper<P>> {
+        let (parking, current) = &mut *self.parking.lock();
+        if *current != task {
+            return None;
+        }
+        match std::mem::replace(parking, Parking::Awake) {
             Parking::Asleep(thread) => Some(Sleeper { machine: self.clone(), thread }),
             Parking::Awake | Parking::Token => {
                 *parking = Parking::Token;
@@ -87,9 +102,9 @@ impl<P: Platform> Machine<P> {
         }
     }
 
-    /// Whether its task is parked, as of some moment.
-    pub(super) fn is_parked(&self) -> bool {
-        matches!(*self.parking.lock(), Parking::Asleep(_))
+    /// Whether a task of its is parked, as of some moment.
+    pub(super) fn is_parked(&self, task: u64) -> bool {
+        matches!(*self.parking.lock(), (Parking::Asleep(_), current) if current == task)
     }
 
     /// Sleeps until it is told.

@@ -40,6 +40,7 @@
 //! | LookForWork | the same, and who stops spinning | looks at all queues |
 //! | StopSpin | a machine that spun | takes itself off the number of those that spin |
 //! | StopSpinFence | the same | `SeqCst` fence |
+//! | StartFence | who starts the world, after Retire of those without work | `SeqCst` fence |
 //! | Give | whoever hands a processor over | stores its number into the machine's `next` (`Release`), unparks |
 //! | TakeNext | the machine | loads `next` (`Acquire`), clears it |
 //!
@@ -76,7 +77,8 @@
 //! with a fence between each pair, so that either it sees the work or its absence was seen. Whoever began to be counted as
 //! spinning and then finds no idle processor undoes that the same way. A spinning machine that halts for a stop of the world
 //! is off the number before it takes the lock to halt: who starts the world looks at queues and number under that lock after
-//! all have halted, so what it finds spinning is not one of them.
+//! all have halted, so what it finds spinning is not one of them. It may be somebody who has queued work from a call, found no idle
+//! processor, and is about to be off the number: StartFence faces StopSpinFence there as RetireFence does.
 //!
 //! **No task waits for ever for its processor.** What waits is on one queue, once; a `Sleeper` is the one permission to
 //! give its machine a processor. Every 61st turn looks at the global queue first. (As in Go a processor that never ends its

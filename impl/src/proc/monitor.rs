@@ -108,7 +108,8 @@ impl<P: Platform> Monitor<P> {
                 Some(true) => in_vain = 0,
                 Some(false) => {}
             }
-            in_vain = if self.look() > 0 { 0 } else { in_vain + 1 };
+            let lacks_machines = self.scheduler.retry_machines();
+            in_vain = if self.look() > 0 && !lacks_machines { 0 } else { in_vain + 1 };
         }
     }
 
@@ -121,7 +122,7 @@ impl<P: Platform> Monitor<P> {
                 return None;
             }
             let nothing_runs = scheduler.idle_count() == scheduler.processor_count();
-            if !nothing_runs && !lists.world.is_stopping() {
+            if lists.lacks_machines || !nothing_runs && !lists.world.is_stopping() {
                 return Some(false);
             }
             // Under the lock: a processor leaves the idle list, and the world starts, under it, and whoever does that wakes

@@ -126,6 +126,8 @@ pub(super) struct Lists<P: Platform> {
     pub world: World<P>,
     /// Threads of ours that exist, with those whose own code is a task.
     pub machines: usize,
+    /// A machine could not be started, and nobody has tried again.
+    pub lacks_machines: bool,
     /// The monitor's thread while it is in its deep sleep.
     pub monitor: Option<P::Thread>,
     /// Threads that are unparked when the executor closes.
@@ -162,6 +164,7 @@ impl<P: Platform> Scheduler<P> {
                 global: VecDeque::new(),
                 world: World::new(dead),
                 machines: 0,
+                lacks_machines: false,
                 monitor: None,
                 told_of_closing: Vec::new(),
                 closing: false,
@@ -412,11 +415,44 @@ impl<P: Platform> Scheduler<P> {
         lists.machines += 1;
         drop(lists);
         let scheduler = self.clone();
-        self.lifetime.start_thread("", move || {
+        let index = held.index();
+        let started = self.lifetime.start_thread("", move || {
             let machine = Machine::new();
             machine.sleeper().give(held, spinning);
             worker(scheduler, machine);
         });
+        if started.is_err() {
+            // The permission went with the closure, which was not run.
+            self.do_without_machine(Held::from_index(index), spinning);
+        }
+    }
+
+    /// The system has no thread left for a processor: it is idle, whatever is queued for it. Machines that there are may find that,
+    /// and the monitor tries again.
+    #[cold]
+    fn do_without_machine(&self, held: Held, spinning: bool) {
+        let mut lists = self.lock();
+        lists.machines -= 1;
+        lists.lacks_machines = true;
+        if lists.world.is_stopping() {
+            self.halt(&mut lists, held);
+        } else {
+            self.put_idle(&mut lists, held);
+        }
+        if spinning {
+            self.stop_spinning();
+        }
+    }
+
+    /// Tries again where a machine could not be started, and says whether one is still lacking.
+    pub(super) fn retry_machines(self: &Arc<Self>) -> bool {
+        if !std::mem::take(&mut self.lock().lacks_machines) {
+            return false;
+        }
+        if self.is_queued_anywhere() {
+            self.wake_one();
+        }
+        self.lock().lacks_machines
     }
 
     /// Go's `wakep`, for whoever has just queued work on its own processor: sees to it that somebody looks for it, if a

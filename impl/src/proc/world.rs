@@ -14,6 +14,7 @@ use super::plant::Bug;
 use super::protocol::{FREEZE, Held, SAFE_POINT, STOP, Status};
 use super::scheduler::{Lists, Scheduler};
 use crate::platform::{Arc, Atomic, Ordering, Platform};
+use crate::waiter::muted;
 
 /// What is run on each processor at a safe point; it is told the processor's number.
 pub(super) type SafePointFunction = Arc<dyn Fn(usize) + Send + Sync>;
@@ -108,16 +109,23 @@ impl<P: Platform> Scheduler<P> {
         self.processors[held.index()].owes_safe_point.store(false, Ordering::Relaxed);
         let function = self.lock().world.round.as_ref().map(|round| round.function.clone());
         let Some(function) = function else { return };
-        // Whose machine this is has nothing to do with the function: its panic is the asker's.
-        let panic = P::contain(|| function(held.index())).err();
-        let mut lists = self.lock();
-        let Some(round) = &mut lists.world.round else { return };
-        round.panic = round.panic.take().or(panic);
-        round.left -= 1;
-        if round.left == 0
-            && let Some(asker) = round.asker.take()
+        // Whose machine this is has nothing to do with the function: its panic is the asker's, and so is that of what it owns.
+        let mut panic = P::contain(move || function(held.index())).err();
         {
-            asker.tell();
+            let mut lists = self.lock();
+            let Some(round) = &mut lists.world.round else { return };
+            if round.panic.is_none() {
+                round.panic = panic.take();
+            }
+            round.left -= 1;
+            if round.left == 0
+                && let Some(asker) = round.asker.take()
+            {
+                asker.tell();
+            }
+        }
+        if let Err(payload) = P::contain(|| drop(panic)) {
+            std::mem::forget(payload);
         }
     }
 }
@@ -133,7 +141,21 @@ impl<P: Platform> Context<P> {
     /// If the task is in a call.
     pub fn stop_the_world(&mut self) -> Stopped<'_, P> {
         self.stop();
+        self.has_stopped = true;
         Stopped { context: self }
+    }
+
+    /// The other end, if it is still to come, with as many processors as there are.
+    pub(super) fn start_if_stopped(&mut self) {
+        if self.has_stopped {
+            let count = self.scheduler.processor_count();
+            self.start_after(count);
+        }
+    }
+
+    fn start_after(&mut self, count: usize) {
+        self.has_stopped = false;
+        self.start(count);
     }
 
     /// Waits for its turn to stop the world, or to run a round; the processor is others' meanwhile.
@@ -161,7 +183,8 @@ impl<P: Platform> Context<P> {
             next
         };
         if let Some(next) = next {
-            self.ready(next);
+            let scheduler = self.scheduler.clone();
+            self.ready(&scheduler, next);
         }
     }
 
@@ -169,10 +192,14 @@ impl<P: Platform> Context<P> {
     pub(super) fn stop(&mut self) {
         self.take_world();
         let machine = self.machine.clone();
-        let mut must_wait = false;
+        let (mut must_wait, mut is_frozen) = (false, false);
         self.with_held(|scheduler, held| {
             let mut lists = scheduler.lock();
             let count = scheduler.processor_count();
+            is_frozen = scheduler.protocol.attention() & FREEZE != 0;
+            if is_frozen {
+                return held;
+            }
             lists.world.stopping = true;
             lists.world.stop_wait = count;
             scheduler.protocol.announce(STOP);
@@ -192,6 +219,11 @@ impl<P: Platform> Context<P> {
             }
             held
         });
+        if is_frozen {
+            // It has its turn, and nobody after it: the world is not its to stop any more, nor to start.
+            let scheduler = self.scheduler.clone();
+            self.wait_in_line(|sleeper| scheduler.lock().world.line.push_back(sleeper));
+        }
         if must_wait {
             machine.wait_until_told();
         }
@@ -237,6 +269,8 @@ impl<P: Platform> Context<P> {
                     scheduler.put_idle(&mut lists, held);
                 }
             }
+            // StartFence: see "No work is lost".
+            P::fence(Ordering::SeqCst);
             let looks = scheduler.take_idle_to_look(&mut lists);
             scheduler.wake_monitor(&mut lists);
             drop(lists);
@@ -256,6 +290,7 @@ impl<P: Platform> Context<P> {
     ///
     /// If the task is in a call.
     pub fn freeze(&mut self) {
+        _ = self.held();
         let mut lists = self.scheduler.lock();
         lists.world.stopping = true;
         lists.world.stop_wait = FREEZE_STOP_WAIT;
@@ -319,7 +354,9 @@ impl<P: Platform> Context<P> {
             lists.world.round.take().and_then(|round| round.panic)
         };
         self.give_world();
-        if let Some(payload) = own_panic.or(others_panic) {
+        // Nobody else has it any more.
+        let last_panic = P::contain(|| drop(function)).err();
+        if let Some(payload) = own_panic.or(others_panic).or(last_panic) {
             resume_unwind(payload);
         }
     }
@@ -340,14 +377,16 @@ impl<P: Platform> Stopped<'_, P> {
         let capacity = self.context.scheduler.protocol.capacity();
         assert!((1..=capacity).contains(&count), "{count} processors, of 1 to {capacity}");
         let context = &mut std::mem::ManuallyDrop::new(self).context;
-        context.start(count);
+        context.start_after(count);
     }
 }
 
 impl<P: Platform> Drop for Stopped<'_, P> {
     fn drop(&mut self) {
-        let count = self.context.scheduler.processor_count();
-        self.context.start(count);
+        // Where nothing waits any more there is nobody to wait for: see `tidy_up`.
+        if !muted::<P>() {
+            self.context.start_if_stopped();
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use selvedge::platform::Arc;
 use selvedge::platform::host::atomic::{AtomicUsize, Ordering};
+use selvedge::platform::host::mpsc;
 use selvedge::proc::{Context, Executor, JoinError, JoinHandle};
 
 use crate::{Flag, Presence, builder, until, watched};
@@ -241,7 +242,7 @@ fn parked_tasks_go_on_when_unparked_from_inside_and_outside() {
     watched(|| {
         let executor = builder().processors(2).build();
         for from_inside in [false, true] {
-            let (say, hear) = selvedge::platform::host::mpsc::channel();
+            let (say, hear) = mpsc::channel();
             let sleepers: Vec<JoinHandle<()>> = (0..10)
                 .map(|_| {
                     let say = say.clone();
@@ -267,7 +268,7 @@ fn parked_tasks_go_on_when_unparked_from_inside_and_outside() {
 fn an_unpark_out_of_a_call_wakes() {
     watched(|| {
         let executor = builder().processors(1).build();
-        let (say, hear) = selvedge::platform::host::mpsc::channel();
+        let (say, hear) = mpsc::channel();
         let sleeper = executor.spawn(move |context| {
             say.send(context.unparker()).expect("the test hears");
             context.park();
@@ -321,6 +322,91 @@ fn panics_are_contained() {
         });
         let payload = inner.expect_err("it panicked").into_panic().expect("it panicked");
         assert_eq!(payload.downcast_ref(), Some(&7_u8));
+    });
+}
+
+/// Each executor has processors of its own, which its tasks alone get.
+#[test]
+fn a_task_waits_for_one_of_another_executor() {
+    watched(|| {
+        let (executor, other) = (builder().processors(1).build(), builder().processors(1).build());
+        let over = Arc::new(Flag::default());
+        let wanted = over.clone();
+        let slow = other.spawn(move |_| wanted.wait());
+        let presence = Arc::new(Presence::default());
+        let inside = presence.clone();
+        let joins = executor.spawn(move |context| {
+            context.join(slow).expect("it does not panic");
+            inside.enter();
+            thread::sleep(Duration::from_millis(20));
+            inside.leave();
+        });
+        until(|| executor.snapshot().idle == 1);
+        let inside = presence.clone();
+        let computes = executor.spawn(move |_| {
+            inside.enter();
+            over.raise();
+            thread::sleep(Duration::from_millis(20));
+            inside.leave();
+        });
+        joins.join().expect("it does not panic");
+        computes.join().expect("it does not panic");
+        assert_eq!(presence.most(), 1, "two tasks on one processor");
+        assert_eq!(
+            other.spawn(|_| 7).join().expect("it does not panic"),
+            7,
+            "the other executor has lost its processor"
+        );
+    });
+}
+
+/// The other one has more processors than there are here.
+#[test]
+fn a_task_unparks_one_of_another_executor() {
+    watched(|| {
+        let (executor, other) = (builder().processors(1).processors_max(1).build(), builder().processors(4).build());
+        let (say, hear) = mpsc::channel();
+        let parks = executor.spawn(move |context| {
+            say.send(context.unparker()).expect("the test waits");
+            context.park();
+            context.processor()
+        });
+        let unparker = hear.recv().expect("the task tells");
+        until(|| unparker.is_parked());
+        other.run(|context| {
+            let held: Vec<JoinHandle<()>> = (0..3).map(|_| context.spawn(|_| ())).collect();
+            context.unpark(&unparker);
+            held.into_iter().for_each(|task| context.join(task).expect("it does not panic"));
+        });
+        assert_eq!(parks.join().expect("it does not panic"), Some(0));
+    });
+}
+
+/// One machine runs one task after the other.
+#[test]
+fn an_unparker_is_of_no_use_to_the_next_task() {
+    watched(|| {
+        let executor = builder().processors(1).build();
+        let stale = executor.spawn(|context| context.unparker()).join().expect("it does not panic");
+        // With a token that it leaves behind.
+        let own = executor.spawn(|context| {
+            let own = context.unparker();
+            context.unpark(&own);
+        });
+        own.join().expect("it does not panic");
+        let (say, hear) = mpsc::channel();
+        let sleeper = executor.spawn(move |context| {
+            say.send(context.unparker()).expect("the test waits");
+            context.park();
+        });
+        let unparker = hear.recv().expect("the task tells");
+        until(|| unparker.is_parked());
+        stale.unpark();
+        executor.run(|context| context.unpark(&stale));
+        assert!(unparker.is_parked(), "woken by what was left of another task");
+        assert!(!stale.is_parked());
+        unparker.unpark();
+        sleeper.join().expect("it does not panic");
     });
 }
 

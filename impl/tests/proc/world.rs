@@ -305,3 +305,79 @@ fn several_who_stop_the_world_take_turns() {
         tasks.into_iter().for_each(|task| task.join().expect("it does not panic"));
     });
 }
+
+/// The machine that looks for work comes by the safe point of a round that is still under way.
+#[test]
+fn nobody_waits_for_a_task_beside_an_idle_processor_during_a_round() {
+    watched(|| {
+        let executor = builder().processors(4).build();
+        let over = Arc::new(Flag::default());
+        let computes = over.clone();
+        let busy = executor.spawn(move |_| computes.wait());
+        until(|| executor.snapshot().idle == 3);
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counts = runs.clone();
+        let round = executor.spawn(move |context| {
+            context.on_each_processor(move |_| _ = counts.fetch_add(1, Ordering::SeqCst));
+        });
+        // On all but the one that computes.
+        until(|| runs.load(Ordering::SeqCst) == 3 && executor.snapshot().idle == 2);
+        for _ in 0..20 {
+            let both = Arc::new(Flag::default());
+            let raises = both.clone();
+            // The first ends only once the second has run.
+            let first = executor.spawn(move |_| both.wait());
+            let second = executor.spawn(move |_| raises.raise());
+            first.join().expect("it does not panic");
+            second.join().expect("it does not panic");
+        }
+        over.raise();
+        busy.join().expect("it does not panic");
+        round.join().expect("it does not panic");
+    });
+}
+
+/// Whoever runs the function last has nothing to do with what it owns.
+#[test]
+fn what_the_function_of_a_round_owns_panics_where_the_round_was_asked_for() {
+    struct Bad;
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                std::panic::resume_unwind(Box::new("bad"));
+            }
+        }
+    }
+    watched(|| {
+        let executor = builder().processors(2).build();
+        let over = Arc::new(Flag::default());
+        let inside = over.clone();
+        let innocent = executor.spawn(move |context| {
+            while !inside.is_raised() {
+                context.checkpoint();
+            }
+        });
+        for _ in 0..200 {
+            let asks = executor.spawn(|context| {
+                let bad = Bad;
+                context.on_each_processor(move |_| _ = &bad);
+            });
+            assert!(asks.join().is_err(), "somebody else has had the panic");
+        }
+        over.raise();
+        innocent.join().expect("it has nothing to do with it");
+    });
+}
+
+#[test]
+fn nobody_freezes_the_world_in_a_call() {
+    watched(|| {
+        let executor = builder().processors(1).build();
+        let frozen = executor.spawn(|context| {
+            context.enter_call();
+            context.freeze();
+        });
+        assert!(frozen.join().is_err());
+        executor.shutdown();
+    });
+}

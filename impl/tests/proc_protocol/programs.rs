@@ -25,6 +25,8 @@ pub fn all<P: Platform>() -> Vec<Named> {
         named("queue-and-retire", queue_and_retire::<P>),
         named("queue-and-stop-spinning", queue_and_stop_spinning::<P>),
         named("queue-beside-a-spinner", queue_beside_a_spinner::<P>),
+        named("queue-beside-a-start", queue_beside_a_start::<P>),
+        named("freeze-beside-a-stop", freeze_beside_a_stop::<P>),
         named("shutdown", shutdown::<P>),
     ]
 }
@@ -240,6 +242,45 @@ fn queue_beside_a_spinner<P: Platform>() {
     ];
     run::<P>(bodies, 0);
     assert_eq!(lab.snapshot().idle, 0, "work is queued, and nobody looks for it");
+}
+
+/// The world starts while a task from a call is queued, whose machine finds no idle processor: one of the two sees to it that
+/// somebody looks.
+fn queue_beside_a_start<P: Platform>() {
+    let lab = Lab::<P>::new(2, 2);
+    lab.rests();
+    let mut stops = lab.running(0, Vec::new());
+    let mut in_call = lab.sleeping();
+    let bodies: Vec<Body> = vec![
+        Box::new(move || drop(in_call.spawn(|_| ()))),
+        Box::new(move || {
+            stops.stop_world();
+            stops.start_world(None);
+        }),
+    ];
+    // Whoever rests keeps the processor if the task comes first, and never halts it.
+    run::<P>(bodies, 1);
+    let found = lab.snapshot();
+    assert!(found.idle == 0 || found.global == 0, "work is queued, and nobody looks for it: {found:?}");
+}
+
+/// The program dies while the world is about to stop: whoever stops it does not bring it back to life.
+fn freeze_beside_a_stop<P: Platform>() {
+    let lab = Lab::<P>::new(2, 2);
+    let mut stops = lab.running(0, Vec::new());
+    let mut freezes = lab.running(0, Vec::new());
+    let bodies: Vec<Body> = vec![
+        Box::new(move || {
+            stops.stop_world();
+            stops.start_world(None);
+        }),
+        Box::new(move || {
+            freezes.freeze();
+            freezes.checkpoint();
+            panic!("a task goes on behind a safe point although the program is dying");
+        }),
+    ];
+    run::<P>(bodies, 2);
 }
 
 /// What a task did happens before the end of a shutdown.

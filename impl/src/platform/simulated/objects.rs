@@ -73,6 +73,7 @@ impl<E: Engine, T: Send> PlatformMutex<T> for Mutex<E, T> {
         let touch = writes::<E>(&self.object).needing(Openness::OPEN);
         let location = Location::caller();
         step(location, &[touch], Some(&|| self.is_free()));
+        refuse_to_share::<E>(self.is_free());
         self.take(location)
     }
 
@@ -118,6 +119,16 @@ impl<E: Engine, T> Drop for MutexGuard<'_, E, T> {
         if Execution::<E>::try_current().is_some() && E::unlock_is_a_step() {
             step(self.location, &[writes::<E>(&self.mutex.object)], None);
         }
+    }
+}
+
+/// Nothing waits while its thread unwinds. Where the execution is given up nobody goes on with what he holds; where the program
+/// itself has panicked the lock is somebody's, and nobody else may have it.
+fn refuse_to_share<E: Engine>(is_free: bool) {
+    if !is_free {
+        let execution = Execution::<E>::current();
+        let is_over = execution.was_cut() || execution.doom_of(execution.running()).is_some();
+        assert!(is_over, "while a thread unwinds it cannot wait on this platform, and the lock that it wants is taken");
     }
 }
 
@@ -174,6 +185,7 @@ impl<E: Engine, T: Send + Sync> PlatformRwLock<T> for RwLock<E, T> {
         let ready = || self.holders.with(|holders| *holders != Holders::Writer);
         let location = Location::caller();
         step(location, &[writes::<E>(&self.object).needing(Openness::SHARED)], Some(&ready));
+        refuse_to_share::<E>(ready());
         self.holders.with(|holders| {
             *holders = match *holders {
                 Holders::Readers(count) => Holders::Readers(count + 1),
@@ -191,6 +203,7 @@ impl<E: Engine, T: Send + Sync> PlatformRwLock<T> for RwLock<E, T> {
         let ready = || self.holders.with(|holders| *holders == Holders::Readers(0));
         let location = Location::caller();
         step(location, &[writes::<E>(&self.object).needing(Openness::OPEN)], Some(&ready));
+        refuse_to_share::<E>(ready());
         self.holders.with(|holders| *holders = Holders::Writer);
         E::opens(self.object.id(), Openness::CLOSED);
         E::acquire(&self.object, WRITERS);
