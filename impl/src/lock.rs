@@ -247,21 +247,30 @@ impl<P: Platform> RawMutex<P> {
     }
 
     #[cold]
-    fn unlock_queued(&self, state: u32) {
-        if state & LOCKED == 0 {
-            // A lock that did not wait was perhaps not taken.
-            assert!(muted::<P>(), "{UNLOCK_OF_UNLOCKED_MUTEX}");
-            return;
+    fn unlock_queued(&self, mut state: u32) {
+        if state & LOCKED != 0 {
+            let mut queue = self.queue.lock();
+            let left = if queue.has_several() { QUEUED } else { 0 };
+            // `QUEUED` changes only under the queue. `LOCKED` is ours to take away, unless somebody else has done so who had no
+            // right to it, or of whom we have none.
+            state = self.state.load(Ordering::Relaxed);
+            while state & LOCKED != 0 {
+                // Release: what the critical section did happens before the next one.
+                match self.state.compare_exchange_weak(state, left, Ordering::Release, Ordering::Relaxed) {
+                    Ok(_) => {
+                        let next = queue.pop_front();
+                        drop(queue);
+                        if let Some(next) = next {
+                            next.wake();
+                        }
+                        return;
+                    }
+                    Err(now) => state = now,
+                }
+            }
         }
-        let mut queue = self.queue.lock();
-        let next = queue.pop_front();
-        // We hold the lock, and `QUEUED` changes only under the queue: nobody else writes this word now.
-        // Release: what the critical section did happens before the next one.
-        self.state.store(if queue.is_empty() { 0 } else { QUEUED }, Ordering::Release);
-        drop(queue);
-        if let Some(next) = next {
-            next.wake();
-        }
+        // A lock that did not wait was perhaps not taken.
+        assert!(muted::<P>(), "{UNLOCK_OF_UNLOCKED_MUTEX}");
     }
 
     /// Moves a notified waiter into the queue, if the mutex is taken; gives it back if the mutex is free.

@@ -226,6 +226,11 @@ impl<P: Platform> Queue<P> {
         self.first.is_null()
     }
 
+    /// Whether more than one stands in the queue.
+    pub(crate) fn has_several(&self) -> bool {
+        !ptr::eq(self.first, self.last)
+    }
+
     /// The ticket of the first waiter.
     pub(crate) fn first_ticket(&self) -> Option<u64> {
         // SAFETY: a waiter in our queue is alive (rule of life), and its link is ours by `&self`.

@@ -277,6 +277,33 @@ fn pending_steps_are_published() {
     assert_eq!(names.len(), 3, "three objects, three names");
 }
 
+/// A limit of time ends an execution anywhere. What comes behind it is nothing that a search meets again.
+#[test]
+fn no_strategy_is_asked_behind_a_limit() {
+    struct Asked(bool);
+    impl shuttle::Strategy for Asked {
+        fn begin(&mut self) -> bool {
+            !std::mem::replace(&mut self.0, true)
+        }
+        fn next_thread(&mut self, moment: &shuttle::Moment<'_>) -> Result<Option<usize>, String> {
+            if shuttle::was_cut() { Err("asked".to_owned()) } else { Ok(moment.enabled.first().copied()) }
+        }
+        fn choose(&mut self, _alternatives: usize) -> Result<usize, String> {
+            if shuttle::was_cut() { Err("asked".to_owned()) } else { Ok(0) }
+        }
+        fn is_exhaustive(&self) -> bool {
+            true
+        }
+    }
+    for max_steps in 1..7 {
+        let bounds = Bounds { max_steps, ..Bounds::default() };
+        let run = shuttle::explore_with(Box::new(Asked(false)), &bounds, || {
+            programs::lost_update::<Shuttle>();
+        });
+        assert_eq!((run.failure, run.truncated), (None, 1), "after {max_steps} steps");
+    }
+}
+
 #[test]
 fn a_strategy_may_cut_an_execution_short() {
     struct Cut(u32);

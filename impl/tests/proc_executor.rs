@@ -127,7 +127,7 @@ fn a_panic_while_the_world_has_stopped_starts_it(builder: Builder) {
         executor.run(|context| {
             let _stopped = context.stop_the_world();
             std::panic::resume_unwind(Box::new(8_u8))
-        })
+        });
     });
     assert_eq!(visit.map_err(|payload| payload.downcast_ref().copied()), Err::<(), _>(Some(8_u8)));
     assert!(matches!(bad.join(), Err::<(), _>(JoinError::Panicked(_))));

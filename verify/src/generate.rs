@@ -651,7 +651,7 @@ fn thread_is_well_formed<S: Spec>(spec: &S, statements: &[Statement<S::Op>]) -> 
     true
 }
 
-/// Well-formed programs that are a little smaller, the much smaller ones first.
+/// Programs that are a little smaller, well-formed ones of those that are, the much smaller ones first.
 fn smaller<S: Spec>(spec: &S, program: &Program<S::Op>) -> Vec<Program<S::Op>> {
     let mut candidates = Vec::new();
     if program.threads.len() > 1 && program.expectations.is_empty() {
@@ -694,11 +694,12 @@ fn smaller<S: Spec>(spec: &S, program: &Program<S::Op>) -> Vec<Program<S::Op>> {
     candidates.push(tidied);
     let loops_are_bounded = loops_are_bounded(spec, program);
     let is_guarded = is_guarded(spec, program);
+    let must_be_well_formed = is_well_formed(spec, program);
     candidates.retain(|candidate| {
         let says_something = candidate.threads.iter().any(|thread| !thread.statements.is_empty());
         candidate != program
             && says_something
-            && is_well_formed(spec, candidate)
+            && (!must_be_well_formed || is_well_formed(spec, candidate))
             && (!loops_are_bounded || self::loops_are_bounded(spec, candidate))
             && (!is_guarded || self::is_guarded(spec, candidate))
     });

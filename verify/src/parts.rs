@@ -114,10 +114,17 @@ impl Part {
 
     /// Whether it is the same part, explored as far as `other` or further.
     fn is_as_far_as(&self, other: &Part) -> bool {
-        let (mine, theirs) = (self.share_done(), other.share_done());
-        self.index == other.index
-            && (self.left.is_none()
-                || other.left.is_some() && mine.total_cmp(&theirs).then(self.legs.cmp(&other.legs)).is_ge())
+        let is_further = || (self.executions_done(), self.legs) >= (other.executions_done(), other.legs);
+        self.index == other.index && (self.left.is_none() || other.left.is_some() && is_further())
+    }
+
+    /// How many executions an unfinished part has tried: unlike the estimate of its share that only grows.
+    fn executions_done(&self) -> u64 {
+        let count = |name: &str| {
+            let left = self.left.as_ref()?;
+            left.pointer(&format!("/account/{name}"))?.as_u64()
+        };
+        ["complete", "blocked", "elsewhere"].into_iter().filter_map(count).sum()
     }
 }
 
@@ -308,6 +315,8 @@ pub fn conclude(record: Evidence) -> Evidence {
     let is_whole = missing.is_empty() && !is_cut;
     (record.verdict, record.reason) = if let Some(reason) = &search.unresolved {
         (Verdict::Inconclusive, reason.clone())
+    } else if is_whole && record.outcomes.iter().all(|witness| witness.seen == 0) {
+        (Verdict::Inconclusive, none_ended(record.executions))
     } else if is_whole {
         (Verdict::Pass, passed(record.kind, all, seen))
     } else {
@@ -336,6 +345,11 @@ pub fn conclude(record: Evidence) -> Evidence {
 
 /// Why a search was cut short, if nobody says otherwise.
 pub(crate) const USED_UP: &str = "the executions granted were used up";
+
+/// Why a search to the end says nothing.
+pub(crate) fn none_ended(executions: u64) -> String {
+    format!("none of {executions} executions came to an end")
+}
 
 /// Why a search to the end passes.
 pub(crate) fn passed(kind: Kind, all: usize, seen: usize) -> String {

@@ -574,8 +574,9 @@ impl Driver {
         let yields = current
             .is_some_and(|current| execution.yields(current) || is_yielding && foreign::is_stopped(execution, current));
         let moment = Moment { enabled: &self.enabled, current, yields };
-        if execution.is_settling() {
-            // The body has told what it saw: nothing that is left is worth a decision.
+        if execution.is_settling() || execution.is_beyond_limits() {
+            // The body has told what it saw, or a limit has ended the execution somewhere, a limit of time anywhere: nothing that
+            // is left is worth a decision.
             return moment.enabled.first().copied();
         }
         if moment.enabled.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::mem;
 
 use rustc_hash::{FxHashMap, FxHasher};
 use selvedge_model::{RuleId, Spec};
@@ -68,12 +69,12 @@ impl<S: Spec> Judge<S> {
         let threads = history.threads();
         let mut hasher = FxHasher::default();
         history.close.hash(&mut hasher);
-        judged_events(self.order, threads, history).for_each(|event| event.hash(&mut hasher));
+        let events = judged_events(self.order, threads, history);
+        events.iter().for_each(|event| event.hash(&mut hasher));
         let candidates = self.index.entry(hasher.finish()).or_default();
         let same = |known: &usize| {
             let known = &self.judged[*known].history;
-            known.close == history.close
-                && judged_events(self.order, known.threads(), known).eq(judged_events(self.order, threads, history))
+            known.close == history.close && judged_events(self.order, known.threads(), known) == events
         };
         let found = candidates.iter().copied().find(same);
         found.unwrap_or_else(|| {
@@ -130,20 +131,23 @@ impl<S: Spec> Judge<S> {
     }
 }
 
-/// The events that count, in an order that is the same for equal histories.
-fn judged_events<Op, Ret>(
-    order: Order,
-    threads: usize,
-    history: &History<Op, Ret>,
-) -> impl Iterator<Item = &Event<Op, Ret>> {
-    let passes = match order {
-        Order::RealTime => 1,
-        Order::WithinThreads => threads,
-    };
-    (0..passes).flat_map(move |pass| {
-        history.events.iter().filter(move |event| {
-            let counts = !matches!(event, Event::Read { .. } | Event::Write { .. });
-            counts && (order == Order::RealTime || event.thread() == pass)
-        })
-    })
+/// The events that count, in an order that is the same for equal histories. Which of two calls was first means nothing, nor which of
+/// two returns, if nothing was between them.
+fn judged_events<Op, Ret>(order: Order, threads: usize, history: &History<Op, Ret>) -> Vec<&Event<Op, Ret>> {
+    let counts = |event: &&Event<Op, Ret>| !matches!(event, Event::Read { .. } | Event::Write { .. });
+    let events = || history.events.iter().filter(counts);
+    match order {
+        Order::RealTime => {
+            let mut events: Vec<_> = events().collect();
+            let is_alike =
+                |one: &&Event<Op, Ret>, other: &&Event<Op, Ret>| mem::discriminant(*one) == mem::discriminant(*other);
+            for alike in events.chunk_by_mut(is_alike) {
+                alike.sort_by_key(|event| event.thread());
+            }
+            events
+        }
+        Order::WithinThreads => {
+            (0..threads).flat_map(|pass| events().filter(move |event| event.thread() == pass)).collect()
+        }
+    }
 }

@@ -314,7 +314,7 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
     } else if is_exhaustive && !findings.complete && !is_reference {
         (Verdict::Inconclusive, findings.stopped.clone().unwrap_or_else(|| "it stopped early".into()))
     } else if findings.outcomes.is_empty() {
-        (Verdict::Inconclusive, format!("none of {} executions came to an end", findings.executions))
+        (Verdict::Inconclusive, parts::none_ended(findings.executions))
     } else if is_reference && missed > 0 && !target.is_racy() {
         // Beyond a data race the explorer goes on as if there were none, and no engine does: that is no gap.
         let all = target.allowed.outcomes.len();
@@ -330,7 +330,12 @@ pub(super) fn conformance<S: Spec>(target: &Target<S>, engine: Engine, run: &Run
             weak if findings.weak_compared => format!(", and {weak} that only weak memory allows"),
             weak => format!(", and {weak} that weak memory may allow: loom has no room for the reference subject here"),
         };
-        (Verdict::Pass, format!("nothing but what the spec allows: {seen} of {all} outcomes witnessed{weak}"))
+        // Where a bounded search had to do for one of everything.
+        let bound = match (engine, run.engine) {
+            (Engine::Exhaustive, Engine::Dfs) => format!("{}, ", up_to_preemptions(run.budget.preemptions)),
+            _ => String::new(),
+        };
+        (Verdict::Pass, format!("{bound}nothing but what the spec allows: {seen} of {all} outcomes witnessed{weak}"))
     };
     let reason = match &run.luckless {
         Some(Luckless { executions, complete: true }) => format!(
@@ -394,6 +399,14 @@ impl Found {
     }
 }
 
+fn up_to_preemptions(bound: Option<usize>) -> String {
+    match bound {
+        Some(1) => "up to 1 preemption".to_owned(),
+        Some(preemptions) => format!("up to {preemptions} preemptions"),
+        None => "no preemption bound".to_owned(),
+    }
+}
+
 /// What a search did, and its bound.
 fn technique<S: Spec>(run: &Run<S>, findings: &Findings<S>) -> String {
     let mode = run.mode.name();
@@ -402,11 +415,7 @@ fn technique<S: Spec>(run: &Run<S>, findings: &Findings<S>) -> String {
     let all = if findings.complete { "all " } else { "" };
     let searched = match run.engine {
         Engine::Loom | Engine::Dfs => {
-            let bound = match budget.preemptions {
-                Some(1) => "up to 1 preemption".to_owned(),
-                Some(preemptions) => format!("up to {preemptions} preemptions"),
-                None => "no preemption bound".to_owned(),
-            };
+            let bound = up_to_preemptions(budget.preemptions);
             let name = if run.engine == Engine::Loom { "loom" } else { "depth-first" };
             format!("{name}, {mode}, {bound}, {all}{executions} executions")
         }

@@ -559,7 +559,12 @@ impl<E: Engine> Execution<E> {
 
     /// Whether the execution was given up because of a race or a limit.
     pub(in crate::platform) fn was_cut(&self) -> bool {
-        self.raced.get() || self.stop.get().is_some()
+        self.raced.get() || self.is_beyond_limits()
+    }
+
+    /// Whether it was given up because of a limit.
+    pub(in crate::platform) fn is_beyond_limits(&self) -> bool {
+        self.stop.get().is_some()
     }
 
     pub(super) fn doom(&self, victims: &[usize], doom: Doom) {
