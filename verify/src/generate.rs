@@ -198,8 +198,8 @@ impl<S: Spec> ValueTree for ProgramTree<S> {
 }
 
 /// The smallest program found that still fails: with fewer threads, statements, variables and registers, and with
-/// simpler statements and smaller values. Every program that `still_fails` is asked about is well-formed; the first one
-/// that fails is taken, until none does.
+/// simpler statements and smaller values. Every program that `still_fails` is asked about is well-formed, if `program` is; the
+/// first one that fails is taken, until none does.
 ///
 /// A program of n statements has at most about n² smaller ones, and each success removes something, so `still_fails` is
 /// called about n³ times at worst, for a dozen statements a few hundred times.

@@ -186,6 +186,16 @@ fn shrinking_keeps_plain_variables_guarded() {
     assert!(shrunk > 5, "{shrunk}");
 }
 
+/// A failure of what callers must not do is small only if they go on doing it.
+#[test]
+fn what_is_not_well_formed_shrinks_to_something_that_need_not_be() {
+    let text = "spec lock\nthread A\n  unlock\n  lock\n  unlock\nthread B\n  lock\n";
+    let program = litmus::parse("p", text).and_then(|source| source.program::<LockSpec>()).unwrap();
+    assert!(!is_well_formed(&LockSpec, &program));
+    let smallest = shrink(&LockSpec, &program, |program| program.ops().any(|op| op.to_string() == "unlock"));
+    assert_eq!(smallest.ops().map(ToString::to_string).collect::<Vec<_>>(), ["unlock"], "{smallest}");
+}
+
 #[test]
 fn locks() {
     let found = frequencies(&generated(&LockSpec));

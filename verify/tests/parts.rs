@@ -184,3 +184,29 @@ fn the_identity_holds_the_program_and_not_its_layout() {
     let spaced = original.replace("thread T1", "\nthread   T1");
     assert_eq!(parsed(original).to_string(), parsed(&spaced).to_string());
 }
+
+/// The share is an estimate, and may fall as a search goes on.
+#[test]
+fn the_leg_that_went_on_counts_whatever_was_estimated_before() {
+    let limited = SearchOptions { executions: Some(60), ..whole(Mode::Histories) };
+    let mut earlier = search("one-signal-two-waiters", "ticket", &limited);
+    let resume = Some(written_and_read(&earlier));
+    let later = search("one-signal-two-waiters", "ticket", &SearchOptions { resume, ..limited });
+    assert!(later.search.is_some() && later.executions > earlier.executions, "{}", later.technique);
+    let parts = &mut earlier.search.as_mut().expect("it was cut").parts;
+    *parts[0].left.as_mut().and_then(|left| left.pointer_mut("/account/share_done")).expect("it says how far") =
+        0.99.into();
+    let joined = join(&[later.clone(), earlier]).expect("they are of one search");
+    assert_eq!(joined.executions, later.executions);
+}
+
+#[test]
+fn a_search_of_which_no_execution_ended_does_not_pass() {
+    let text = "spec cond\nthread A\n  signal-while 1\nthread B\n  lock\nexists done B\n";
+    for mode in [Mode::Outcomes, Mode::Histories] {
+        let found =
+            Suite::standard().search_here("spins", text, "cond", &whole(mode), &Options::quick()).expect("it runs");
+        assert_eq!(found.verdict, Verdict::Inconclusive, "{}", found.reason);
+        assert!(found.reason.starts_with("none of "), "{}", found.reason);
+    }
+}
