@@ -10,7 +10,7 @@ use selvedge::platform::{
     Arc, Atomic, Bounds, End, Failure, Ordering, Platform, Run, Shuttle, Stop, TrackedCell, host,
 };
 
-use Ordering::{Acquire, Relaxed, Release};
+use Ordering::{Acquire, Relaxed, Release, SeqCst};
 use platform_programs::{self as programs, Order, Outcomes, outcomes};
 use platform_searches::all;
 
@@ -81,6 +81,29 @@ fn fences_can_be_left_out() {
     assert_eq!(all(message_between_fences), outcomes(["order"]));
     assert!(shuttle::without_fences(|| all(message_between_fences)).contains("race"));
     assert_eq!(all(message_between_fences), outcomes(["order"]));
+}
+
+/// Whichever is first in their one order: nothing is read in between.
+#[test]
+fn sequentially_consistent_fences_order_nothing_by_themselves() {
+    let raced = all(|| {
+        let shared = Arc::new(<Shuttle as Platform>::Cell::new(0));
+        let other = Arc::clone(&shared);
+        let ends = Shuttle::run_to_rest(vec![
+            Box::new(move || {
+                // SAFETY: it is not; the platform says so.
+                shared.with_mut(|data| unsafe { *data = 42 });
+                Shuttle::fence(SeqCst);
+            }),
+            Box::new(move || {
+                Shuttle::fence(SeqCst);
+                // SAFETY: as above.
+                _ = other.with(|data| unsafe { *data });
+            }),
+        ]);
+        if ends.iter().any(|end| matches!(end, End::Raced(_))) { "race".to_owned() } else { "order".to_owned() }
+    });
+    assert_eq!(raced, outcomes(["race"]));
 }
 
 #[test]

@@ -348,8 +348,6 @@ thread_local! {
     static RESCUE: StdCell<bool> = const { StdCell::new(false) };
     /// Whether the running thread is starting another one.
     static STARTS: StdCell<bool> = const { StdCell::new(false) };
-    /// What sequentially consistent fences have in common.
-    static FENCES: RefCell<VectorClock> = RefCell::new(VectorClock::default());
     /// Whether fences do nothing; see [`without_fences`].
     static WITHOUT_FENCES: StdCell<bool> = const { StdCell::new(false) };
     static LEDGER: RefCell<Ledger> = RefCell::new(Ledger::default());
@@ -436,7 +434,6 @@ impl Driver {
         run.executions += 1;
         self.last = None;
         RECORDED.with_borrow_mut(Schedule::clear);
-        FENCES.with_borrow_mut(VectorClock::clear);
         LEDGER.with_borrow_mut(Ledger::clear);
         RESCUE.set(false);
         STARTS.set(false);
@@ -851,12 +848,7 @@ impl Engine for Shuttle {
             if matches!(order, Ordering::Acquire | Ordering::AcqRel | Ordering::SeqCst) {
                 me.now.join(&me.read);
             }
-            if order == Ordering::SeqCst {
-                FENCES.with_borrow_mut(|fences| {
-                    me.now.join(fences);
-                    fences.join(&me.now);
-                });
-            }
+            // The one order of `SeqCst` fences passes nothing on by itself: to be earlier in it is not to happen before.
             if matches!(order, Ordering::Release | Ordering::AcqRel | Ordering::SeqCst) {
                 me.fenced.assign(&me.now);
                 me.now.tick(index);
