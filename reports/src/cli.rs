@@ -172,8 +172,8 @@ struct Search {
 }
 
 impl Search {
-    /// What is asked for; `None` if nothing is.
-    fn options(&self) -> miette::Result<Option<SearchOptions>> {
+    /// What is asked for of `maker`; `None` if nothing is.
+    fn options(&self, maker: &Maker) -> miette::Result<Option<SearchOptions>> {
         let Search { mode, executions, part, jobs, resume } = self;
         if mode.is_none() && executions.is_none() && part.is_none() && jobs.is_none() && resume.is_none() {
             return Ok(None);
@@ -182,6 +182,12 @@ impl Search {
             return Err(miette!("--executions takes a number from 1 on"));
         }
         let resume = resume.as_deref().map(store::read_evidence).transpose()?;
+        if let Some(Maker { commit, .. }) = resume.as_ref().map(|record| &record.maker)
+            && *commit != maker.commit
+        {
+            // Other code may take other steps, and the frontier would lead elsewhere.
+            return Err(miette!("the record is of commit {commit}, and this is {}: begin anew", maker.commit));
+        }
         let recorded = resume.as_ref().and_then(|record| Some(record.search.as_ref()?.identity.mode));
         Ok(Some(SearchOptions {
             mode: mode.or(recorded).unwrap_or(Mode::Histories),
@@ -311,7 +317,7 @@ pub fn run<S: Suite>(suite: S, arguments: impl IntoIterator<Item = OsString>) ->
         Some(Command::Check { file, subject, engine, depth, under, search, out }) => {
             let options = under.options(depth);
             search
-                .options()
+                .options(&suite.maker())
                 .and_then(|search| {
                     // Before it takes long.
                     out.iter().try_for_each(|out| store::may_go_on(out, &suite.maker()))?;

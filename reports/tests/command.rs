@@ -588,6 +588,10 @@ fn a_search_that_is_cut_goes_on_where_it_stopped_and_parts_merge_to_the_whole() 
     resume(&program, "ticket", "exhaustive").exits(2).explains(&["its subject is cond, and this is ticket"]);
     resume(&program, "cond", "loom").exits(2).explains(&["only the exhaustive engine's search can be split"]);
     let text = std::fs::read_to_string(&left).unwrap();
+    let commit = format!("\"commit\": \"{}\"", read_record(&left).maker.commit);
+    assert!(text.contains(&commit), "{text}");
+    std::fs::write(&left, text.replace(&commit, "\"commit\": \"deadbeefdead\"")).unwrap();
+    resume(&program, "cond", "exhaustive").exits(2).explains(&["is of commit deadbeefdead"]);
     let version = format!("\"suite\": \"{}\",\n      \"engine\"", env!("CARGO_PKG_VERSION"));
     assert!(text.contains(&version), "{text}");
     std::fs::write(&left, text.replace(&version, "\"suite\": \"0.0.1\",\n      \"engine\"")).unwrap();

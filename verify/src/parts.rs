@@ -180,7 +180,8 @@ pub fn join(records: &[Evidence]) -> Option<Evidence> {
     let (first, of_first) = pieces.first().and_then(|first| Some((*first, first.search.as_ref()?)))?;
     let is_same = |record: &&Evidence| {
         let identity = record.search.as_ref().map_or(&of_first.identity, |search| &search.identity);
-        record.check == first.check && *identity == of_first.identity
+        // Other code may take other steps.
+        record.check == first.check && *identity == of_first.identity && record.maker.commit == first.maker.commit
     };
     if !records.iter().all(|record| is_same(&record)) {
         return None;
