@@ -99,26 +99,38 @@ pub(super) fn run_beside<S: Spec>(
     Some(run_bounded(search, drivers.subject, engine, mode, &budget, bound))
 }
 
-/// What fails in as many executions again if threads may wake without a reason, where none failed without. `None` if
-/// nothing does.
+/// What came of running again where threads may wake without a reason.
+pub(super) enum Luck<S: Spec> {
+    /// It is told instead: something failed, or broke the search.
+    Decides(Run<S>),
+    /// Nothing failed, as far as that was looked for.
+    Passes(Run<S>),
+}
+
+/// Runs again, where nothing failed, with threads that may wake without a reason.
 pub(super) fn run_with_luck<S: Spec>(
     target: &Arc<Target<S>>,
     drivers: &Drivers<S>,
     engine: Engine,
     options: &Options,
     budget: &Budget,
-) -> Option<Run<S>> {
+) -> Option<Luck<S>> {
     let lucky = Budget { spurious_wakeups: 1, ..budget.clone() };
     let run_again = run(target, drivers, engine, options, lucky)?;
-    run_again.findings.violation.as_ref()?;
+    if run_again.findings.broken.is_some() {
+        return Some(Luck::Decides(run_again));
+    }
+    if run_again.findings.violation.is_none() {
+        return Some(Luck::Passes(run_again));
+    }
     // Drawing proves nothing: whether it fails without luck is the exhaustive engine's to say.
     let budget = options.profile.budget(Engine::Exhaustive, options.seed);
     let without = run_beside(target, drivers, Engine::Exhaustive, Some(run_again.mode), budget, || None)?;
     if without.findings.violation.is_some() {
-        return Some(without);
+        return Some(Luck::Decides(without));
     }
     let (executions, complete) = (without.findings.executions, without.findings.complete);
-    Some(Run { luckless: Some(Luckless { executions, complete }), ..run_again })
+    Some(Luck::Decides(Run { luckless: Some(Luckless { executions, complete }), ..run_again }))
 }
 
 /// Runs with no preemption first, then one, and so on. All bounds share the executions and the time granted.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use selvedge::platform::{Arc, Loom, Shuttle, Std};
 use selvedge_model::{Semantics, Spec, Unknown};
 
-use super::drive::{incapable, run, run_beside, run_with_luck, shrunk, weak_outcomes};
+use super::drive::{Luck, incapable, run, run_beside, run_with_luck, shrunk, weak_outcomes};
 use super::legs::Leg;
 use super::observe::observations;
 use super::plan::planned_for_file;
@@ -333,17 +333,23 @@ impl<S: Spec> System<S> {
         }
         // An exhaustive search with spurious wakeups is for the night.
         let is_worth_it = engine.draws() || engine == Engine::Exhaustive && options.profile == Profile::Full;
-        let with_luck = role == Tested::Own && is_worth_it;
         let has_passed = run.findings.violation.is_none() && run.findings.refused.is_none();
-        if with_luck
-            && has_passed
-            && let Some(lucky) = run_with_luck(&target, drivers, engine, options, &budget)
-        {
-            run = lucky;
+        let mut passed_with_luck = None;
+        if role == Tested::Own && is_worth_it && has_passed {
+            match run_with_luck(&target, drivers, engine, options, &budget) {
+                Some(Luck::Decides(lucky)) => run = lucky,
+                Some(Luck::Passes(lucky)) if engine == Engine::Exhaustive => {
+                    passed_with_luck = Some(record::conformance(&target, engine, &lucky, false).technique);
+                }
+                Some(Luck::Passes(_)) => {
+                    passed_with_luck = Some("as many again with a spurious wakeup a thread".to_owned())
+                }
+                None => {}
+            }
         }
         let mut found = record::conformance(&target, engine, &run, role == Tested::Reference);
-        if with_luck && found.verdict == Verdict::Pass {
-            found.technique.push_str("; as many again with a spurious wakeup a thread");
+        if let (Some(further), Verdict::Pass) = (passed_with_luck, found.verdict) {
+            found.technique.push_str(&format!("; {further}"));
         }
         if role == Tested::Own
             && let Some(shrunk) = shrunk(&target, drivers, engine, &run, options)
