@@ -31,7 +31,8 @@
 //! the monitor's sleep: a look happens when the program says so, also while the world is being stopped (the real
 //! monitor may be in its deep sleep then). Of the statuses of goroutines those of cgo, of growing stacks and of goroutines
 //! that are suspended one by one; the stopper's own goroutine stays running. A machine that steals takes one goroutine,
-//! not half of the queue, and looks at all queues at once. Preempting is asking: a running goroutine reaches a safe point
+//! not half of the queue, and looks at all queues at once. Which turn of a processor is one of those in 61 that serve the global queue
+//! first is open: any may be, and one only, for no program has 61 turns. Preempting is asking: a running goroutine reaches a safe point
 //! by itself and leaves if it was asked to. What happens below the scheduler's lock is one step, so a compare-and-swap
 //! that could only fail for somebody else's lock does not fail.
 //!
@@ -190,7 +191,7 @@ pub enum Phase {
     StopWaits,
     /// The world is starting: processors are made.
     StartGrows,
-    /// Those beyond the number are destroyed, the last first.
+    /// Those beyond the number are destroyed, the first of them first.
     StartDestroys,
     /// Those before this one get something to do or become idle, the last first; then the world goes.
     StartPairs(Pid),
@@ -220,10 +221,21 @@ pub enum Errand {
 }
 
 /// What the monitor keeps during one look.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Rounds {
     /// Processors taken.
     pub taken: u8,
+    /// Go 1.26: the turn of the goroutine whose call it looks at was seen ten milliseconds ago.
+    pub is_long_turn: bool,
+    /// When it found that call.
+    pub found_us: u32,
+}
+
+impl Rounds {
+    /// On to the next processor, with so many taken.
+    fn after(taken: u8) -> Self {
+        Rounds { taken, ..Rounds::default() }
+    }
 }
 
 /// How far the taking of a processor is, Go 1.26's way: of this machine, from this goroutine's call.
@@ -261,6 +273,7 @@ crate::rules! {
     EXIT_NO_IDLE = "exit.no-idle", "PROC-G03", Must, "Finds the idle list empty.";
     EXIT_RUN = "exit.run", "PROC-G02", Must, "Moves the tick; the goroutine's status goes from syscall to running.";
     EXIT_LATE_IDLE = "exit.late-idle", "PROC-P04", Must, "Finds an idle processor under the lock after all, and runs.";
+    EXIT_STAYS_OUT = "exit.stays-out", "PROC-W09", May, "The program is dying: queues although a processor is idle.";
     EXIT_QUEUE = "exit.queue", "PROC-G03", Must, "Puts the goroutine on the global queue; its machine goes to sleep.";
     EXIT_RETURN_FIRST = "exit.return-first", "PROC-G06", Must, "Go 1.26: the goroutine's status goes from syscall to running, before anybody looks for a processor; not while the scan bit is set.";
     EXIT_KEPT = "exit.kept", "PROC-Q05", Must, "Go 1.26: the machine still has its processor, and moves its tick.";
@@ -279,7 +292,8 @@ crate::rules! {
     LOOK_PREEMPT = "look.preempt", "PROC-S02", Must, "Asks a goroutine that has run for ten milliseconds to leave.";
     LOOK_NOTE = "look.note", "PROC-S03", Must, "Notes a call that is new to it.";
     LOOK_SPARE = "look.spare", "PROC-S04", Must, "Leaves a processor that has no work, while others could do any, for ten milliseconds.";
-    LOOK_DECIDE = "look.decide", "PROC-S05", Must, "Decides to take the processor, and pretends that one more machine runs.";
+    LOOK_DECIDE = "look.decide", "PROC-S05", Must, "Up to Go 1.25: decides to take the processor, and pretends that one more machine runs.";
+    LOOK_SEES_CALL = "look.sees-call", "PROC-Q09", Must, "Go 1.26: finds a processor whose goroutine is in a call, and pretends that one more machine runs.";
     LOOK_RETAKE = "look.retake", "PROC-P07", Must, "Compares and swaps the status from syscall to idle, and moves the tick.";
     LOOK_MISS = "look.miss", "PROC-P07", Must, "The processor has left the call.";
     LOOK_END = "look.end", "PROC-S01", Must, "The monitor ends its look.";
@@ -294,7 +308,11 @@ crate::rules! {
     M_HALT = "m.halt", "PROC-P11", Must, "The world is to stop: halts the processor and parks.";
     M_SAFE_POINT = "m.safe-point", "PROC-F02", Must, "Runs the safe-point function that the processor still owes.";
     M_LOCAL = "m.local", "PROC-G04", Must, "Runs the oldest goroutine of the local queue.";
-    M_GLOBAL = "m.global", "PROC-G04", Must, "Runs the oldest goroutine of the global queue.";
+    M_NEXT = "m.next", "PROC-G15", Must, "Runs the goroutine that comes next, in the turn of the one before.";
+    M_PAST_NEXT = "m.past-next", "PROC-G12", May, "The turn is to end: runs the oldest of the local queue, or else of the global one, before the goroutine that comes next.";
+    M_GLOBAL = "m.global", "PROC-G09", Must, "Runs the oldest goroutine of the global queue, and moves the rest of its share to the local one.";
+    M_GLOBAL_FEWER = "m.global-fewer", "PROC-G11", May, "Runs the oldest goroutine of the global queue, and moves fewer.";
+    M_GLOBAL_FIRST = "m.global-first", "PROC-G10", Must, "One turn in 61: runs the oldest goroutine of the global queue, whatever is in the local one.";
     M_SPIN = "m.spin", "PROC-M03", Must, "Begins to look for work at other processors.";
     M_STEAL = "m.steal", "PROC-M03", Must, "Runs a goroutine from another processor's queue.";
     M_RELEASE = "m.release", "PROC-P03", Must, "Nothing to do: puts the processor on the idle list.";
@@ -305,9 +323,13 @@ crate::rules! {
     M_HAND_EARLY = "m.hand-locked-early", "PROC-M05", Must, "The same, before that machine has come to sleep: it has the processor as its nextp beside its own, and its note remembers.";
     M_TOLD_LOCKED = "m.told-locked", "PROC-M05", Must, "Hands its own processor off, and does not sleep: it has been given another one already.";
     M_RUN_LOCKED = "m.run-locked", "PROC-M05", Must, "Runs the locked goroutine.";
-    M_PREEMPT = "m.preempt", "PROC-G05", Must, "The goroutine reaches a safe point and leaves, as it was asked to.";
+    M_PREEMPT = "m.preempt", "PROC-G05", Must, "The goroutine reaches a safe point and leaves for the end of the global queue, as it was asked to.";
+    M_PREEMPT_WAKES = "m.preempt-wakes", "PROC-G13", Must, "The same, and one more machine looks for work; in Go 1.12 to 1.25 from 1.22 on.";
+    M_PREEMPT_NEXT = "m.preempt-next", "PROC-Q08", Must, "Go 1.26: the goroutine leaves because the world is to stop, and comes next on its processor.";
+    M_PREEMPT_STAYS = "m.preempt-stays", "PROC-G14", May, "The same up to Go 1.25.";
     RUN = "run", "PROC-G04", Must, "The goroutine runs, on a machine with a processor.";
     YIELD = "yield", "PROC-G05", Must, "The goroutine goes to the end of the global queue.";
+    YIELD_WAKES = "yield.wakes", "PROC-G13", Must, "The same, and one more machine looks for work; in Go 1.12 to 1.25 from 1.22 on.";
     PARK = "park", "PROC-G07", Must, "The goroutine goes to sleep.";
     READY = "ready", "PROC-G07", Must, "The sleeper comes next on this processor; one more machine may look for work.";
     READY_POLLED = "ready.polled", "PROC-M02", Must, "The sleeper goes to the global queue; a machine is started if a processor is idle.";
@@ -315,6 +337,7 @@ crate::rules! {
     LOCK_THREAD = "lock-thread", "PROC-M05", Must, "The goroutine is locked to its machine.";
     WORLD_TAKE = "world.take", "PROC-W05", Must, "Takes worldsema, which is free.";
     WORLD_QUEUE = "world.queue", "PROC-W05", Must, "Somebody else has worldsema: goes to sleep at the end of its queue, and the machine looks for other work.";
+    WORLD_STAYS_OUT = "world.stays-out", "PROC-W10", May, "The program is dying: goes to sleep at the end of worldsema's queue although it is free.";
     WORLD_HANDED = "world.handed", "PROC-W06", Must, "Runs again, and worldsema has been handed over to it.";
     WORLD_RELEASE = "world.release", "PROC-W06", Must, "Lets go of worldsema; nobody waits for it.";
     WORLD_RELEASE_WAITED = "world.release-waited", "PROC-W06", Must, "Lets go of worldsema; somebody waits for it.";

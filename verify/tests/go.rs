@@ -82,7 +82,7 @@ fn each_format_shows_what_the_table_says() {
     let absent: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("go1.19.8", &[][..]),
         ("go1.25.5", &["m.halt", "block.release", "block.call"]),
-        ("go1.26.6", &["m.halt", "block.release", "m.preempt"]),
+        ("go1.26.6", &["m.halt", "block.release", "m.preempt", "m.preempt-next"]),
     ]);
     let mut missing: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, trace) in traces() {

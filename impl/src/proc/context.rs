@@ -277,6 +277,8 @@ impl<P: Platform> Context<P> {
     /// If the task is in a call.
     pub fn yield_now(&mut self) {
         let held = self.leave_processor();
+        // The room that the monitor may have asked for.
+        self.scheduler.processors[held.index()].preempt.store(false, Ordering::Relaxed);
         {
             let mut lists = self.scheduler.lock();
             self.scheduler.push_global(&mut lists, Work::Machine(self.machine.sleeper()));

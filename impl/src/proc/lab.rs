@@ -99,6 +99,11 @@ impl<P: Platform> Lab<P> {
         self.scheduler.lock().world.is_in_line(&task.machine)
     }
 
+    /// Whether the unparker's task waits for the world to stop.
+    pub fn is_stopper(&self, task: &Unparker<P>) -> bool {
+        self.scheduler.lock().world.is_stopper(&task.machine)
+    }
+
     /// What there is now.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::of(&self.scheduler)

@@ -81,8 +81,9 @@
 //! processor, and is about to be off the number: StartFence faces StopSpinFence there as RetireFence does.
 //!
 //! **No task waits for ever for its processor.** What waits is on one queue, once; a `Sleeper` is the one permission to
-//! give its machine a processor. Every 61st turn looks at the global queue first. (As in Go a processor that never ends its
-//! turn can starve its own queue; others steal from it.)
+//! give its machine a processor. Every 61st turn looks at the global queue first. What was readied last comes first and shares
+//! the turn of whoever ran before, as in Go; once the monitor has seen that turn for ten milliseconds, what else is queued comes
+//! before. (A task that comes by no safe point can starve its processor's queue; others steal from it.)
 
 mod context;
 mod executor;

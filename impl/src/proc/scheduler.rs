@@ -48,7 +48,9 @@ pub(super) struct Processor<P: Platform> {
     has_first: P::AtomicBool,
     /// Go's `schedtick`: moves with each turn of a task. Only the holder writes it.
     pub turn: P::AtomicU32,
-    /// The monitor asks the running task to make room.
+    /// What runs next goes on with the turn of whoever ran before. Only the holder writes it.
+    shares_turn: P::AtomicBool,
+    /// The monitor asks the running task to make room; whoever shares its turn inherits that.
     pub preempt: P::AtomicBool,
     /// Go's `runSafePointFn`: whoever clears it runs the function.
     pub owes_safe_point: P::AtomicBool,
@@ -61,6 +63,7 @@ impl<P: Platform> Processor<P> {
             first: P::Mutex::new(None),
             has_first: P::AtomicBool::new(false),
             turn: P::AtomicU32::new(0),
+            shares_turn: P::AtomicBool::new(false),
             preempt: P::AtomicBool::new(false),
             owes_safe_point: P::AtomicBool::new(false),
         }
@@ -198,9 +201,14 @@ impl<P: Platform> Scheduler<P> {
         self.processor_count.store(count, Ordering::Relaxed);
     }
 
-    /// A task begins or goes on with a turn of its own.
+    /// A task begins or goes on with a turn of its own, unless it was what comes next: two that ready each other must not look
+    /// to the monitor like many that make room.
     pub(super) fn begin_turn(&self, held: &Held) {
         let processor = &self.processors[held.index()];
+        if processor.shares_turn.load(Ordering::Relaxed) {
+            processor.shares_turn.store(false, Ordering::Relaxed);
+            return;
+        }
         let turn = processor.turn.load(Ordering::Relaxed).wrapping_add(1);
         processor.turn.store(turn, Ordering::Relaxed);
         processor.preempt.store(false, Ordering::Relaxed);
@@ -299,7 +307,7 @@ impl<P: Platform> Scheduler<P> {
         }
     }
 
-    /// The next work for a processor: its own or global.
+    /// The next work for a processor: its own or global. What comes next has to wait once the turn that it would share is to end.
     pub(super) fn find(&self, held: &Held) -> Option<Work<P>> {
         let processor = &self.processors[held.index()];
         let turn = processor.turn.load(Ordering::Relaxed);
@@ -308,7 +316,17 @@ impl<P: Platform> Scheduler<P> {
         {
             return Some(work);
         }
-        processor.take_first().or_else(|| self.pop_local(held)).or_else(|| self.take_global(held))
+        let queued = || self.pop_local(held).or_else(|| self.take_global(held));
+        if processor.preempt.load(Ordering::Relaxed)
+            && let Some(work) = queued()
+        {
+            return Some(work);
+        }
+        let first = processor.take_first();
+        if first.is_some() {
+            processor.shares_turn.store(true, Ordering::Relaxed);
+        }
+        first.or_else(queued)
     }
 
     /// The oldest of the global queue, if there seems to be any.
@@ -398,6 +416,8 @@ impl<P: Platform> Scheduler<P> {
         match work {
             Work::Machine(sleeper) => sleeper.give(held, false),
             task @ Work::Task(_) => {
+                // From here on it has its turn: `first` is only its way to the machine.
+                self.begin_turn(&held);
                 self.put_first(&held, task);
                 self.start_machine(held, false);
             }

@@ -76,6 +76,11 @@ impl<P: Platform> World<P> {
         self.line.iter().any(|sleeper| sleeper.is_of(machine))
     }
 
+    /// Whether the machine's task waits for processors to halt.
+    pub(super) fn is_stopper(&self, machine: &Arc<Machine<P>>) -> bool {
+        self.stopper.as_ref().is_some_and(|stopper| stopper.is_of(machine))
+    }
+
     /// Processors that have not halted yet.
     pub(super) fn stop_wait(&self) -> usize {
         self.stop_wait
@@ -249,7 +254,8 @@ impl<P: Platform> Context<P> {
             }
             let keep = lists.world.halted.partition_point(|held| held.index() < count);
             let destroyed = lists.world.halted.split_off(keep);
-            for held in destroyed.into_iter().rev() {
+            // Each puts its work before all that is there, so what the last one has comes first, as in Go.
+            for held in destroyed {
                 let work = scheduler.drain(&held);
                 if !scheduler.planted.has(Bug::QueueDies) {
                     scheduler.prepend_global(&mut lists, work);

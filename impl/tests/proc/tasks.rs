@@ -6,7 +6,7 @@ use std::time::Duration;
 use selvedge::platform::Arc;
 use selvedge::platform::host::atomic::{AtomicUsize, Ordering};
 use selvedge::platform::host::mpsc;
-use selvedge::proc::{Context, Executor, JoinError, JoinHandle};
+use selvedge::proc::{Context, Executor, JoinError, JoinHandle, Unparker};
 
 use crate::{Flag, Presence, builder, until, watched};
 
@@ -174,6 +174,49 @@ fn a_task_with_checkpoints_does_not_starve_others() {
         });
         executor.spawn(move |_| over.raise()).join().expect("it does not panic");
         busy.join().expect("it does not panic");
+    });
+}
+
+/// Whoever is woken comes next, so neither queue would ever be served if each had a turn of its own.
+#[test]
+fn tasks_that_wake_each_other_do_not_starve_others() {
+    fn wakes(context: &mut Context, over: &Flag, other: &Unparker, comes_by: bool) {
+        while !over.is_raised() {
+            if comes_by {
+                context.checkpoint();
+            }
+            context.unpark(other);
+            context.park();
+        }
+        context.unpark(other);
+    }
+    watched(|| {
+        for (comes_by, is_local) in [(false, false), (false, true), (true, false), (true, true)] {
+            let executor = builder().processors(1).build();
+            let over = Arc::new(Flag::default());
+            let begun = Arc::new(Flag::default());
+            let (stop, raise, third) = (over.clone(), begun.clone(), over.clone());
+            let one = executor.spawn(move |context| {
+                let (say, hear) = selvedge::platform::host::mpsc::channel();
+                let (own, until) = (context.unparker(), stop.clone());
+                let other = context.spawn(move |context| {
+                    say.send(context.unparker()).expect("the other one hears");
+                    wakes(context, &until, &own, comes_by);
+                });
+                let unparker = context.blocking(|| hear.recv()).expect("the other one says");
+                let third = is_local.then(|| context.spawn(move |_| third.raise()));
+                raise.raise();
+                wakes(context, &stop, &unparker, comes_by);
+                for task in [Some(other), third].into_iter().flatten() {
+                    context.join(task).expect("it does not panic");
+                }
+            });
+            begun.wait();
+            if !is_local {
+                executor.spawn(move |_| over.raise()).join().expect("it does not panic");
+            }
+            one.join().expect("it does not panic");
+        }
     });
 }
 

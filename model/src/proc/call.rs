@@ -251,7 +251,8 @@ impl Moves<'_> {
     /// The idle list is looked at without the lock; only if it is not empty the lock is taken.
     fn exit_idle(&mut self, rule: RuleId) {
         let Some(m) = self.machine() else { return };
-        if self.state.idle_ps.is_empty() || self.state.freezing {
+        let is_refused = self.state.freezing && !self.is(Version::Go1_26);
+        if self.state.idle_ps.is_empty() || is_refused {
             self.goes_on(EXIT_NO_IDLE, Phase::Empty, |_| ());
         } else if self.lock_is_free() {
             let is_counted = self.is(Version::Go1_26);
@@ -265,23 +266,33 @@ impl Moves<'_> {
         }
     }
 
-    /// The slow path, under the lock.
+    /// The slow path, under the lock. It does not ask whether the program is dying.
     fn exit_queues(&mut self) {
         let Some(m) = self.machine().filter(|_| self.lock_is_free()) else { return };
         let me = self.me;
         let is_counted = self.is(Version::Go1_26);
-        if !self.state.idle_ps.is_empty() && !self.state.freezing {
+        if !self.state.idle_ps.is_empty() {
             self.exited(EXIT_LATE_IDLE, |state| {
                 if let Some(p) = state.idle_ps.pop() {
                     state.wire(m, p);
                     state.p_mut(p).bump();
                     state.calls_without_p -= i8::from(is_counted);
-                    state.execute(m, me);
+                    state.execute(m, me, false);
                 }
             });
-            return;
+            if self.state.freezing {
+                self.exit_queues_by(EXIT_STAYS_OUT);
+            }
+        } else {
+            self.exit_queues_by(EXIT_QUEUE);
         }
-        self.goes_on(EXIT_QUEUE, Phase::Off { from_call: true }, |state| {
+    }
+
+    fn exit_queues_by(&mut self, rule: RuleId) {
+        let Some(m) = self.machine() else { return };
+        let me = self.me;
+        let is_counted = self.is(Version::Go1_26);
+        self.goes_on(rule, Phase::Off { from_call: true }, |state| {
             state.calls_without_p -= i8::from(is_counted);
             state.drop_g(m);
             state.g_mut(me).status = GStatus::Runnable;
@@ -376,10 +387,25 @@ impl Moves<'_> {
         let spec = self.spec;
         match op {
             Op::Run => self.returns(RUN, Ret::Ok, |_| ()),
-            Op::Yield if self.lock_is_free() => self.goes_on(YIELD, Phase::Off { from_call: false }, |state| {
-                state.leave(m, GStatus::Runnable);
-                state.global.push(me);
-            }),
+            Op::Yield if self.lock_is_free() => {
+                let wakes = self.state.may_wake();
+                let mut yields = |rule, wakes: bool| {
+                    self.goes_on(rule, Phase::Off { from_call: false }, |state| {
+                        state.makes_room(m);
+                        state.leave(m, GStatus::Runnable);
+                        state.global.push(me);
+                        if wakes {
+                            state.wake_p(&spec);
+                        }
+                    });
+                };
+                if !(wakes && spec.version == Version::Go1_26) {
+                    yields(YIELD, false);
+                }
+                if wakes && spec.version != Version::Go1_11 {
+                    yields(YIELD_WAKES, true);
+                }
+            }
             Op::Park => {
                 self.goes_on(PARK, Phase::Off { from_call: false }, |state| state.leave(m, GStatus::Waiting));
             }

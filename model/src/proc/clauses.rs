@@ -3,6 +3,7 @@
 use crate::spec::Clause;
 
 const PROC: &str = "runtime/proc.go as of Go 1.19 to 1.25";
+const PROC_22: &str = "runtime/proc.go as of Go 1.22";
 const PROC_26: &str = "runtime/proc.go as of Go 1.26";
 const COMMENT: &str = "runtime/proc.go, comments of its functions";
 const SEMA: &str = "runtime/sema.go, `semacquire1` and `semrelease1`";
@@ -74,7 +75,7 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause::new(
         "PROC-P17",
         PROC,
-        "A processor beyond the number is destroyed; its goroutines go to the head of the global queue in their order.",
+        "The processors beyond the number are destroyed, the first of them first; the goroutines of each go to the head of the global queue in their order.",
     ),
     Clause::new("PROC-P18", PROC, "When the number grows, processors are made, or destroyed ones are made anew."),
     Clause::new(
@@ -117,6 +118,16 @@ pub(super) static CLAUSES: &[Clause] = &[
         PROC_26,
         "From Go 1.26 on a goroutine that enters a call known to block hands its processor off before its status says that it is in a call.",
     ),
+    Clause::new(
+        "PROC-Q08",
+        PROC_26,
+        "From Go 1.26 on a goroutine that is asked to leave because the world is to stop comes next on its processor.",
+    ),
+    Clause::new(
+        "PROC-Q09",
+        PROC_26,
+        "From Go 1.26 on the monitor decides about a call while it holds the scan bit of its goroutine: it takes no processor out of a call that began later.",
+    ),
     // Goroutines.
     Clause::new("PROC-G01", PROC, "A goroutine that enters a call goes from running to syscall."),
     Clause::new(
@@ -133,7 +144,7 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause::new(
         "PROC-G05",
         PROC,
-        "A goroutine that yields or is asked to leave is runnable: at the head of its processor's queue if the world is to stop, else at the end of the global queue.",
+        "A goroutine that yields or is asked to leave is runnable, at the end of the global queue; from Go 1.26 on see PROC-Q08.",
     ),
     Clause::new(
         "PROC-G06",
@@ -142,6 +153,41 @@ pub(super) static CLAUSES: &[Clause] = &[
     ),
     Clause::new("PROC-G07", PROC, "A goroutine that sleeps is in no queue; whoever readies it puts it into one."),
     Clause::new("PROC-G08", PROC, "A goroutine that has ended is nowhere."),
+    Clause::new(
+        "PROC-G09",
+        PROC,
+        "A machine that finds its processor's queue empty takes its share of the global queue, the length of that over GOMAXPROCS and one more: it runs the oldest, and the others come last on its processor.",
+    ),
+    Clause::new(
+        "PROC-G10",
+        PROC,
+        "Once in 61 turns a machine looks at the global queue first, and takes one goroutine.",
+    ),
+    Clause::extension(
+        "PROC-G11",
+        "Selvedge: where tasks are bound to threads not all can be moved",
+        "Of its share of the global queue a machine may leave some there.",
+    ),
+    Clause::extension(
+        "PROC-G12",
+        "Selvedge: tasks that ready each other and come by no safe point must not starve others",
+        "At the end of a turn that the monitor has seen for ten milliseconds, the goroutine that comes next may come behind all others.",
+    ),
+    Clause::new(
+        "PROC-G13",
+        PROC_22,
+        "From Go 1.22 on whoever yields or is asked to leave, and not for a stop, has one more machine look for work.",
+    ),
+    Clause::extension(
+        "PROC-G14",
+        "Selvedge: what Go does from 1.26 on",
+        "Up to Go 1.25, too, a goroutine that is asked to leave because the world is to stop may come next on its processor.",
+    ),
+    Clause::new(
+        "PROC-G15",
+        PROC,
+        "A goroutine that is readied comes next on the processor of whoever readies it, and shares its turn: the monitor sees one turn.",
+    ),
     // Machines.
     Clause::new("PROC-M01", PROC, "A machine without a processor parks on the idle list, under the scheduler's lock."),
     Clause::new("PROC-M02", PROC, "A machine that is being made is counted before the scheduler's lock is released."),
@@ -220,7 +266,7 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause::new(
         "PROC-W04",
         PROC,
-        "While the program is dying no processor is taken out of a call, and a goroutine that leaves one never runs again.",
+        "While the program is dying no processor is taken out of a call. A goroutine that leaves one does not get its own back; up to Go 1.25 it runs if another one is idle, from then on it never runs again.",
     ),
     Clause::new(
         "PROC-W05",
@@ -241,6 +287,16 @@ pub(super) static CLAUSES: &[Clause] = &[
         "PROC-W08",
         "Selvedge: who is handed worldsema would have had it if he had been faster",
         "After a safe-point round, too, worldsema may be handed to the goroutine that has waited longest.",
+    ),
+    Clause::extension(
+        "PROC-W09",
+        "Selvedge: whoever froze the world wants to find it as it was",
+        "While the program is dying a goroutine that leaves a call may wait for ever although a processor is idle.",
+    ),
+    Clause::extension(
+        "PROC-W10",
+        "Selvedge: worldsema is of no use to anybody then",
+        "While the program is dying whoever wants worldsema may sleep for ever although it is free.",
     ),
     // Invariants.
     Clause::new(
@@ -327,5 +383,9 @@ pub(super) static CLAUSES: &[Clause] = &[
         PROC,
         "A processor is not left in a call by a look ten milliseconds after one that found the same call.",
     ),
-    Clause::new("PROC-L08", SEMA, "Nobody sleeps for worldsema while it is free, unless somebody was readied for it."),
+    Clause::new(
+        "PROC-L08",
+        SEMA,
+        "Nobody sleeps for worldsema while it is free, unless somebody was readied for it or the program is dying.",
+    ),
 ];

@@ -187,7 +187,7 @@ pub(super) fn broken_at_rest(spec: &ProcSpec, state: &State, running: &[(Thread,
         match (op, phase) {
             (Op::Stop | Op::SafePoint, Phase::InLine) => {
                 let text = format_args!("goroutine {} waits for ever for worldsema, which is free", thread.0);
-                require("PROC-L08", state.world.is_some() || somebody_comes, text);
+                require("PROC-L08", state.world.is_some() || somebody_comes || state.freezing, text);
             }
             (Op::Stop, Phase::StopWaits) => {
                 let excused = spec.version == Version::Go1_26 || state.freezing;

@@ -8,11 +8,11 @@ const LONG_US: u32 = 10_000;
 impl Moves<'_> {
     pub(super) fn look(mut self, phase: Phase) {
         match phase {
-            Phase::Start => self.looks(Rounds { taken: 0 }, 0),
+            Phase::Start => self.looks(Rounds::default(), 0),
             Phase::Looks(rounds, p) => self.looks(rounds, p),
             Phase::Retakes(rounds, p) if self.state.p(p).status == PStatus::Syscall => {
                 let spec = self.spec;
-                let errand = Errand::Look(Rounds { taken: rounds.taken + 1 });
+                let errand = Errand::Look(Rounds::after(rounds.taken + 1));
                 self.goes_on(LOOK_RETAKE, Phase::HandsOff(errand, p), |state| state.take_from_call(&spec, p));
             }
             Phase::Retakes(rounds, p) => self.gives_up(LOOK_MISS, Errand::Look(rounds), p, |_| ()),
@@ -46,47 +46,60 @@ impl Moves<'_> {
             let rule = if running.is_some() { LOOK_PREEMPT } else { LOOK_SKIP };
             self.goes_on(rule, next, |state| {
                 state.p_mut(p).seen = seen;
+                state.p_mut(p).turn_is_over |= is_long_turn;
                 if let Some(g) = running {
                     state.g_mut(g).preempt = true;
                 }
             });
             return;
         }
+        let pretends = i8::from(!self.has(Bug::PretendsLate));
+        if let Some((m, g)) = call {
+            let errand = Errand::Look(Rounds { is_long_turn, found_us: now_us, ..rounds });
+            self.goes_on(LOOK_SEES_CALL, Phase::Takes(errand, p, Bit::Unset(m, g)), |state| {
+                state.p_mut(p).seen = seen;
+                state.idle_locked -= pretends;
+            });
+            return;
+        }
+        match self.decides(p, &mut seen, is_long_turn, now_us) {
+            Some(rule) => self.goes_on(rule, next, |state| state.p_mut(p).seen = seen),
+            None => self.goes_on(LOOK_DECIDE, Phase::Retakes(rounds, p), |state| {
+                state.p_mut(p).seen = seen;
+                state.idle_locked -= pretends;
+            }),
+        }
+    }
+
+    /// The rule by which the processor stays in its call, or none: it is to be taken.
+    fn decides(&self, p: Pid, seen: &mut Seen, is_long_turn: bool, now_us: u32) -> Option<RuleId> {
         seen.first_in_call_us.get_or_insert(now_us);
-        let has_work = !processor.run_queue.is_empty();
+        let has_work = !self.state.p(p).run_queue.is_empty();
         let others_can = self.state.spinning > 0 || !self.state.idle_ps.is_empty();
         if seen.tick_moved && (!is_long_turn || self.has(Bug::ShortCallsSpared)) {
             seen.tick_moved = false;
             seen.call_when_us = now_us;
-            self.passes_over(LOOK_NOTE, next, p, seen);
+            self.passes_over(p, seen, now_us);
+            Some(LOOK_NOTE)
         } else if (!has_work || self.has(Bug::SparedWithWork))
             && others_can
             && (seen.call_when_us + LONG_US > now_us || self.has(Bug::SparedForEver))
         {
-            self.passes_over(LOOK_SPARE, next, p, seen);
+            self.passes_over(p, seen, now_us);
+            Some(LOOK_SPARE)
         } else {
-            let pretends = !self.has(Bug::PretendsLate);
-            let takes = match call {
-                Some((m, g)) => Phase::Takes(Errand::Look(rounds), p, Bit::Unset(m, g)),
-                None => Phase::Retakes(rounds, p),
-            };
-            self.goes_on(LOOK_DECIDE, takes, |state| {
-                state.p_mut(p).seen = seen;
-                state.idle_locked -= i8::from(pretends);
-            });
+            None
         }
     }
 
     /// The processor stays in its call; how long it did is written down for the clauses that bound it.
-    fn passes_over(&mut self, rule: RuleId, next: Phase, p: Pid, mut seen: Seen) {
-        let now_us = self.state.now_us;
+    fn passes_over(&self, p: Pid, seen: &mut Seen, now_us: u32) {
         let since = |first_us: Option<u32>| first_us.is_some_and(|first_us| first_us + LONG_US <= now_us);
         seen.left_too_long |= since(seen.first_in_call_us);
         if !self.state.p(p).run_queue.is_empty() {
             seen.passed_over = seen.passed_over.saturating_add(1);
             seen.hogged_too_long |= since(seen.first_in_turn_us);
         }
-        self.goes_on(rule, next, |state| state.p_mut(p).seen = seen);
     }
 
     /// Go 1.26: takes a processor out of the call of a goroutine, by its scan bit.
@@ -103,7 +116,15 @@ impl Moves<'_> {
             }
             Bit::Set(m, g) => {
                 let is_as_read = self.state.g(g).m == Some(m) && self.state.m(m).p == Some(p);
-                if is_as_read || self.has(Bug::NoSecondLook) {
+                if !is_as_read && !self.has(Bug::NoSecondLook) {
+                    let stays = self.has(Bug::ScanBitStays);
+                    self.gives_up(TAKE_UNDO, errand, p, |state| state.g_mut(g).scan = stays);
+                } else if let Some((rule, seen)) = self.spares(errand, p) {
+                    self.gives_up(rule, errand, p, |state| {
+                        state.g_mut(g).scan = false;
+                        state.p_mut(p).seen = seen;
+                    });
+                } else {
                     let (spec, next) = (self.spec, Phase::Takes(errand, p, Bit::Clear(g)));
                     let halts = errand == Errand::Stop;
                     self.goes_on(if halts { TAKE_HALT } else { TAKE }, next, |state| {
@@ -112,14 +133,11 @@ impl Moves<'_> {
                             state.halt(p);
                         }
                     });
-                } else {
-                    let stays = self.has(Bug::ScanBitStays);
-                    self.gives_up(TAKE_UNDO, errand, p, |state| state.g_mut(g).scan = stays);
                 }
             }
             Bit::Clear(g) => {
                 let next = match errand {
-                    Errand::Look(rounds) => Phase::HandsOff(Errand::Look(Rounds { taken: rounds.taken + 1 }), p),
+                    Errand::Look(rounds) => Phase::HandsOff(Errand::Look(Rounds::after(rounds.taken + 1)), p),
                     Errand::Stop => Phase::StopScans(p + 1),
                     Errand::Exit => Phase::Reclaimed(p),
                     Errand::Round | Errand::Block => Phase::HandsOff(errand, p),
@@ -129,12 +147,20 @@ impl Moves<'_> {
         }
     }
 
-    /// The processor could not be taken: on with the errand.
+    /// Go 1.26: the monitor decides while it holds the scan bit, so that the call cannot end meanwhile. What it does if it leaves the
+    /// processor there.
+    fn spares(&self, errand: Errand, p: Pid) -> Option<(RuleId, Seen)> {
+        let Errand::Look(rounds) = errand else { return None };
+        let mut seen = self.state.p(p).seen;
+        self.decides(p, &mut seen, rounds.is_long_turn, rounds.found_us).map(|rule| (rule, seen))
+    }
+
+    /// The processor is not taken: on with the errand.
     fn gives_up(&mut self, rule: RuleId, errand: Errand, p: Pid, change: impl FnOnce(&mut State)) {
         let pretended = !self.has(Bug::PretendsLate);
         let machine = self.machine();
         let next = match errand {
-            Errand::Look(rounds) => Phase::Looks(rounds, p + 1),
+            Errand::Look(rounds) => Phase::Looks(Rounds::after(rounds.taken), p + 1),
             Errand::Stop => Phase::StopScans(p + 1),
             Errand::Round | Errand::Block => Phase::RoundScans(p + 1),
             Errand::Exit => Phase::Bereft,

@@ -78,8 +78,15 @@ pub struct P {
     pub status: PStatus,
     /// The machine that it is bound to.
     pub m: Option<Mid>,
-    /// The local run queue, oldest first.
+    /// The local run queue, what comes next first.
     pub run_queue: Vec<Gid>,
+    /// The first of the queue is `runnext`: it was readied last, and shares the turn of whoever runs before it.
+    pub has_next: bool,
+    /// The turn is to end: the monitor has asked for that, and whoever ran then has not left since for that reason.
+    pub turn_is_over: bool,
+    /// It has served the global queue before its own. It does so once in 61 turns: at which of them is not known, and no
+    /// program has as many.
+    pub served_global: bool,
     /// `syscalltick`.
     pub tick: u32,
     /// `runSafePointFn`: it still has to run the safe-point function.
@@ -232,7 +239,39 @@ impl P {
             left_too_long: false,
             hogged_too_long: false,
         };
-        P { status, m: None, run_queue: Vec::new(), tick: 0, owes_safe_point: false, safe_points: 0, seen }
+        P {
+            status,
+            m: None,
+            run_queue: Vec::new(),
+            has_next: false,
+            turn_is_over: false,
+            served_global: false,
+            tick: 0,
+            owes_safe_point: false,
+            safe_points: 0,
+            seen,
+        }
+    }
+
+    /// `runqput`: the goroutine comes next, and what would have come next comes last.
+    pub(super) fn put_next(&mut self, g: Gid) {
+        if self.has_next {
+            self.run_queue.rotate_left(1);
+        }
+        self.run_queue.insert(0, g);
+        self.has_next = true;
+    }
+
+    /// Takes a goroutine off the queue; whether it was `runnext`.
+    pub(super) fn take(&mut self, place: usize) -> bool {
+        self.run_queue.remove(place);
+        place == 0 && std::mem::take(&mut self.has_next)
+    }
+
+    /// What others find here: `runnext` last of all.
+    pub(super) fn oldest(&self) -> Option<usize> {
+        let past_next = usize::from(self.has_next && self.run_queue.len() > 1);
+        (!self.run_queue.is_empty()).then_some(past_next)
     }
 
     pub(super) fn bump(&mut self) {
@@ -381,8 +420,8 @@ impl State {
         Some(p)
     }
 
-    /// `execute`: the goroutine runs on the machine, in a turn of its own.
-    pub(super) fn execute(&mut self, m: Mid, g: Gid) {
+    /// `execute`: the goroutine runs on the machine, in a turn of its own unless it shares that of the one before.
+    pub(super) fn execute(&mut self, m: Mid, g: Gid, shares_turn: bool) {
         let machine = self.m_mut(m);
         machine.g = Some(g);
         machine.standing = Standing::Runs;
@@ -391,10 +430,11 @@ impl State {
         goroutine.status = GStatus::Running;
         goroutine.m = Some(m);
         goroutine.preempt = false;
-        if let Some(p) = self.m(m).p {
-            let seen = &mut self.p_mut(p).seen;
-            seen.sched_moved = true;
-            seen.first_in_turn_us = None;
+        if let Some(p) = self.m(m).p.filter(|_| !shares_turn) {
+            let processor = self.p_mut(p);
+            processor.turn_is_over = false;
+            processor.seen.sched_moved = true;
+            processor.seen.first_in_turn_us = None;
         }
     }
 
@@ -440,8 +480,15 @@ impl State {
     /// `ready`: a goroutine that slept comes next on this processor; one more machine may look for work.
     pub(super) fn ready(&mut self, spec: &ProcSpec, g: Gid, p: Pid) {
         self.g_mut(g).status = GStatus::Runnable;
-        self.p_mut(p).run_queue.insert(0, g);
+        self.p_mut(p).put_next(g);
         self.wake_p(spec);
+    }
+
+    /// The goroutine makes room: the end of its turn has been seen to.
+    pub(super) fn makes_room(&mut self, m: Mid) {
+        if let Some(p) = self.m(m).p {
+            self.p_mut(p).turn_is_over = false;
+        }
     }
 
     /// A goroutine leaves its machine, which looks for other work.
@@ -452,10 +499,14 @@ impl State {
         self.m_mut(m).standing = Standing::Schedules;
     }
 
+    /// Whether `wakep` would find that nobody looks for work, and a processor for somebody who does.
+    pub(super) fn may_wake(&self) -> bool {
+        self.spinning == 0 && !self.gc_waiting && !self.idle_ps.is_empty()
+    }
+
     /// `wakep`: one more machine looks for work, unless one does already or there is no processor for it.
     pub(super) fn wake_p(&mut self, spec: &ProcSpec) {
-        if self.spinning == 0
-            && !self.gc_waiting
+        if self.may_wake()
             && let Some(p) = self.idle_ps.pop()
         {
             self.spinning += 1;

@@ -199,7 +199,7 @@ fn worldsema_is_handed_over_after_a_stop_later_than_go_1_11() {
         assert_eq!((last, stage.state.world), (Some(Ret::Ok), is_handed_over.then_some(1)));
         stage.call(0, "park");
         stage.take(0, "park");
-        stage.machine("m.local");
+        stage.machine("m.next");
         stage.take(1, if is_handed_over { "world.handed" } else { "world.take" });
         stage.take(1, "stop.announce");
     }
@@ -218,7 +218,7 @@ fn worldsema_may_be_taken_before_it_is_handed_over() {
         stage.take(0, "world.ready");
         stage.call(0, "park");
         stage.take(0, "park");
-        stage.machine("m.local");
+        stage.machine("m.next");
         stage.take(1, "world.queue");
         assert_eq!((stage.state.world, stage.state.line.as_slice()), (Some(2), &[1][..]));
     }
@@ -268,14 +268,55 @@ fn the_monitor_may_take_a_later_call_than_the_one_it_saw() {
     assert_eq!(stage.state.p(0).tick, 2);
 }
 
+/// From Go 1.26 on it decides while it holds the scan bit: a call that began after the one it found is new to it.
+#[test]
+fn the_monitor_notes_a_later_call_while_it_holds_the_scan_bit() {
+    let mut stage = Stage::with(Version::Go1_26, &[("queued0", 1)]);
+    stage.perform(0, "enter-call", ENTER_1_26);
+    stage.perform(2, "look", &["look.sees-call", "take.bit", "look.note", "look.end"]);
+    stage.call(2, "look");
+    stage.take(2, "look.sees-call");
+    stage.perform(0, "exit-call", &["exit.return-first", "exit.kept"]);
+    stage.perform(0, "enter-call", ENTER_1_26);
+    stage.take(2, "take.bit");
+    stage.take(2, "look.note");
+    assert_eq!((stage.state.p(0).m, stage.state.idle_locked, stage.state.g(0).scan), (Some(0), 0, false));
+}
+
+/// Who is readied shares the turn of whoever runs before it, so that a goroutine that it keeps from running gets its own.
+#[test]
+fn what_comes_next_shares_the_turn() {
+    for version in [Version::Go1_11, Version::Go1_12, Version::Go1_26] {
+        let mut stage = Stage::with(version, &[("queued0", 1), ("waiting", 1)]);
+        stage.perform(3, "look", &["look.skip", "look.end"]);
+        stage.perform(0, "ready 2", &["ready"]);
+        stage.call(0, "park");
+        stage.take(0, "park");
+        stage.machine("m.next");
+        assert_eq!((stage.state.m(0).g, stage.state.p(0).run_queue.as_slice()), (Some(2), &[1][..]));
+        stage.state.now_us = 10_000;
+        stage.perform(3, "look", &["look.preempt", "look.end"]);
+    }
+}
+
+/// What was readied before comes last then, as from `runnext` to the end of the queue.
+#[test]
+fn what_came_next_comes_last() {
+    let mut stage = Stage::with(Version::Go1_12, &[("queued0", 1), ("waiting", 2)]);
+    stage.perform(0, "ready 2", &["ready"]);
+    stage.perform(0, "ready 3", &["ready"]);
+    assert_eq!(stage.state.p(0).run_queue, [3, 1, 2]);
+    assert_eq!(stage.state.p(0).oldest(), Some(1), "others find that last which comes next");
+}
+
 /// The scan bit keeps the goroutine in its call until the thief has let go of it.
 #[test]
 fn a_goroutine_waits_for_its_scan_bit() {
     let mut stage = Stage::with(Version::Go1_26, &[("queued0", 1)]);
     stage.perform(0, "enter-call", ENTER_1_26);
-    stage.perform(2, "look", &["look.note", "look.end"]);
+    stage.perform(2, "look", &["look.sees-call", "take.bit", "look.note", "look.end"]);
     stage.call(2, "look");
-    stage.take(2, "look.decide");
+    stage.take(2, "look.sees-call");
     stage.take(2, "take.bit");
     stage.call(0, "exit-call");
     assert_eq!(stage.enabled(0), []);
@@ -311,9 +352,9 @@ fn goroutines_of_a_destroyed_processor_come_first_and_in_order() {
     stage.perform(
         0,
         "start",
-        &["start.keep", "start.destroy", "start.destroy", "start.pair", "start.go", "world.release"],
+        &["start.keep", "start.destroy", "start.destroy", "start.idle", "start.go", "world.release"],
     );
-    assert_eq!(stage.state.global, [2, 4, 3, 5, 6]);
+    assert_eq!(stage.state.global, [5, 6, 4, 1, 2, 3], "the last queue, then the one before, then who was there");
     assert_eq!(stage.state.ps.iter().map(|p| p.status as u8).collect::<Vec<_>>(), [1, 0, 4, 4]);
 }
 

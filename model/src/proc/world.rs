@@ -105,13 +105,14 @@ impl Moves<'_> {
                 }
             }
             Phase::StartDestroys => {
-                let surplus = (procs..self.state.ps.len() as Pid).rev();
-                match surplus.into_iter().find(|p| self.state.p(*p).status != PStatus::Dead) {
+                let mut surplus = procs..self.state.ps.len() as Pid;
+                match surplus.find(|p| self.state.p(*p).status != PStatus::Dead) {
                     Some(p) => {
                         let saves = !self.has(Bug::QueueDies);
                         self.goes_on(START_DESTROY, phase, |state| {
                             state.p_mut(p).status = PStatus::Dead;
                             let queue = std::mem::take(&mut state.p_mut(p).run_queue);
+                            state.p_mut(p).has_next = false;
                             if saves {
                                 state.global.splice(0..0, queue);
                             }

@@ -13,12 +13,18 @@ impl Moves<'_> {
     pub(super) fn takes_world(&mut self, phase: Phase) {
         let Some((m, _)) = self.running() else { return };
         let me = self.me;
+        let queues = |state: &mut State| {
+            state.line.push(me);
+            state.leave(m, GStatus::Waiting);
+        };
         match self.state.world {
-            None => self.goes_on(WORLD_TAKE, Phase::HasWorld, |state| state.world = Some(me)),
-            Some(holder) if holder != me => self.goes_on(WORLD_QUEUE, Phase::InLine, |state| {
-                state.line.push(me);
-                state.leave(m, GStatus::Waiting);
-            }),
+            None => {
+                self.goes_on(WORLD_TAKE, Phase::HasWorld, |state| state.world = Some(me));
+                if self.state.freezing {
+                    self.goes_on(WORLD_STAYS_OUT, Phase::InLine, queues);
+                }
+            }
+            Some(holder) if holder != me => self.goes_on(WORLD_QUEUE, Phase::InLine, queues),
             Some(_) if phase == Phase::InLine => self.goes_on(WORLD_HANDED, Phase::HasWorld, |_| ()),
             // It would wait for itself.
             Some(_) => {}

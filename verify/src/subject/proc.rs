@@ -330,8 +330,12 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
         let snapshot = self.0.lab.snapshot();
         let mut standing = self.0.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for (goroutine, stands) in self.0.goroutines.iter().zip(&mut standing) {
-            if goroutine.unparker.get().is_some_and(|task| self.0.lab.is_in_line(task)) {
+            let Some(task) = goroutine.unparker.get() else { continue };
+            if self.0.lab.is_in_line(task) {
                 *stands = GStatus::Waiting;
+            } else if self.0.lab.is_stopper(task) {
+                // It has its processor, which has halted, and waits for the others.
+                *stands = GStatus::Running;
             }
         }
         let with = |status: GStatus| standing.iter().filter(|each| **each == status).count() as i64;
@@ -359,12 +363,13 @@ impl<P: Platform> Subject<ProcSpec> for Executor<P> {
 }
 
 impl<P: Platform> Shared<P> {
-    /// The unparker of a goroutine, once that is asleep.
+    /// The unparker of a goroutine, once that is asleep, for whoever readies it now.
     fn sleeping(&self, g: usize) -> &Unparker<P> {
         let unparker = self.goroutines[g].unparker.get().expect("such programs are not supported");
         while !unparker.is_parked() {
             P::spin_loop();
         }
+        self.stands(g, GStatus::Runnable);
         unparker
     }
 

@@ -96,7 +96,7 @@ pub fn arguments(run: u32) -> Vec<String> {
     counts.chain([format!("-procs={procs}")]).collect()
 }
 
-/// The clauses that an event bears on: those of the rules that it shows.
+/// The clauses that an event bears on: those of the rules that it shows, but for what is not judged.
 fn clauses(format: u8, what: What) -> Vec<&'static str> {
     let rules = match what {
         What::StopBegin => &["stop.announce"][..],
@@ -108,7 +108,7 @@ fn clauses(format: u8, what: What) -> Vec<&'static str> {
     let clause = |name: &&str| ProcSpec::rules().iter().find(|rule| rule.name == *name).map(|rule| rule.clause);
     let mut clauses: Vec<&str> = Vec::new();
     for clause in rules.iter().filter_map(clause) {
-        if !clauses.contains(&clause) {
+        if !clauses.contains(&clause) && !follow::UNJUDGED.contains(&clause) {
             clauses.push(clause);
         }
     }

@@ -22,7 +22,6 @@ const fn shows(event: &'static str, rules: &'static [&'static str]) -> Shows {
 const COMMON: &[Shows] = &[
     shows("go-start", &["m.local", "m.run-locked"]),
     shows("go-yield", &["yield"]),
-    shows("go-preempt", &["m.preempt"]),
     shows("go-block", &["park"]),
     shows("go-end", &["end"]),
     shows("go-create", &["ready", "ready.polled"]),
@@ -33,6 +32,7 @@ const COMMON: &[Shows] = &[
 /// Go 1.11 to 1.21. A call that nobody disturbs is not said to end; who takes a processor is not said, nor when the world
 /// begins to stop.
 const FORMAT_1_11: &[Shows] = &[
+    shows("go-preempt", &["m.preempt"]),
     shows("proc-start", &["m.wake", "exit.idle"]),
     shows("proc-stop", &["m.release", "m.hand-locked", "m.hand-locked-early", "m.told-locked"]),
     shows("proc-steal", &["look.retake", "exit.reclaim"]),
@@ -42,6 +42,7 @@ const FORMAT_1_11: &[Shows] = &[
 
 /// Go 1.22 to 1.25.
 const FORMAT_1_22: &[Shows] = &[
+    shows("go-preempt", &["m.preempt"]),
     shows("proc-start", &["m.wake", "exit.idle", "exit.late-idle"]),
     shows(
         "proc-stop",
@@ -55,6 +56,7 @@ const FORMAT_1_22: &[Shows] = &[
 
 /// Go 1.26 and later.
 const FORMAT_1_26: &[Shows] = &[
+    shows("go-preempt", &["m.preempt", "m.preempt-next"]),
     shows("proc-start", &["m.wake", "exit.idle-counted", "exit.late-idle"]),
     shows(
         "proc-stop",

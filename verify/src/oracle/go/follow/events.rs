@@ -242,11 +242,10 @@ impl Follower<'_> {
         self.finish_look()?;
         self.begin(MONITOR, Op::Look)?;
         self.looks_to(p)?;
-        self.thread(MONITOR, &["look.decide"])?;
         if self.is_1_26() {
-            self.go_on(MONITOR, &[&["take.bit"], &["take"], &["take.clear"]])?;
+            self.go_on(MONITOR, &[&["look.sees-call"], &["take.bit"], &["take"], &["take.clear"]])?;
         } else {
-            self.thread(MONITOR, &["look.retake"])?;
+            self.go_on(MONITOR, &[&["look.decide"], &["look.retake"]])?;
         }
         // The next to get it is a machine that has not parked yet: it is handed on only then.
         let next = self.next_of_processor[index].map(|next| &self.events[next]);
@@ -266,7 +265,9 @@ impl Follower<'_> {
                 _ => {}
             }
             self.is_seen_long_ago(p);
-            self.thread(MONITOR, &["look.skip", "look.note", "look.spare", "look.preempt", "look.end"])?;
+            let passes = ["look.skip", "look.note", "look.spare", "look.preempt", "look.end"];
+            let sees_call = ["look.sees-call", "take.bit"];
+            self.thread(MONITOR, &[&passes[..], &sees_call].concat())?;
         }
         self.is_seen_long_ago(p);
         Ok(())
@@ -450,13 +451,15 @@ impl Follower<'_> {
     fn go_leaves(&mut self, what: What, m: Mid, g: Gid) -> Outcome {
         self.runs_on(m, g)?;
         match what {
-            What::GoYield => self.perform(g, Op::Yield, &[&["yield"]])?,
+            What::GoYield => self.while_others_look(|it| it.perform(g, Op::Yield, &[&["yield"]]))?,
             What::GoBlock => self.perform(g, Op::Park, &[&["park"]])?,
             What::GoEnd => self.perform(g, Op::End, &[&["end"]])?,
             _ => {
                 // Who asked it to, and when, the trace does not say.
                 self.now.state.gs[usize::from(g)].preempt = true;
-                self.machine(m, "m.preempt")?;
+                let comes_next = self.is_1_26() && self.now.state.gc_waiting;
+                let rule = if comes_next { "m.preempt-next" } else { "m.preempt" };
+                self.while_others_look(|it| it.machine(m, rule))?;
             }
         }
         self.leaves(g, m);

@@ -37,8 +37,9 @@ use selvedge_model::{Progress, RuleId, Spec, Thread};
 
 use super::trace::{Event, Trace, What};
 
-/// Clauses about what no trace shows.
-pub const UNJUDGED: &[&str] = &["PROC-I05", "PROC-I09", "PROC-I12", "PROC-L01", "PROC-L02", "PROC-L07"];
+/// Clauses about what no trace shows: what is queued where, who looks for work, what the monitor remembers.
+pub const UNJUDGED: &[&str] =
+    &["PROC-G05", "PROC-G13", "PROC-I05", "PROC-I09", "PROC-I12", "PROC-L01", "PROC-L02", "PROC-L07", "PROC-Q08"];
 
 /// How many events may be overtaken.
 pub const AHEAD_MAX: usize = 48;

@@ -12,7 +12,10 @@ impl Follower<'_> {
     pub(super) fn quiet(&mut self) {
         let state = &mut self.now.state;
         state.global.clear();
-        state.ps.iter_mut().for_each(|p| p.run_queue.clear());
+        for processor in &mut state.ps {
+            processor.run_queue.clear();
+            processor.has_next = false;
+        }
         state.ms.iter_mut().for_each(|m| m.spinning = false);
         state.spinning = 0;
     }

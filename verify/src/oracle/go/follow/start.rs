@@ -86,7 +86,18 @@ fn processor() -> P {
         left_too_long: false,
         hogged_too_long: false,
     };
-    P { status: PStatus::Idle, m: None, run_queue: Vec::new(), tick: 0, owes_safe_point: false, safe_points: 0, seen }
+    P {
+        status: PStatus::Idle,
+        m: None,
+        run_queue: Vec::new(),
+        has_next: false,
+        turn_is_over: false,
+        served_global: false,
+        tick: 0,
+        owes_safe_point: false,
+        safe_points: 0,
+        seen,
+    }
 }
 
 fn machine() -> M {
