@@ -197,7 +197,7 @@ fn tasks_that_wake_each_other_do_not_starve_others() {
             let begun = Arc::new(Flag::default());
             let (stop, raise, third) = (over.clone(), begun.clone(), over.clone());
             let one = executor.spawn(move |context| {
-                let (say, hear) = selvedge::platform::host::mpsc::channel();
+                let (say, hear) = mpsc::channel();
                 let (own, until) = (context.unparker(), stop.clone());
                 let other = context.spawn(move |context| {
                     say.send(context.unparker()).expect("the other one hears");
@@ -296,11 +296,11 @@ fn parked_tasks_go_on_when_unparked_from_inside_and_outside() {
                 })
                 .collect();
             let unparkers: Vec<_> = (0..10).map(|_| hear.recv().expect("the tasks say")).collect();
-            until(|| unparkers.iter().all(selvedge::proc::Unparker::is_parked));
+            until(|| unparkers.iter().all(Unparker::is_parked));
             if from_inside {
                 executor.run(|context| unparkers.iter().for_each(|unparker| context.unpark(unparker)));
             } else {
-                unparkers.iter().for_each(selvedge::proc::Unparker::unpark);
+                unparkers.iter().for_each(Unparker::unpark);
             }
             sleepers.into_iter().for_each(|sleeper| sleeper.join().expect("it does not panic"));
         }
