@@ -586,6 +586,7 @@ impl<T> Cell<T> {
                 // What foreign code does while the thread unwinds must not let others run.
                 loom::skip_branch();
             }
+            execution.note_race();
             resume_unwind(Box::new(Race {
                 earlier: RacingAccess { thread, writes: earlier_writes, location: place.to_string() },
                 later: RacingAccess { thread: me, writes, location: location.to_string() },

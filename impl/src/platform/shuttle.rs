@@ -1102,6 +1102,7 @@ impl<T> Cell<T> {
             })
         });
         if let Some(race) = race {
+            execution.note_race();
             std::panic::resume_unwind(Box::new(race));
         }
     }

@@ -552,6 +552,22 @@ impl<E: Engine> Execution<E> {
         self.doom(&victims, Doom::Abandoned);
     }
 
+    /// A thread has found a data race, and is about to unwind for it.
+    pub(in crate::platform) fn note_race(&self) {
+        self.raced.set(true);
+    }
+
+    /// The thread's panics are contained from here on, or no longer are.
+    pub(super) fn contain(&self, me: usize, begins: bool) {
+        let contained = &mut self.threads.borrow_mut()[me].contained;
+        if begins { *contained += 1 } else { *contained -= 1 }
+    }
+
+    /// Whether a panic of the thread's is contained: then the execution goes on after it.
+    pub(super) fn is_contained(&self, me: usize) -> bool {
+        self.threads.borrow()[me].contained > 0
+    }
+
     /// Whether cells are no longer watched, because a race was found.
     pub(in crate::platform) fn has_raced(&self) -> bool {
         self.raced.get()

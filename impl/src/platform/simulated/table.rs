@@ -61,6 +61,7 @@ impl<E: Engine> Threads<E> {
                 pending: None,
                 place: None,
                 doom: None,
+                contained: 0,
                 end: None,
                 objects: Shared::<E>::OBJECTS,
                 luck_left,
@@ -77,6 +78,7 @@ impl<E: Engine> Threads<E> {
         old.pending = None;
         old.place = None;
         old.doom = None;
+        old.contained = 0;
         old.end = None;
         old.objects = Shared::<E>::OBJECTS;
         old.luck_left = luck_left;
@@ -93,6 +95,8 @@ pub(super) struct Entry<E: Engine> {
     /// Where its last step is, or the one that it is about to take.
     pub(super) place: Option<&'static Location<'static>>,
     pub(super) doom: Option<Doom>,
+    /// In how many calls it is that contain its panics.
+    pub(super) contained: u32,
     pub(super) end: Option<End>,
     pub(super) objects: u32,
     /// How often it may still have each kind of [`Luck`](super::execution::Luck).

@@ -216,7 +216,12 @@ fn enter<E: Engine>(execution: &Execution<E>, scope: Option<usize>) -> usize {
 
 /// Contains a panic of the program's. One of ours or of the engine's goes on: it is how the thread ends.
 pub(super) fn contain<E: Engine, R>(body: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
-    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
+    let execution = Execution::<E>::current();
+    let me = execution.running();
+    execution.contain(me, true);
+    let result = catch_unwind(AssertUnwindSafe(body));
+    execution.contain(me, false);
+    result.map_err(|payload| {
         let is_ours = payload.is::<Abandoned>() || payload.is::<Race>();
         if is_ours || E::expels(&*payload) || E::is_internal(&quiet::message(&*payload)) {
             resume_unwind(payload);
