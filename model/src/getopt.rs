@@ -31,7 +31,10 @@ pub use vocabulary::{Op, Ret};
 
 use crate::RuleId;
 use message::Complaint;
-use profile::{Cluster, Environment, Letters, LoneDash, OptoptWritten, Rotation};
+use profile::{Cluster, Environment, Letters, LoneDash, OneDash, OptoptWritten, Rotation};
+
+/// How many flag variables a table may store into.
+pub const FLAGS: usize = 2;
 
 /// An element of argv, or a part of one. Bytes: a command line need not be text.
 pub type Word = Vec<u8>;
@@ -67,7 +70,8 @@ pub struct LongOption {
     pub has_arg: HasArg,
     /// The flag variable, by number, that `val` is stored in; `None` where `val` is returned.
     pub flag: Option<u8>,
-    /// What is returned or stored.
+    /// What is returned or stored. Not -1 where it is returned: a caller takes that for the end, and glibc's
+    /// `getopt_long_only` for no option at all, so that it goes on with the next element, or beyond argv.
     pub val: i32,
 }
 
@@ -131,7 +135,11 @@ pub struct State {
     offset: usize,
     /// The operands skipped so far, to be moved behind the options that follow.
     window: (usize, usize),
+    /// Whether there is a window, for libraries that forget it once its operands are moved.
+    has_window: bool,
     ordering: Ordering,
+    /// Whether POSIXLY_CORRECT was there when it was looked for; `None` before that.
+    environment: Option<bool>,
     /// glibc's own copy of optopt, which overwrites the public one after every call.
     hidden_optopt: i32,
 }
@@ -187,6 +195,14 @@ impl Call<'_> {
         }
     }
 
+    fn heeds_environment(&self) -> bool {
+        match self.profile.environment {
+            Environment::Ignored => false,
+            Environment::Heeded => true,
+            Environment::HeededByLong => self.function != Function::Getopt,
+        }
+    }
+
     fn code_of_missing_argument(&self) -> i32 {
         if self.is_colon_mode() { i32::from(b':') } else { BAD }
     }
@@ -224,9 +240,16 @@ impl State {
             cluster: Word::new(),
             offset: 0,
             window: (1, 1),
+            has_window: false,
             ordering: Ordering::Permute,
+            environment: None,
             hidden_optopt: 0,
         }
+    }
+
+    /// The same in a program with this library, as far as a caller can tell.
+    pub fn with_library(self, profile: &Profile) -> Self {
+        State { optopt: profile.optopt_at_first, ..self }
     }
 
     /// Number of elements, the program's name included.
@@ -289,7 +312,9 @@ impl State {
             Cluster::Pointer => {
                 // The first call that has an argv begins where optind is: a program may have set it before.
                 let overshot = !profile.end_is_any_index_past_argc && self.optind > self.argc();
-                overshot || !restarts && !self.cluster.is_empty() && self.optind >= self.argc()
+                overshot
+                    || !restarts && !self.cluster.is_empty() && self.optind >= self.argc()
+                    || !restarts && self.cluster.is_empty() && self.would_rotate_wrongly(call)
             }
             Cluster::Offset if restarts => false,
             // The offset is applied to whatever element is next now.
@@ -298,16 +323,33 @@ impl State {
                 let next = (self.optind..self.argc())
                     .find(|index| !skips || self.element(*index).is_none_or(is_option))
                     .and_then(|index| self.element(index));
-                self.offset > 0 && next.is_some_and(|element| element.len() <= self.offset)
+                let is_taken = |element: &[u8]| is_option(element) && element != b"--" && element.len() <= self.offset;
+                self.offset > 0 && next.is_some_and(is_taken)
             }
         }
     }
 
+    /// Whether the caller has moved optind so that what was skipped does not lie before what followed any more, and a
+    /// library that rotates by these numbers alone now would.
+    fn would_rotate_wrongly(&self, call: &Call<'_>) -> bool {
+        let optind = self.optind.max(1);
+        let end = match self.word(optind) {
+            None => optind,
+            Some(b"--") => optind + 1,
+            Some(element) if is_option(element) || self.choose_ordering(call) != Ordering::Permute => return false,
+            Some(_) => optind,
+        };
+        let rotates = call.profile.rotation == Rotation::NextOperand && call.function != Function::Getopt;
+        rotates && self.has_window && !(self.window.1 + 1..=self.argc()).contains(&end)
+    }
+
     fn is_restarting(&self, call: &Call<'_>) -> bool {
         let profile = call.profile;
-        !self.initialised
-            || self.optind == 0 && (profile.getopt_restarts_at_zero || call.function != Function::Getopt)
-            || self.optreset && profile.has_optreset
+        let restarts_at_zero = match call.function {
+            Function::Getopt => profile.getopt_restarts_at_zero,
+            Function::GetoptLong | Function::GetoptLongOnly => profile.getopt_long_restarts_at_zero,
+        };
+        !self.initialised || self.optind == 0 && restarts_at_zero || self.optreset && profile.has_optreset
     }
 
     /// musl moves what a call has consumed before the operands that it skipped, in the same call. The others leave that
@@ -317,7 +359,7 @@ impl State {
             return self.one_call(call);
         }
         self.restart(call);
-        if self.element(self.optind).is_none() {
+        if self.word(self.optind).is_none() {
             return (EXHAUSTED, -1);
         }
         let skipped = self.optind;
@@ -372,18 +414,30 @@ impl State {
 
     /// GETOPT-02 and 03: begins anew if asked to, and decides the ordering where the library does that.
     fn restart(&mut self, call: &Call<'_>) {
+        let profile = call.profile;
         let restarting = self.is_restarting(call);
         if restarting {
-            if self.optind == 0 || self.optreset && call.profile.optreset_rewinds {
+            if self.optind == 0 || self.optreset && profile.optreset_rewinds {
                 self.optind = 1;
             }
             self.initialised = true;
             self.optreset = false;
-            self.window = (self.optind, self.optind);
             self.cluster.clear();
             self.offset = 0;
+            if profile.rotation != Rotation::NextOperand || call.function != Function::Getopt {
+                self.window = (self.optind, self.optind);
+                self.has_window = false;
+            }
         }
-        if restarting || call.profile.prefix_read_at_each_call {
+        if self.optind == 0 && call.function != Function::Getopt {
+            self.optind = 1;
+        }
+        if call.heeds_environment()
+            && (restarting || self.environment.is_none() || profile.environment_read_at_each_call)
+        {
+            self.environment = Some(self.posixly_correct);
+        }
+        if restarting || profile.prefix_read_at_each_call || profile.environment_read_at_each_call {
             self.ordering = self.choose_ordering(call);
         }
     }
@@ -391,12 +445,8 @@ impl State {
     fn choose_ordering(&self, call: &Call<'_>) -> Ordering {
         let profile = call.profile;
         let prefix = call.whole.first().filter(|_| profile.has_prefixes(call.function));
-        let is_heeded = match profile.environment {
-            Environment::Ignored => false,
-            Environment::Heeded => true,
-            Environment::HeededByLong => call.function != Function::Getopt,
-        };
-        let environment = self.posixly_correct && is_heeded;
+        let seen = self.environment.filter(|_| !profile.environment_read_at_each_call);
+        let environment = call.heeds_environment() && seen.unwrap_or(self.posixly_correct);
         match prefix {
             Some(b'-') if environment && profile.environment_beats_minus => Ordering::RequireOrder,
             Some(b'-') => Ordering::InOrder,
@@ -408,33 +458,53 @@ impl State {
 
     /// GETOPT-04 to 07: finds the next option. Some if the call ends before one.
     fn next_element(&mut self, call: &Call<'_>) -> Option<(RuleId, i32)> {
-        if call.profile.rotation == Rotation::NextCall {
-            self.window.0 = self.window.0.min(self.optind);
-            self.window.1 = self.window.1.min(self.optind);
-            if self.ordering == Ordering::Permute {
-                self.settle();
-                while self.element(self.optind).is_some_and(|element| is_operand(call, element)) {
-                    self.optind += 1;
+        match call.profile.rotation {
+            Rotation::SameCall => {}
+            Rotation::NextCall => {
+                self.window.0 = self.window.0.min(self.optind);
+                self.window.1 = self.window.1.min(self.optind);
+                if self.ordering == Ordering::Permute {
+                    self.settle();
+                    self.skip_operands(call);
+                    self.window.1 = self.optind;
                 }
-                self.window.1 = self.optind;
+            }
+            Rotation::NextOperand => {
+                if self.ordering == Ordering::Permute
+                    && self.word(self.optind).is_some_and(|element| is_operand(call, element))
+                {
+                    self.settle_if_any();
+                    let first = if self.has_window { self.window.0 } else { self.optind };
+                    self.skip_operands(call);
+                    (self.window, self.has_window) = ((first, self.optind), true);
+                }
             }
         }
-        let Some(element) = self.element(self.optind) else { return Some(self.end(EXHAUSTED)) };
+        let writes_each =
+            call.profile.optopt_written == OptoptWritten::EveryLetter && call.function == Function::Getopt;
+        let Some(element) = self.word(self.optind) else { return Some(self.end(call, EXHAUSTED)) };
         if element == b"--" {
             self.optind += 1;
+            if writes_each {
+                self.optopt = i32::from(b'-');
+            }
             if call.profile.rotation == Rotation::NextCall {
                 self.settle();
                 self.window.1 = self.argc();
             }
-            return Some(self.end(TERMINATOR));
+            return Some(self.end(call, TERMINATOR));
         }
         if !is_operand(call, element) {
             return None;
         }
         let stops = element == b"-" && call.profile.lone_dash == LoneDash::StopsInOrder;
         if self.ordering != Ordering::InOrder || stops {
+            if writes_each && element == b"-" {
+                self.optopt = 0;
+            }
             return Some((OPERAND_ENDS, -1));
         }
+        let element = self.word(self.optind).unwrap_or_default();
         self.optarg = Some(element.to_vec());
         self.optind += 1;
         Some((OPERAND_RETURNED, 1))
@@ -452,10 +522,32 @@ impl State {
         self.window.1 = self.optind;
     }
 
+    /// The same where a window is forgotten once its operands are moved, and what is left to skip begins another one.
+    fn settle_if_any(&mut self) {
+        let (first, last) = self.window;
+        if self.has_window && last < self.optind {
+            self.argv[first..self.optind].rotate_left(last - first);
+            self.window = (first + (self.optind - last), self.optind);
+        }
+    }
+
+    fn skip_operands(&mut self, call: &Call<'_>) {
+        while self.word(self.optind).is_some_and(|element| is_operand(call, element)) {
+            self.optind += 1;
+        }
+    }
+
     /// The scan is over: what comes next are the skipped operands, if there are any.
-    fn end(&mut self, rule: RuleId) -> (RuleId, i32) {
-        if self.window.0 != self.window.1 {
-            self.optind = self.window.0;
+    fn end(&mut self, call: &Call<'_>, rule: RuleId) -> (RuleId, i32) {
+        if call.profile.rotation != Rotation::NextOperand {
+            if self.window.0 != self.window.1 {
+                self.optind = self.window.0;
+            }
+        } else if call.function != Function::Getopt {
+            self.settle_if_any();
+            if std::mem::take(&mut self.has_window) {
+                self.optind = self.window.0;
+            }
         }
         (rule, -1)
     }
@@ -481,11 +573,15 @@ impl State {
         if letter == b'W' && takes.0 == b';' && call.table.is_some() && profile.w_semicolon {
             return self.w_semicolon(call, code);
         }
+        let keeps_on_error = call.function == Function::Getopt && profile.getopt_option_clears_optarg;
         if takes.0 != b':' {
+            if keeps_on_error {
+                self.optarg = None;
+            }
             return (LETTER, code);
         }
         let is_optional = takes.1 == b':';
-        self.optarg = None;
+        let optarg_before = self.optarg.take();
         if !self.cluster.is_empty() {
             self.optarg = Some(std::mem::take(&mut self.cluster));
             self.leave_cluster();
@@ -496,6 +592,9 @@ impl State {
         }
         if self.optind >= self.argc() {
             self.optind += usize::from(profile.missing_argument_overshoots);
+            if keeps_on_error {
+                self.optarg = optarg_before;
+            }
             return self.missing_short_argument(call, letter, code);
         }
         self.optarg = self.element(self.optind).map(<[u8]>::to_vec);
@@ -517,7 +616,12 @@ impl State {
         } else {
             return self.missing_short_argument(call, b'W', code);
         };
-        self.name(call, b"-W ", &text, false)
+        if text.is_empty() && call.profile.empty_w_ends {
+            self.optind += 1;
+            return self.end(call, TERMINATOR);
+        }
+        let is_long_only = call.profile.one_dash == OneDash::Freebsd && call.is_long_only();
+        self.name(call, b"-W ", &text, is_long_only)
     }
 
     fn leave_cluster(&mut self) {
@@ -531,12 +635,17 @@ impl State {
         self.optopt = optopt;
         if self.opterr && !call.is_silent() {
             let program = self.argv[0].clone().unwrap_or_default();
-            let strict = self.posixly_correct || call.function == Function::Getopt;
+            let strict = self.environment == Some(true) || call.function == Function::Getopt;
             call.profile.messages.print(&program, complaint, strict, &mut self.printed);
         }
     }
 
-    /// The element at an index, if there is one.
+    /// The element at an index that is within argv: what is looked for where the end is looked for too.
+    fn word(&self, index: usize) -> Option<&[u8]> {
+        self.element(index).filter(|_| index < self.argc())
+    }
+
+    /// What stands at an index. musl may have moved a word to where the terminator was.
     fn element(&self, index: usize) -> Option<&[u8]> {
         self.argv.get(index)?.as_deref()
     }
@@ -548,7 +657,8 @@ fn is_option(element: &[u8]) -> bool {
 }
 
 fn is_operand(call: &Call<'_>, element: &[u8]) -> bool {
-    let dash_is_option = call.profile.lone_dash == LoneDash::MayBeOption && call.find(b'-').is_some();
+    let may_be = call.profile.lone_dash == LoneDash::MayBeOption && call.function == Function::Getopt;
+    let dash_is_option = may_be && call.find(b'-').is_some();
     !(is_option(element) || element == b"-" && dash_is_option)
 }
 

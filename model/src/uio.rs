@@ -61,6 +61,8 @@ impl Errno {
     pub const EFAULT: Errno = Errno(14);
     /// Invalid argument.
     pub const EINVAL: Errno = Errno(22);
+    /// File too large.
+    pub const EFBIG: Errno = Errno(27);
     /// Not seekable.
     pub const ESPIPE: Errno = Errno(29);
     /// Nobody reads the pipe.
@@ -70,13 +72,14 @@ impl Errno {
     /// Operation not supported. Linux's number; FreeBSD's is 45.
     pub const EOPNOTSUPP: Errno = Errno(95);
 
-    const NAMES: [(&'static str, Errno); 10] = [
+    const NAMES: [(&'static str, Errno); 11] = [
         ("EPERM", Errno::EPERM),
         ("ESRCH", Errno::ESRCH),
         ("EBADF", Errno::EBADF),
         ("EAGAIN", Errno::EAGAIN),
         ("EFAULT", Errno::EFAULT),
         ("EINVAL", Errno::EINVAL),
+        ("EFBIG", Errno::EFBIG),
         ("ESPIPE", Errno::ESPIPE),
         ("EPIPE", Errno::EPIPE),
         ("EMSGSIZE", Errno::EMSGSIZE),

@@ -90,6 +90,9 @@
 //! - A [`Parser`] is done when it has said so once. glibc forgets that it has met `--`: called again it parses what comes
 //!   after it. [`Scan`] does as glibc does.
 //! - A table that cannot be meant ([`Malformed`]) is refused, unless it is made with [`Options::lenient`].
+//! - A name whose `val` is -1 is returned like any other if [`Options::lenient`] has let it through. glibc's
+//!   `getopt_long_only` takes it for no name after one dash, and goes on with the letters of the element after it, or
+//!   beyond argv.
 
 mod cursor;
 mod error;

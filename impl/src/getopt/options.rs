@@ -113,9 +113,11 @@ impl<'a> Options<'a> {
         Ok(Options { is_long_only: true, ..Self::getopt_long(optstring)? })
     }
 
-    /// Anything at all, read as glibc reads it: of a letter that occurs twice the first counts, of a name that does so too.
-    /// `table` is `None` for plain `getopt`.
-    pub fn lenient(optstring: &[u8], table: Option<Vec<LongOption<'a>>>, is_long_only: bool) -> Self {
+    /// Anything at all, read as glibc reads it: of a letter that occurs twice the first counts, of a name that does so too,
+    /// and a NUL ends the optstring and a name. `table` is `None` for plain `getopt`.
+    pub fn lenient(optstring: &[u8], mut table: Option<Vec<LongOption<'a>>>, is_long_only: bool) -> Self {
+        let optstring = until_nul(optstring);
+        table.iter_mut().flatten().for_each(|option| option.name = until_nul(option.name));
         let prefix = optstring.first().copied().filter(|first| matches!(first, b'+' | b'-'));
         let optstring = &optstring[usize::from(prefix.is_some())..];
         let mut letters = [Letter::Unknown; 256];
@@ -136,8 +138,8 @@ impl<'a> Options<'a> {
     ///
     /// # Errors
     ///
-    /// If the name is empty, has a NUL or a `=`, which could never be typed, or is there already; or if these are the
-    /// options of plain `getopt`.
+    /// If the name is empty, has a NUL or a `=`, which could never be typed, or is there already; if `val` is -1, which is
+    /// the end's; or if these are the options of plain `getopt`.
     pub fn long(self, name: &'a str, has_arg: HasArg, val: i32) -> Result<Self, Malformed> {
         self.with(LongOption { name: name.as_bytes(), has_arg, flag: None, val })
     }
@@ -146,7 +148,7 @@ impl<'a> Options<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Options::long`].
+    /// As [`Options::long`], but that any `val` may be stored.
     pub fn flag(self, name: &'a str, has_arg: HasArg, flag: &'a Cell<i32>, val: i32) -> Result<Self, Malformed> {
         self.with(LongOption { name: name.as_bytes(), has_arg, flag: Some(flag), val })
     }
@@ -214,8 +216,15 @@ impl<'a> Options<'a> {
             return refuse("a name with a NUL or `=` can never be typed");
         } else if table.iter().any(|known| known.name == option.name) {
             return refuse("this name is there twice");
+        } else if option.flag.is_none() && option.val == -1 {
+            return refuse("-1 is what the end returns");
         }
         table.push(option);
         Ok(self)
     }
+}
+
+/// A string as C sees it.
+fn until_nul(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
 }

@@ -2,7 +2,8 @@
 //!
 //! Until then what has been read of argv is in no order that anybody should look at: `argv[..written]` holds what the
 //! options took, and the operands are in the scratch buffer. What has not been read is where it was, so that `optind` is
-//! glibc's at every step.
+//! glibc's at every step. A parser that is dropped before the end puts the operands back all the same: between what is
+//! written and what is not read there is room for exactly them.
 
 use std::borrow::BorrowMut;
 
@@ -17,7 +18,7 @@ use super::options::{Options, Ordering};
 /// after that. All of a parse together takes time linear in the number of elements, and in letters and table entries
 /// compared.
 #[derive(Debug)]
-pub struct Parser<'a, Buffer = Vec<&'a [u8]>> {
+pub struct Parser<'a, Buffer: BorrowMut<[&'a [u8]]> = Vec<&'a [u8]>> {
     options: &'a Options<'a>,
     ordering: Ordering,
     argv: Buffer,
@@ -57,6 +58,22 @@ impl<'a, 'b> Parser<'a, &'b mut [&'a [u8]]> {
     /// A parser that allocates nothing: `argv` is permuted in place, and `scratch`, whose content does not matter, is as
     /// long.
     ///
+    /// While the parser lives, words may be missing in `argv` and others be there twice. Once it has ended or is dropped,
+    /// `argv` is a permutation of what it was: what options took, then the operands that they were found behind, then what
+    /// has not been looked at.
+    ///
+    /// ```
+    /// use selvedge::getopt::{Options, Parser};
+    ///
+    /// let options = Options::getopt("ab:")?.posixly_correct(false);
+    /// let mut argv: [&[u8]; 5] = [b"prog", b"x", b"-a", b"-z", b"-b"];
+    /// let mut scratch = [&b""[..]; 5];
+    /// let wrong = Parser::lent(&options, &mut argv, &mut scratch).find(Result::is_err);
+    /// assert!(wrong.is_some());
+    /// assert_eq!(argv, [&b"prog"[..], b"-a", b"-z", b"x", b"-b"]);
+    /// # Ok::<(), selvedge::getopt::Malformed>(())
+    /// ```
+    ///
     /// # Panics
     ///
     /// If `scratch` is shorter than `argv`.
@@ -88,7 +105,8 @@ impl<'a, Buffer: BorrowMut<[&'a [u8]]>> Parser<'a, Buffer> {
         self.cursor.optind
     }
 
-    /// argv in its present order: options, then operands, once the iterator has ended.
+    /// argv in its present order: options, then operands, once the iterator has ended. Before that what has been read of it
+    /// is in no order, and operands may be missing.
     pub fn argv(&self) -> &[&'a [u8]] {
         self.argv.borrow()
     }
@@ -108,10 +126,25 @@ impl<'a, Buffer: BorrowMut<[&'a [u8]]>> Parser<'a, Buffer> {
     }
 
     fn end(&mut self) {
-        let skipped = &self.skipped.borrow()[..self.skipped_count];
-        self.argv.borrow_mut()[self.written..self.written + skipped.len()].copy_from_slice(skipped);
+        self.put_back();
         self.cursor.optind = self.written;
         self.has_ended = true;
+    }
+
+    /// Puts the skipped operands behind what is written.
+    fn put_back(&mut self) {
+        let skipped = &self.skipped.borrow()[..self.skipped_count];
+        self.argv.borrow_mut()[self.written..self.written + skipped.len()].copy_from_slice(skipped);
+    }
+}
+
+impl<'a, Buffer: BorrowMut<[&'a [u8]]>> Drop for Parser<'a, Buffer> {
+    /// The words that were set aside go back: argv may be the caller's.
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.settle();
+            self.put_back();
+        }
     }
 }
 

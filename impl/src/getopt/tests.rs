@@ -62,6 +62,48 @@ fn lent_buffers_are_used() {
     assert!(Parser::lent(&options, &mut nothing, &mut []).next().is_none());
 }
 
+/// Whoever leaves early finds every word once in the argv that was lent; whoever does not, finds glibc's order.
+#[test]
+fn an_argv_that_was_lent_is_a_permutation_after_every_step() {
+    let options = Options::getopt_long("ab:").unwrap().long("alpha", HasArg::Required, 3).unwrap();
+    let options = options.posixly_correct(false);
+    for list in (0..=4).flat_map(lists) {
+        let given: Vec<&[u8]> = list.iter().map(|word| word.as_bytes()).collect();
+        let mut scan = Scan::new();
+        let mut exchanged = given.clone();
+        for steps in 0..=given.len() * 4 {
+            let mut argv = given.clone();
+            let mut scratch = vec![&b""[..]; argv.len()];
+            let mut parser = Parser::lent(&options, &mut argv, &mut scratch);
+            let has_ended = parser.by_ref().take(steps).count() < steps;
+            drop(parser);
+            if steps > 0 {
+                scan.call(&options, &mut exchanged);
+            }
+            if has_ended {
+                assert_eq!(argv, exchanged, "{list:?} after {steps} steps");
+                break;
+            }
+            let (mut sorted, mut all) = (argv, given.clone());
+            sorted.sort_unstable();
+            all.sort_unstable();
+            assert_eq!(sorted, all, "{list:?} after {steps} steps");
+        }
+    }
+}
+
+#[test]
+fn a_nul_ends_what_c_reads() {
+    let code = |options: &Options<'_>, word: &str| {
+        let mut parser = Parser::new(options, ["prog", word]);
+        parser.next().unwrap().map_or_else(|error| error.code(), |option| option.code())
+    };
+    let table = vec![LongOption { name: b"al\0pha", has_arg: HasArg::No, flag: None, val: 3 }];
+    let options = Options::lenient(b"a\0b", Some(table), false).posixly_correct(false);
+    assert_eq!([code(&options, "-a"), code(&options, "-b")], [i32::from(b'a'), i32::from(b'?')]);
+    assert_eq!([code(&options, "--al"), code(&options, "--alp")], [3, i32::from(b'?')]);
+}
+
 #[test]
 fn malformed_tables_are_refused() {
     let refused = |result: Result<Options<'static>, Malformed>| result.unwrap_err().to_string();
@@ -74,6 +116,9 @@ fn malformed_tables_are_refused() {
     assert_eq!(refused(long().long("all", HasArg::No, 2)), "long option `all`: this name is there twice");
     assert_eq!(refused(long().long("", HasArg::No, 2)), "long option ``: a name must not be empty");
     assert!(refused(long().long("a=b", HasArg::No, 2)).ends_with("can never be typed"));
+    assert_eq!(refused(long().long("end", HasArg::No, -1)), "long option `end`: -1 is what the end returns");
+    let flag = std::cell::Cell::new(0);
+    assert!(Options::getopt_long("a").unwrap().flag("end", HasArg::No, &flag, -1).is_ok());
     assert!(refused(Options::getopt("a").unwrap().long("all", HasArg::No, 1)).ends_with("letters only"));
 }
 

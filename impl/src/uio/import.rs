@@ -68,7 +68,7 @@ impl Limits {
 /// Why a vector was not taken in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ImportError {
-    /// More elements than there may be.
+    /// More elements than there may be, or than there is memory for.
     TooMany {
         /// How many.
         count: usize,
@@ -220,7 +220,9 @@ fn take(
     count: usize,
     layout: Layout,
 ) -> Result<Vec<Iovec>, ImportError> {
-    let mut elements = vec![Iovec::default(); count];
+    let mut elements = Vec::new();
+    elements.try_reserve_exact(count).map_err(|_| ImportError::TooMany { count })?;
+    elements.resize(count, Iovec::default());
     if count == 0 {
         // There is no array then, and nothing to be read at its address.
         return Ok(elements);

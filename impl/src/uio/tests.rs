@@ -127,6 +127,16 @@ fn a_file_in_memory_is_read_from_the_offset_on() {
     assert_eq!(&file, b"0123456892");
 }
 
+/// What nobody has room for is refused like what is too much by the limits.
+#[test]
+fn import_of_more_than_memory_holds_is_refused() {
+    let limits = Limits { elements_max: usize::MAX, ..Limits::LINUX };
+    for count in [usize::MAX, usize::MAX / 8, isize::MAX as usize / size_of::<Iovec>() + 1] {
+        let refused = import(&Paged::new(0, 16, 1), 0, count, Layout::Native, limits).unwrap_err();
+        assert_eq!(refused, ImportError::TooMany { count });
+    }
+}
+
 #[test]
 fn import_holds_to_the_limits() {
     let space = Paged::new(0, 4096, 5);

@@ -3,7 +3,8 @@
 use super::message::Complaint;
 use super::profile::{Cluster, OneDash};
 use super::{
-    AMBIGUOUS, BAD, Call, Function, HasArg, LongOption, MISSING_LONG, NAME, SURPLUS, State, UNKNOWN_NAME, is_option,
+    AMBIGUOUS, BAD, Call, Function, HasArg, INVALID_LETTER, LongOption, MISSING_LONG, NAME, SURPLUS, State,
+    UNKNOWN_NAME, is_option,
 };
 use crate::RuleId;
 
@@ -26,12 +27,21 @@ impl State {
         if (is_fresh || one_dash == OneDash::Musl) && element.starts_with(b"--") {
             return Some(self.name(call, b"--", &element[2..], call.is_long_only()));
         }
-        if call.function != Function::GetoptLongOnly || !is_option(&element) {
+        if call.profile.dash_in_cluster_begins_name && !is_fresh && self.cluster.starts_with(b"-") {
+            let text = self.cluster.split_off(1);
+            if text.is_empty() {
+                self.cluster.clear();
+                return Some((INVALID_LETTER, call.code_of_missing_argument()));
+            }
+            return Some(self.name(call, b"--", &text, call.is_long_only()));
+        }
+        if call.function != Function::GetoptLongOnly {
             return None;
         }
         let text = match one_dash {
-            OneDash::Glibc if !is_fresh || element.len() == 2 && call.find(element[1]).is_some() => return None,
             OneDash::Freebsd if !is_fresh => self.cluster.clone(),
+            _ if !is_option(&element) => return None,
+            OneDash::Glibc if !is_fresh || element.len() == 2 && call.find(element[1]).is_some() => return None,
             _ => element[1..].to_vec(),
         };
         let first = text[0];
@@ -40,6 +50,7 @@ impl State {
         let falls_to_letters = match (one_dash, &meaning) {
             (OneDash::Musl, Meaning::One(_)) => false,
             (OneDash::Musl, _) => true,
+            (OneDash::Freebsd, Meaning::Nothing) if first == b':' => false,
             (_, Meaning::Nothing) => call.find(first).is_some(),
             _ => false,
         };
@@ -66,7 +77,8 @@ impl State {
                 _ => Meaning::One(exact),
             };
         }
-        let is_letter = profile.one_dash == OneDash::Freebsd && prefix == b"-" && call.find(text[0]).is_some();
+        let is_letter =
+            profile.one_dash == OneDash::Freebsd && prefix == b"-" && text[0] != b':' && call.find(text[0]).is_some();
         let mut hits = (0..table.len()).filter(|index| table[*index].name.starts_with(name));
         let Some(first) = hits.next() else { return Meaning::Nothing };
         if is_letter && name.len() == 1 {
@@ -112,7 +124,7 @@ impl State {
         let value = text.get(name_of(text).len() + 1..);
         match (entry.has_arg, value) {
             (HasArg::No, Some(_)) => {
-                self.complain(call, optopt, &Complaint::Surplus { prefix, name: &entry.name });
+                self.complain(call, optopt, &Complaint::Surplus { prefix, text, name: &entry.name });
                 let told_apart = call.is_colon_mode() && call.profile.surplus_argument_is_told_as_missing;
                 return (SURPLUS, if told_apart { i32::from(b':') } else { BAD });
             }
@@ -123,7 +135,7 @@ impl State {
                     self.optind += 1;
                 }
                 None => {
-                    self.complain(call, optopt, &Complaint::MissingAfterName { prefix, name: &entry.name });
+                    self.complain(call, optopt, &Complaint::MissingAfterName { prefix, text, name: &entry.name });
                     return (MISSING_LONG, call.code_of_missing_argument());
                 }
             },

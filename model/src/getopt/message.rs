@@ -29,6 +29,8 @@ pub enum Complaint<'a> {
     Surplus {
         /// What stood before the name.
         prefix: &'a [u8],
+        /// The name with its value.
+        text: &'a [u8],
         /// The option's full name.
         name: &'a [u8],
     },
@@ -36,13 +38,15 @@ pub enum Complaint<'a> {
     MissingAfterName {
         /// What stood before the name.
         prefix: &'a [u8],
+        /// The name.
+        text: &'a [u8],
         /// The option's full name.
         name: &'a [u8],
     },
 }
 
-/// A library's texts. `{c}` is the letter, `{p}` the prefix, `{t}` the name with its value as it was written, `{n}` the
-/// name: the option's own where there is one, and what was written before `=` otherwise.
+/// A library's texts. `{c}` is the letter, `{p}` the prefix, `{t}` the name with its value as it was written, `{w}` the same
+/// as far as `=`, and `{n}` the option's own name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Messages {
     invalid_letter: &'static str,
@@ -87,11 +91,11 @@ impl Messages {
         invalid_letter: "invalid option -- {c}",
         invalid_letter_strict: "illegal option -- {c}",
         missing_after_letter: "option requires an argument -- {c}",
-        ambiguous: "option `{p}{n}' is ambiguous",
+        ambiguous: "option `{p}{w}' is ambiguous",
         candidate: "",
         unknown_name: "unrecognized option `{p}{t}'",
-        surplus: "option `{p}{n}' doesn't allow an argument",
-        missing_after_name: "option `{p}{n}' requires an argument",
+        surplus: "option `{p}{w}' doesn't allow an argument",
+        missing_after_name: "option `{p}{w}' requires an argument",
     };
 
     /// As NetBSD prints.
@@ -99,45 +103,41 @@ impl Messages {
         invalid_letter: "unknown option -- {c}",
         invalid_letter_strict: "unknown option -- {c}",
         missing_after_letter: "option requires an argument -- {c}",
-        ambiguous: "ambiguous option -- {n}",
+        ambiguous: "ambiguous option -- {w}",
         candidate: "",
         unknown_name: "unknown option -- {t}",
-        surplus: "option doesn't take an argument -- {n}",
-        missing_after_name: "option requires an argument -- {n}",
+        surplus: "option doesn't take an argument -- {w}",
+        missing_after_name: "option requires an argument -- {w}",
     };
 
     /// Appends the program's name, the text and a newline to `out`.
     pub fn print(&self, program: &[u8], complaint: &Complaint<'_>, strict: bool, out: &mut Word) {
         out.extend(program);
         out.extend(b": ");
-        let written = |text: &'_ [u8]| text.split(|byte| *byte == b'=').next().unwrap_or_default().to_vec();
+        let mut fill = |template, letter: &[u8], prefix, text, name| fill(template, [letter, prefix, text, name], out);
         match *complaint {
             Complaint::InvalidLetter(letter) => {
-                fill(
-                    if strict { self.invalid_letter_strict } else { self.invalid_letter },
-                    &[letter],
-                    b"",
-                    b"",
-                    b"",
-                    out,
-                );
+                let template = if strict { self.invalid_letter_strict } else { self.invalid_letter };
+                fill(template, &[letter], b"", b"", b"");
             }
-            Complaint::MissingAfterLetter(letter) => fill(self.missing_after_letter, &[letter], b"", b"", b"", out),
+            Complaint::MissingAfterLetter(letter) => fill(self.missing_after_letter, &[letter], b"", b"", b""),
             Complaint::Ambiguous { prefix, text, candidates } => {
-                fill(self.ambiguous, b"", prefix, text, &written(text), out);
+                fill(self.ambiguous, b"", prefix, text, b"");
                 for name in candidates {
-                    fill(self.candidate, b"", prefix, text, name, out);
+                    fill(self.candidate, b"", prefix, text, name);
                 }
             }
-            Complaint::UnknownName { prefix, text } => fill(self.unknown_name, b"", prefix, text, &written(text), out),
-            Complaint::Surplus { prefix, name } => fill(self.surplus, b"", prefix, b"", name, out),
-            Complaint::MissingAfterName { prefix, name } => fill(self.missing_after_name, b"", prefix, b"", name, out),
+            Complaint::UnknownName { prefix, text } => fill(self.unknown_name, b"", prefix, text, b""),
+            Complaint::Surplus { prefix, text, name } => fill(self.surplus, b"", prefix, text, name),
+            Complaint::MissingAfterName { prefix, text, name } => {
+                fill(self.missing_after_name, b"", prefix, text, name);
+            }
         }
         out.push(b'\n');
     }
 }
 
-fn fill(template: &str, letter: &[u8], prefix: &[u8], text: &[u8], name: &[u8], out: &mut Word) {
+fn fill(template: &str, [letter, prefix, text, name]: [&[u8]; 4], out: &mut Word) {
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         out.extend(before.as_bytes());
@@ -146,6 +146,7 @@ fn fill(template: &str, letter: &[u8], prefix: &[u8], text: &[u8], name: &[u8], 
             "c" => letter,
             "p" => prefix,
             "t" => text,
+            "w" => text.split(|byte| *byte == b'=').next().unwrap_or_default(),
             _ => name,
         });
         rest = after;

@@ -1,7 +1,12 @@
 //! What C libraries disagree about: one table, a column a library, a field a row of the divergence matrix.
 //!
-//! `glibc` and `musl` are held against the live libraries. `freebsd`, `netbsd` and `posix` say what fact sheet 5 measured
-//! once; nothing here runs them, and what the sheet does not mention is as in glibc.
+//! `glibc` and `musl` are held against the live libraries. `freebsd`, `netbsd` and `posix` are not run here: they say what
+//! fact sheet 5 measured once, and beyond that what the sources say of FreeBSD 14 (getopt.c, getopt_long.c) and of NetBSD
+//! (getopt.c 1.28, getopt_long.c 1.21).
+//!
+//! What these sources do and the profiles do not: `getopt` and `getopt_long` keep the place within a cluster apart, here they
+//! share it; and a message begins with the name of the process, not with argv\[0\]. Two of their habits break what must hold
+//! of any scan: FreeBSD never gets past an element such as `-a-`, and NetBSD may end before options, at an empty `-W ''`.
 
 use super::Function;
 use super::message::Messages;
@@ -21,14 +26,18 @@ pub struct Profile {
     pub getopt_has_prefixes: bool,
     /// When skipped operands are moved.
     pub rotation: Rotation,
-    /// Whether a change of the prefix or of the environment is noticed without a restart.
+    /// Whether a change of the prefix is noticed without a restart.
     pub prefix_read_at_each_call: bool,
+    /// Whether a change of the environment is.
+    pub environment_read_at_each_call: bool,
     /// Who heeds POSIXLY_CORRECT.
     pub environment: Environment,
     /// Whether POSIXLY_CORRECT beats the prefix `-`.
     pub environment_beats_minus: bool,
-    /// Whether `optind = 0` restarts `getopt`. It restarts every `getopt_long`.
+    /// Whether `optind = 0` restarts `getopt`.
     pub getopt_restarts_at_zero: bool,
+    /// Whether it restarts `getopt_long`; otherwise it only becomes 1 there.
+    pub getopt_long_restarts_at_zero: bool,
     /// Whether there is an `optreset`.
     pub has_optreset: bool,
     /// Whether `optreset` puts optind back to 1 by itself.
@@ -49,18 +58,27 @@ pub struct Profile {
     pub long_only_makes_ambiguous: bool,
     /// Whether `W;` in optstring makes `-W name` a long option.
     pub w_semicolon: bool,
+    /// Whether an empty element after such a `-W` ends the scan as `--` does.
+    pub empty_w_ends: bool,
     /// What `getopt_long_only` does with one dash.
     pub one_dash: OneDash,
+    /// Whether a dash within a cluster makes a name of what comes after it; without anything after it the call fails, and
+    /// the next one begins the element anew.
+    pub dash_in_cluster_begins_name: bool,
     /// Whether an argument that a long option does not take returns `:` in colon mode.
     pub surplus_argument_is_told_as_missing: bool,
     /// Whether a `:` after a prefix is overlooked when it is decided whether to print.
     pub prefix_hides_colon_from_printing: bool,
     /// Whether optopt is 0, not `val`, after an error of an option that has a flag.
     pub flag_options_leave_optopt_zero: bool,
+    /// What optopt is before anything is called.
+    pub optopt_at_first: i32,
     /// When optopt is written.
     pub optopt_written: OptoptWritten,
     /// Whether `getopt` leaves optarg as it was when there is no argument.
     pub getopt_keeps_optarg: bool,
+    /// Whether, if so, an option without an argument clears it all the same, and one that lacks its argument does not.
+    pub getopt_option_clears_optarg: bool,
     /// What a letter from 0x80 on is as an `int`.
     pub letters: Letters,
     /// The texts.
@@ -70,8 +88,10 @@ pub struct Profile {
 /// When skipped operands are moved behind the options that follow them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Rotation {
-    /// At the beginning of the next call: until then optind is the place in the original order.
+    /// At the beginning of the next call that looks for an element: until then optind is the place in the original order.
     NextCall,
+    /// When the next operand is met, or the end: until then optind is the place in the original order, and argv is in it.
+    NextOperand,
     /// In the call that found the option.
     SameCall,
 }
@@ -103,7 +123,7 @@ pub enum LoneDash {
     Operand,
     /// An operand; but where operands are returned in order it ends the scan.
     StopsInOrder,
-    /// An option if optstring has a `-`, otherwise an operand.
+    /// In `getopt` an option if optstring has a `-`, otherwise an operand.
     MayBeOption,
 }
 
@@ -125,7 +145,7 @@ pub enum OptoptWritten {
     EveryCall,
     /// At errors.
     OnError,
-    /// `getopt`: at each letter. The others: at errors.
+    /// `getopt`: at each letter, the dash of `--` and what comes after a lone dash included. The others: at errors.
     EveryLetter,
 }
 
@@ -174,9 +194,11 @@ pub const GLIBC: Profile = Profile {
     getopt_has_prefixes: true,
     rotation: Rotation::NextCall,
     prefix_read_at_each_call: false,
+    environment_read_at_each_call: false,
     environment: Environment::Heeded,
     environment_beats_minus: false,
     getopt_restarts_at_zero: true,
+    getopt_long_restarts_at_zero: true,
     has_optreset: false,
     optreset_rewinds: false,
     cluster: Cluster::Pointer,
@@ -187,12 +209,16 @@ pub const GLIBC: Profile = Profile {
     identical_is_ambiguous: false,
     long_only_makes_ambiguous: true,
     w_semicolon: true,
+    empty_w_ends: false,
     one_dash: OneDash::Glibc,
+    dash_in_cluster_begins_name: false,
     surplus_argument_is_told_as_missing: false,
     prefix_hides_colon_from_printing: false,
     flag_options_leave_optopt_zero: false,
+    optopt_at_first: b'?' as i32,
     optopt_written: OptoptWritten::EveryCall,
     getopt_keeps_optarg: false,
+    getopt_option_clears_optarg: false,
     letters: Letters::SignedChar,
     messages: Messages::GLIBC,
 };
@@ -214,6 +240,7 @@ pub const MUSL: Profile = Profile {
     identical_is_ambiguous: true,
     w_semicolon: false,
     one_dash: OneDash::Musl,
+    optopt_at_first: 0,
     optopt_written: OptoptWritten::OnError,
     getopt_keeps_optarg: true,
     letters: Letters::CodeUnit,
@@ -226,6 +253,8 @@ pub const FREEBSD: Profile = Profile {
     name: "freebsd",
     getopt_permutes: false,
     getopt_has_prefixes: false,
+    rotation: Rotation::NextOperand,
+    prefix_read_at_each_call: true,
     environment: Environment::HeededByLong,
     getopt_restarts_at_zero: false,
     has_optreset: true,
@@ -233,18 +262,25 @@ pub const FREEBSD: Profile = Profile {
     lone_dash: LoneDash::MayBeOption,
     semicolon_is_a_letter: true,
     one_dash: OneDash::Freebsd,
+    dash_in_cluster_begins_name: true,
     flag_options_leave_optopt_zero: true,
+    optopt_at_first: 0,
     optopt_written: OptoptWritten::EveryLetter,
     getopt_keeps_optarg: true,
+    getopt_option_clears_optarg: true,
     messages: Messages::FREEBSD,
     ..GLIBC
 };
 
-/// NetBSD's getopt.c 1.29 and getopt_long.c 1.21 to 1.27.
+/// NetBSD's getopt.c 1.28 and 1.29 and getopt_long.c 1.21 to 1.27.
 pub const NETBSD: Profile = Profile {
     name: "netbsd",
     has_long_only: false,
+    environment_read_at_each_call: true,
     environment_beats_minus: true,
+    getopt_long_restarts_at_zero: false,
+    empty_w_ends: true,
+    dash_in_cluster_begins_name: false,
     surplus_argument_is_told_as_missing: true,
     prefix_hides_colon_from_printing: true,
     messages: Messages::NETBSD,

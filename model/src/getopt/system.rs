@@ -175,7 +175,7 @@ impl Spec for GetoptSpec {
 
     fn initial(&self, set: &[(String, i64)]) -> Result<ProgramState, Unknown> {
         // Something to parse for generated programs, which bring no command line of their own.
-        let getopt = State::new(&["prog", "-a", "x", "-b", "1", "--alpha", "y"]);
+        let getopt = State::new(&["prog", "-a", "x", "-b", "1", "--alpha", "y"]).with_library(self.profile);
         let given = getopt.argv.clone();
         let alpha = LongOption { name: b"alpha".to_vec(), has_arg: HasArg::No, flag: None, val: i32::from(b'a') };
         let mut state = ProgramState { getopt, optstring: b"ab:".to_vec(), table: vec![alpha], given };

@@ -259,3 +259,134 @@ fn texts_round_trip() {
     }
     assert!("argv %4".parse::<Op>().is_err() && "longopts =a".parse::<Op>().is_err() && "b(".parse::<Ret>().is_err());
 }
+
+/// Calls, and between them what the program does: what each call returns.
+fn made(
+    profile: &Profile,
+    optstring: &str,
+    words: &str,
+    between: impl Fn(usize, &mut State),
+    calls: usize,
+) -> (Vec<i32>, State) {
+    let words: Vec<&str> = std::iter::once("prog").chain(words.split_whitespace()).collect();
+    let mut state = State::new(&words).with_library(profile);
+    let table = table();
+    let call = |number: usize| {
+        between(number, &mut state);
+        match state.call(profile, GetoptLong, optstring.as_bytes(), Some(&table)).answer {
+            Answer::Returned(code) => code,
+            Answer::Undefined => panic!("undefined"),
+        }
+    };
+    let returned = (0..calls).map(call).collect();
+    (returned, state)
+}
+
+#[test]
+fn a_bsd_prints_names_as_they_were_written() {
+    let said = |profile, words| text(&run(profile, GetoptLong, "a", words, 1).1.printed);
+    assert_eq!(said(&FREEBSD, "--fub=3"), "prog: option `--fub' doesn't allow an argument\n");
+    assert_eq!(said(&FREEBSD, "--be"), "prog: option `--be' requires an argument\n");
+    assert_eq!(said(&NETBSD, "--fub=3"), "prog: option doesn't take an argument -- fub\n");
+    assert_eq!(said(&NETBSD, "--be"), "prog: option requires an argument -- be\n");
+    assert_eq!(said(&GLIBC, "--fub=3"), "prog: option '--fubar' doesn't allow an argument\n");
+}
+
+#[test]
+fn a_bsd_has_an_option_of_a_lone_dash_in_getopt_only() {
+    for profile in [&FREEBSD, &NETBSD] {
+        assert_eq!(run(profile, Getopt, "a-", "-", 1).0[0].0, c('-'), "{}", profile.name);
+        assert_eq!(run(profile, GetoptLong, "a-", "-", 1).0[0].0, -1, "{}", profile.name);
+    }
+}
+
+#[test]
+fn a_bsd_moves_operands_when_it_meets_the_next_one() {
+    for profile in [&FREEBSD, &NETBSD] {
+        let after = |calls| argv(&made(profile, "ab", "x -a -b y -a", |_, _| (), calls).1);
+        assert_eq!([2, 3, 4].map(after), ["x -a -b y -a", "-a -b x y -a", "-a -b -a x y"], "{}", profile.name);
+    }
+    let after = |calls| argv(&made(&GLIBC, "ab", "x -a -b y -a", |_, _| (), calls).1);
+    assert_eq!([2, 3, 4].map(after), ["-a x -b y -a", "-a -b x y -a", "-a -b -a x y"]);
+}
+
+/// The real function would rotate a negative number of words.
+#[test]
+fn a_bsd_whose_optind_is_put_before_what_it_skipped_is_undefined() {
+    let mut state = State::new(&["prog", "x", "-a", "y"]);
+    assert_eq!(state.call(&FREEBSD, GetoptLong, b"ab", None).answer, Answer::Returned(c('a')));
+    state.optind = 1;
+    assert_eq!(state.call(&FREEBSD, GetoptLong, b"ab", None).answer, Answer::Undefined);
+    state.optind = 2;
+    assert_eq!(state.call(&FREEBSD, GetoptLong, b"ab", None).answer, Answer::Returned(c('a')));
+    state.optreset = true;
+    state.optind = 1;
+    assert_eq!(state.call(&FREEBSD, GetoptLong, b"ab", None).answer, Answer::Returned(c('a')));
+}
+
+#[test]
+fn the_environment_is_looked_at_where_the_library_does() {
+    let set_it = |number, state: &mut State| state.posixly_correct = number > 0;
+    assert_eq!(made(&NETBSD, "ab", "-a x -b", set_it, 2).0, [c('a'), -1]);
+    assert_eq!(made(&FREEBSD, "ab", "-a x -b", set_it, 2).0, [c('a'), c('b')]);
+    assert_eq!(made(&GLIBC, "ab", "-a x -b", set_it, 2).0, [c('a'), c('b')]);
+}
+
+#[test]
+fn a_bsd_getopt_forgets_the_argument_of_an_earlier_option() {
+    for (profile, argument) in [(&FREEBSD, ""), (&NETBSD, ""), (&MUSL, "x"), (&GLIBC, "")] {
+        assert_eq!(run(profile, Getopt, "b:a", "-b x -a", 2).0[1].1, argument, "{}", profile.name);
+    }
+    assert_eq!(run(&FREEBSD, Getopt, "b:", "-b x -b", 2).0[1].1, "x", "not where it has found no option");
+}
+
+#[test]
+fn optopt_is_what_the_library_leaves_there() {
+    let optopt = |profile: &Profile, words: &[&str]| {
+        let mut state = State::new(words).with_library(profile);
+        state.call(profile, Getopt, b"a", None);
+        state.optopt
+    };
+    assert_eq!([&GLIBC, &MUSL, &FREEBSD].map(|profile| optopt(profile, &["prog", "x"])), [0; 3]);
+    assert_eq!([&GLIBC, &MUSL, &FREEBSD].map(|profile| optopt(profile, &["prog", "--"])), [0, 0, c('-')]);
+    assert_eq!(State::new(&["prog"]).with_library(&GLIBC).optopt, c('?'));
+}
+
+/// In FreeBSD what comes after a dash within a cluster is a name, and nothing after it begins the element anew.
+#[test]
+fn a_dash_within_a_cluster() {
+    assert_eq!(made(&FREEBSD, "a", "-a-alpha", |_, _| (), 3).0, [c('a'), c('a'), -1]);
+    let (returned, state) = made(&FREEBSD, "a", "-a-", |_, _| (), 3);
+    assert_eq!((returned, state.optind), (vec![c('a'), c('?'), c('a')], 1));
+    let (returned, state) = made(&NETBSD, "a", "-a-", |_, _| (), 3);
+    assert_eq!((returned, state.optind), (vec![c('a'), c('?'), -1], 2));
+    assert_eq!(made(&NETBSD, "aW;", "-W %", |_, _| (), 1).0, [c('?')]);
+    let mut state = State::new(&["prog", "-W", ""]);
+    assert_eq!(state.call(&NETBSD, GetoptLong, b"aW;", Some(&table())).answer, Answer::Returned(-1));
+    assert_eq!(state.optind, 3);
+}
+
+/// musl's terminator may be in argv, and a word where it was.
+#[test]
+fn musl_looks_for_options_within_argc_only() {
+    let mut state = State::new(&["prog", "z", "-b"]);
+    let table = table();
+    assert_eq!(state.call(&MUSL, GetoptLong, b"b:", Some(&table)).answer, Answer::Returned(c('?')));
+    assert_eq!(state.argv[3].as_deref(), Some(&b"z"[..]));
+    state.optind = 3;
+    assert_eq!(state.call(&MUSL, GetoptLong, b"-b:", Some(&table)).answer, Answer::Returned(-1));
+}
+
+/// What C cannot have, and what no caller could tell apart, is no litmus test.
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    for wrong in
+        ["optstring a%00b", "argv [-a,x%00]", "longopts a%00=1", "longopts a@2=3", "longopts a@255", "longopts a=-1"]
+    {
+        let refused = wrong.parse::<Op>().unwrap_err();
+        assert!(refused.message.starts_with("cannot read"), "{wrong}: {}", refused.message);
+    }
+    for right in ["optstring a%01b", "longopts a@1=3", "longopts a@0=-1", "longopts a=-2"] {
+        assert_eq!(right.parse::<Op>().unwrap().to_string(), right);
+    }
+}

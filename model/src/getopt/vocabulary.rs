@@ -4,12 +4,13 @@
 //! digits, blanks as `%20`, and the empty word as `%`. argv is its words with commas between them, in brackets where it does
 //! not begin with a letter or digit; so, without brackets, is the table of long options:
 //! `alpha=a,beta:=b,colour::=c,verbose@0=3` says that beta needs an argument, that colour may have one, and that verbose
-//! stores 3 into flag 0.
+//! stores 3 into flag 0. There are two flags. A byte 0 ends a string in C, so that no word has one; and an option that
+//! returns -1 cannot be told apart from the end.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::{HasArg, LongOption, Word};
+use super::{FLAGS, HasArg, LongOption, Word};
 use crate::spec::{Form, Unreadable};
 use crate::text;
 
@@ -139,7 +140,9 @@ impl FromStr for Op {
                 expected: vec![expected.to_owned()],
             }
         };
-        const ESCAPES: &str = "printable ASCII, other bytes as `%` and two hex digits";
+        const ESCAPES: &str = "printable ASCII, other bytes than 0 as `%` and two hex digits";
+        const ENTRIES: &str =
+            "entries such as `alpha=a`, `beta:=b`, `verbose@0=3`, with flags 0 and 1, and none that returns -1";
         Ok(match call.name {
             "argv" => {
                 let inside = word().strip_prefix('[').map_or(Some(word()), |rest| rest.strip_suffix(']'));
@@ -149,7 +152,7 @@ impl FromStr for Op {
             "optstring" => Op::Optstring(unescape(word()).ok_or_else(|| wrong(ESCAPES))?),
             "longopts" => {
                 let read = || if word() == "%" { Some(Vec::new()) } else { word().split(',').map(entry).collect() };
-                Op::Longopts(read().ok_or_else(|| wrong("entries such as `alpha=a`, `beta:=b`, `verbose@0=3`"))?)
+                Op::Longopts(read().ok_or_else(|| wrong(ENTRIES))?)
             }
             "getopt" => Op::Getopt,
             "getopt_long" => Op::GetoptLong,
@@ -248,7 +251,9 @@ fn entry(text: &str) -> Option<LongOption> {
         (None, Some(name)) => (name, HasArg::Required),
         (None, None) => (text, HasArg::No),
     };
-    Some(LongOption { name: unescape(name).filter(|name| !name.is_empty())?, has_arg, flag, val })
+    let is_meant = flag.map_or(val != -1, |flag: u8| usize::from(flag) < FLAGS);
+    let name = unescape(name).filter(|name| is_meant && !name.is_empty())?;
+    Some(LongOption { name, has_arg, flag, val })
 }
 
 fn join(words: &[Word]) -> String {
@@ -281,7 +286,11 @@ fn unescape(text: &str) -> Option<Word> {
     while let Some(byte) = bytes.next() {
         if byte == b'%' {
             let digits = [bytes.next()?, bytes.next()?];
-            word.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+            let byte = u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?;
+            if byte == 0 {
+                return None;
+            }
+            word.push(byte);
         } else if byte == b' ' || byte.is_ascii_graphic() {
             word.push(byte);
         } else {

@@ -13,6 +13,8 @@ pub const MAX_RW_COUNT: u64 = i32::MAX as u64 & !(PAGE - 1);
 pub const PIPE_BUF: u64 = 4096;
 /// The end of what a process may address on x86-64 with four levels of page tables.
 pub const USER_END: u64 = 0x7fff_ffff_f000;
+/// What every file system lets a file grow to. Where the end is beyond, how large a file may be is the file system's.
+pub const FILE_SIZE_SURE: u64 = u32::MAX as u64;
 /// From here on addresses are the kernel's on every machine. What lies between is for the kernel to refuse early or to
 /// fault on.
 pub const KERNEL_START: u64 = 1 << 63;
@@ -33,6 +35,11 @@ impl<'a> Vector<'a> {
     pub fn of(elements: &'a [Iovec]) -> Self {
         Vector { elements, readable: elements.len(), count: elements.len() as i64 }
     }
+
+    /// With the count as the kernel hands it on to [`import`]: of 32 bits.
+    pub fn cut(self) -> Self {
+        Vector { count: i64::from(self.count as u32), ..self }
+    }
 }
 
 /// What can be read and written: ranges of addresses, each the first and the end, in order and apart.
@@ -40,8 +47,11 @@ impl<'a> Vector<'a> {
 pub struct Mapped(pub Vec<(u64, u64)>);
 
 impl Mapped {
-    /// Takes a range out.
+    /// Takes a range out. One of no length takes nothing.
     pub fn unmap(&mut self, from: u64, to: u64) {
+        if from >= to {
+            return;
+        }
         let pieces = self.0.iter().flat_map(|&(start, end)| [(start, end.min(from)), (start.max(to), end)]);
         self.0 = pieces.filter(|(start, end)| start < end).collect();
     }
@@ -53,7 +63,7 @@ impl Mapped {
     }
 
     /// How many bytes of these elements, one after the other, come before the first that faults.
-    fn good_of(&self, elements: &[Iovec]) -> u64 {
+    pub fn good_of(&self, elements: &[Iovec]) -> u64 {
         let mut sum = 0;
         for element in elements {
             let good = self.good(*element);
@@ -103,9 +113,17 @@ pub struct File {
 }
 
 impl File {
-    /// An empty one with plenty of room.
+    /// An empty one with plenty of room. A socket surely takes eight pages, and how many more is its own business.
     pub fn empty(kind: FileKind) -> Self {
-        File { kind, held: 0, position: 0, room: (16 * PAGE, 16 * PAGE) }
+        let room = if kind == FileKind::Socket { (8 * PAGE, u64::from(u32::MAX)) } else { (16 * PAGE, 16 * PAGE) };
+        File { kind, held: 0, position: 0, room }
+    }
+
+    /// Puts bytes into it, by one write. What is put into a pipe or socket may take whole pages of it.
+    pub fn fill(&mut self, count: u64) {
+        self.held += count;
+        self.room.0 = self.room.0.saturating_sub(count.div_ceil(PAGE) * PAGE);
+        self.room.1 = self.room.1.saturating_sub(count);
     }
 }
 
@@ -217,7 +235,8 @@ fn take(vector: Vector<'_>, perhaps: &[Errno]) -> Result<Vec<Iovec>, Allowed> {
     Ok(elements[..count].to_vec())
 }
 
-/// What a vectored call on a file may answer. `file` is `None` for a descriptor that is not open.
+/// What a vectored call on a file may answer. `file` is `None` for a descriptor that is not open. Of the count and of the
+/// flags the kernel looks at 32 bits.
 pub fn allowed(call: Call, file: Option<&File>, vector: Vector<'_>, mapped: &Mapped) -> Allowed {
     let own_position = call.flags.is_some() && call.position == Some(-1);
     let position = call.position.filter(|_| !own_position);
@@ -230,7 +249,7 @@ pub fn allowed(call: Call, file: Option<&File>, vector: Vector<'_>, mapped: &Map
     if position.is_some() && !file.kind.is_seekable() {
         return Allowed::error(Errno::ESPIPE, "IOV-08");
     }
-    let Imported { elements, total, perhaps } = match import(vector) {
+    let Imported { elements, total, perhaps } = match import(vector.cut()) {
         Ok(imported) => imported,
         Err(refused) => return refused,
     };
@@ -241,7 +260,7 @@ pub fn allowed(call: Call, file: Option<&File>, vector: Vector<'_>, mapped: &Map
     if file.kind.is_seekable() && at.checked_add(total as i64).is_none() {
         return Allowed::error(Errno::EINVAL, "IOV-08").or(&perhaps);
     }
-    if let Some(flags) = call.flags.filter(|flags| *flags != 0) {
+    if let Some(flags) = call.flags.map(|flags| i64::from(flags as i32)).filter(|flags| *flags != 0) {
         let unsupported = Allowed::error(Errno::EOPNOTSUPP, "IOV-09").or(&perhaps);
         if flags & !FLAGS_UNKNOWN_HERE != 0 {
             return unsupported;
@@ -260,7 +279,15 @@ fn transfer(direction: Direction, file: &File, at: i64, total: u64, good: u64) -
         (FileKind::Null | FileKind::Zero, Direction::Write) => Allowed::count(total, "IOV-10"),
         (FileKind::Zero, Direction::Read) => in_part(total, good),
         (FileKind::Regular, Direction::Read) => in_part(total.min(held.saturating_sub(at as u64)), good),
-        (FileKind::Regular, Direction::Write) => in_part(total, good),
+        (FileKind::Regular, Direction::Write) => {
+            let answer = in_part(total, good);
+            if at as u64 + total <= FILE_SIZE_SURE {
+                return answer;
+            }
+            // Up to the limit, or nothing.
+            let counts = answer.counts.map(|counts| 1..=*counts.end());
+            Allowed { counts, clause: "IOV-19", ..answer }.or(&[Errno::EFBIG])
+        }
         (FileKind::Pipe | FileKind::Socket, Direction::Read) => match held {
             0 => Allowed::error(Errno::EAGAIN, "IOV-13"),
             _ => in_buffers(total.min(*held), good),
@@ -325,7 +352,7 @@ pub fn process_vm(
     if flags != 0 {
         return Allowed::error(Errno::EINVAL, "IOV-14");
     }
-    let local = match import(local) {
+    let local = match import(local.cut()) {
         Ok(imported) => imported,
         Err(refused) => return refused,
     };
@@ -360,17 +387,16 @@ pub fn after(call: Call, file: &File, answer: Result<u64, Errno>) -> File {
     };
     match (file.kind, call.direction) {
         (FileKind::Pipe | FileKind::Socket, Direction::Read) => {
-            file.held -= count;
+            file.held = file.held.saturating_sub(count);
             // The space of a buffer is free once the buffer is empty, and not before.
-            file.room.1 += count;
+            file.room.1 = file.room.1.saturating_add(count);
             if file.held == 0 {
-                file.room.0 = file.room.0.max(file.room.1);
+                let most = if file.kind == FileKind::Socket { File::empty(file.kind).room.0 } else { file.room.1 };
+                file.room.0 = file.room.0.max(most);
             }
         }
         (FileKind::Pipe | FileKind::Socket, Direction::Write) => {
-            file.held += count;
-            file.room.0 = file.room.0.saturating_sub(count.div_ceil(PAGE) * PAGE);
-            file.room.1 = file.room.1.saturating_sub(count);
+            file.fill(count);
         }
         (FileKind::Regular, Direction::Write) if count > 0 => {
             file.held = file.held.max(place(call, &file) + count);
@@ -387,7 +413,7 @@ pub fn after(call: Call, file: &File, answer: Result<u64, Errno>) -> File {
 /// The other file that may be there after a call that answered so (IOV-18), if `allowed` is what it might answer. Some
 /// kernels take a write that faults at its first byte for one of no bytes, and the file then ends no earlier than that.
 pub fn grown(call: Call, file: &File, answer: Result<u64, Errno>, allowed: &Allowed) -> Option<File> {
-    let faults = answer == Err(Errno::EFAULT) && allowed.clause == "IOV-11";
+    let faults = answer == Err(Errno::EFAULT) && ["IOV-11", "IOV-19"].contains(&allowed.clause);
     let is_write = file.kind == FileKind::Regular && call.direction == Direction::Write;
     let begins = place(call, file);
     (faults && is_write && begins > file.held).then(|| File { held: begins, ..file.clone() })
@@ -416,6 +442,16 @@ mod tests {
 
     fn mapped() -> Mapped {
         Mapped(vec![(0x1000, 0x3000)])
+    }
+
+    #[test]
+    fn taking_nothing_out_leaves_all_as_it_was() {
+        let whole = Mapped(vec![(0, 100)]);
+        for (from, to) in [(50, 50), (60, 40), (0, 0), (100, 100)] {
+            let mut mapped = whole.clone();
+            mapped.unmap(from, to);
+            assert_eq!(mapped, whole);
+        }
     }
 
     #[test]
@@ -479,6 +515,36 @@ mod tests {
         let own = Call { direction: Direction::Write, position: Some(-1), flags: Some(0) };
         let written = after(own, &file, Ok(40));
         assert_eq!((written.held, written.position), (44, 44));
+    }
+
+    #[test]
+    fn count_and_flags_are_cut_where_the_kernel_cuts_them() {
+        let file = File { held: 100, ..File::empty(FileKind::Regular) };
+        let elements = [element(0x1000, 5)];
+        let vector = Vector { count: 1 << 32 | 1, ..Vector::of(&elements) };
+        assert!(allowed(READV, Some(&file), vector, &mapped()).has(Ok(5)));
+        let nothing = Vector { count: 1 << 32, ..vector };
+        assert!(allowed(READV, Some(&file), nothing, &mapped()).has(Ok(0)));
+        let with = |flags| Call { position: Some(0), flags: Some(flags), ..READV };
+        assert!(allowed(with(1 << 32), Some(&file), vector, &mapped()).has(Ok(5)));
+        assert_eq!(allowed(with(1 << 30), Some(&file), vector, &mapped()).errors, [Errno::EOPNOTSUPP]);
+        let one = Vector { count: 1, ..vector };
+        let between = |local, remote, flags| process_vm(local, remote, flags, Target::Open, &mapped(), &mapped());
+        assert!(between(vector, one, 0).has(Ok(5)));
+        assert_eq!(between(one, vector, 0).errors, [Errno::EINVAL], "not on the other side");
+        assert_eq!(between(one, one, 1 << 32).errors, [Errno::EINVAL]);
+    }
+
+    #[test]
+    fn a_socket_that_is_read_empty_has_room_for_what_it_had_at_first() {
+        let socket = File::empty(FileKind::Socket);
+        let mut full = socket.clone();
+        full.fill(40_000);
+        assert_eq!(full.room.0, 0);
+        assert_eq!(after(READV, &full, Ok(40_000)), socket);
+        let mut pipe = File::empty(FileKind::Pipe);
+        pipe.fill(40_000);
+        assert_eq!(after(READV, &pipe, Ok(50_000)).held, 0, "more than there is leaves nothing");
     }
 
     #[test]

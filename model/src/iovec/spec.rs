@@ -110,6 +110,7 @@ crate::rules! {
     ROOM = "wait", "IOV-13", Must, "Would have to wait, for bytes or for room.";
     PROCESS = "process", "IOV-14", Must, "Refuses flags or the process, or there is nothing to move.";
     GROWN = "fault.grown", "IOV-18", May, "Returns EFAULT, and the file ends where the write began: there are zeros before.";
+    TOO_LARGE = "too large", "IOV-19", Must, "Writes as much as the file may grow by, or returns EFBIG.";
     PROCESS_SHORT = "process.short", "IOV-15", Must, "Returns what was moved before a fault on either side, else EFAULT.";
 }
 
@@ -164,6 +165,11 @@ static CLAUSES: &[Clause] = &[
         "IOV-18",
         "Linux 6.18 mm/filemap.c, generic_perform_write; seen on ext4 and tmpfs",
         "A write to a file that faults at its first byte may leave it longer: what was missing up to there is zeros.",
+    ),
+    Clause::new(
+        "IOV-19",
+        "write(2); Linux 6.12 fs/read_write.c, generic_write_check_limits",
+        "A write whose end is beyond what a file may grow to is short or EFBIG; every file may have 4 GiB less a byte.",
     ),
 ];
 
@@ -300,12 +306,7 @@ impl Spec for IovecSpec {
                     Op::VectorEnd(count) => own.readable = usize::from(count),
                     Op::Hole(address, len) => after.mapped.unmap(address, address.saturating_add(u64::from(len))),
                     Op::Seek(position) => after.file.position = position,
-                    Op::Fill(count) => {
-                        after.file.held += u64::from(count);
-                        let pages = u64::from(count).div_ceil(calls::PAGE) * calls::PAGE;
-                        after.file.room.0 = after.file.room.0.saturating_sub(pages);
-                        after.file.room.1 = after.file.room.1.saturating_sub(u64::from(count));
-                    }
+                    Op::Fill(count) => after.file.fill(u64::from(count)),
                     Op::Call(..) | Op::ProcessVm { .. } => unreachable!("answered above"),
                 }
                 out.push(Step { rule: PREPARE, state: after, progress: Progress::Return(Ret::Ok) });
@@ -384,6 +385,7 @@ fn rule_of(clause: &str) -> RuleId {
         "IOV-13" => ROOM,
         "IOV-14" => PROCESS,
         "IOV-15" => PROCESS_SHORT,
+        "IOV-19" => TOO_LARGE,
         _ => MOVED,
     }
 }

@@ -25,11 +25,13 @@ impl Memory {
     /// The first of `len` addresses from `base` on that faults. Addresses wrap around, as a kernel's arithmetic does.
     pub fn first_fault(&self, base: u64, len: u64) -> Option<u64> {
         // The addresses that do not fault are few: nothing beyond the end has to be looked at one by one.
-        let present = (self.start + self.bytes.len() as u64).saturating_sub(base).min(len);
         if base < self.start && len > 0 {
             return Some(base);
         }
-        let hole = self.holes.iter().filter(|(from, to)| from < to && *from < base + present && *to > base);
+        // The end may be the end of all addresses, which has none itself: what is compared are distances.
+        let present = (self.bytes.len() as u64).saturating_sub(base.saturating_sub(self.start)).min(len);
+        let hole =
+            self.holes.iter().filter(|(from, to)| from < to && from.saturating_sub(base) < present && *to > base);
         let in_hole = hole.map(|(from, _)| (*from).max(base)).min();
         in_hole.or_else(|| (present < len).then(|| base.wrapping_add(present)))
     }
@@ -59,7 +61,11 @@ impl Memory {
         &self.bytes
     }
 
+    /// A range of no bytes is inside wherever it begins.
     fn range(&self, base: u64, len: u64) -> Range<usize> {
+        if len == 0 {
+            return 0..0;
+        }
         let from = usize::try_from(base - self.start).expect("the range is inside");
         from..from + usize::try_from(len).expect("the range is inside")
     }
@@ -84,5 +90,25 @@ mod tests {
         assert_eq!(memory.first_fault(23, 1), None);
         assert_eq!(memory.first_fault(23, 2), Some(24));
         assert_eq!(memory.first_fault(25, 4), Some(25));
+    }
+
+    #[test]
+    fn memory_may_end_where_all_addresses_end() {
+        let mut memory = Memory::new(u64::MAX - 3, vec![0; 4]);
+        assert_eq!(memory.first_fault(u64::MAX - 3, 4), None);
+        assert_eq!(memory.first_fault(u64::MAX - 1, 3), Some(0), "addresses wrap around");
+        assert_eq!(memory.first_fault(8, 1), Some(8));
+        memory.punch(u64::MAX - 1..u64::MAX);
+        assert_eq!(memory.first_fault(u64::MAX - 3, 4), Some(u64::MAX - 1));
+        assert_eq!(memory.first_fault(u64::MAX, 1), None);
+    }
+
+    #[test]
+    fn no_bytes_are_inside_wherever_they_begin() {
+        let mut memory = Memory::new(16, vec![0; 16]);
+        for base in [0, 16, 32, 70, u64::MAX] {
+            assert_eq!((memory.bytes(base, 0), memory.first_fault(base, 0)), (&[][..], None));
+            assert!(memory.bytes_mut(base, 0).is_empty());
+        }
     }
 }

@@ -187,10 +187,11 @@ impl Movement {
             return Err(Violation::NofaultWithoutUser);
         }
         let saved = *flags;
-        flags.deadlock_treatment = true;
-        if nofault && uio.segment == Segment::User {
-            flags.no_faulting = true;
-            flags.reset_spurious = true;
+        // Only what may fault has use for them.
+        if uio.segment == Segment::User {
+            flags.deadlock_treatment = true;
+            flags.no_faulting |= nofault;
+            flags.reset_spurious |= nofault;
         }
         Ok(Movement { wanted: n, at: 0, saved })
     }
@@ -348,7 +349,7 @@ pub fn ureadc(byte: u8, uio: &mut Uio, memory: &mut Memory) -> Result<(), Failur
     }
     element.base = element.base.wrapping_add(1);
     element.len -= 1;
-    uio.resid -= 1;
+    uio.resid = uio.resid.wrapping_sub(1);
     uio.offset = uio.offset.wrapping_add(1);
     Ok(())
 }
@@ -424,6 +425,32 @@ mod tests {
         let mut long = Uio { resid: 12, ..uio(&[(0, 10)], Segment::User) };
         let ran_out = uiomove(&mut [0; 12], 12, &mut long, &mut memory);
         assert_eq!(ran_out, (10, Err(Violation::VectorRanOut.into())));
+    }
+
+    #[test]
+    fn flags_are_set_while_user_memory_is_moved() {
+        let assertions = Assertions { compiled_in: true, recent: false };
+        let entered = |segment, nofault| {
+            let mut flags = Flags::default();
+            let movement = Movement::enter(&uio(&[(0, 4)], segment), 4, nofault, 0, assertions, &mut flags).unwrap();
+            let during = flags;
+            movement.leave(&mut flags);
+            assert_eq!(flags, Flags::default());
+            (during.deadlock_treatment, during.no_faulting, during.reset_spurious)
+        };
+        assert_eq!(entered(Segment::User, false), (true, false, false));
+        assert_eq!(entered(Segment::User, true), (true, true, true));
+        for segment in [Segment::System, Segment::NoCopy] {
+            assert_eq!([false, true].map(|nofault| entered(segment, nofault)), [(false, false, false); 2]);
+        }
+    }
+
+    #[test]
+    fn a_resid_that_lies_wraps_around() {
+        let mut memory = Memory::new(0, vec![0; 16]);
+        let mut least = Uio { resid: i64::MIN, ..uio(&[(0, 4)], Segment::User) };
+        assert_eq!(ureadc(7, &mut least, &mut memory), Ok(()));
+        assert_eq!(least.resid, i64::MAX);
     }
 
     #[test]

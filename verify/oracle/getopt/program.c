@@ -23,6 +23,8 @@ static struct option table[WORDS_MAX + 1];
 static int table_len;
 static int flags[FLAGS];
 static int longindex = -1;
+/* What optopt is before anything is called: not the same in every library. */
+static int optopt_at_first;
 
 static int digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
 
@@ -85,7 +87,7 @@ static void reset(void)
 	getopt_long(2, unknown, "", none, NULL);
 	optind = 0;
 	opterr = 1;
-	optopt = '?';
+	optopt = optopt_at_first;
 	optarg = NULL;
 	longindex = -1;
 	memset(flags, 0, sizeof flags);
@@ -98,6 +100,7 @@ int main(void)
 {
 	static char line[LINE_MAX_BYTES];
 	int pipe_fds[2];
+	optopt_at_first = optopt;
 	if (pipe(pipe_fds) || dup2(pipe_fds[1], 2) < 0)
 		return 3;
 	printed_fd = pipe_fds[0];

@@ -419,13 +419,13 @@ impl<'a> Flawed<'a> {
         }
         if let Some(value) = value {
             if entry.has_arg == HasArg::No {
-                self.complain(entry.val, &Complaint::Surplus { prefix, name: &entry.name });
+                self.complain(entry.val, &Complaint::Surplus { prefix, text, name: &entry.name });
                 return Some(if self.bug == Bug::SurplusIsMissing { self.missing() } else { BAD });
             }
             self.optarg = Some(value.to_vec());
         } else if entry.has_arg == HasArg::Required {
             let Some(next) = self.argv.get(self.optind).cloned() else {
-                self.complain(entry.val, &Complaint::MissingAfterName { prefix, name: &entry.name });
+                self.complain(entry.val, &Complaint::MissingAfterName { prefix, text, name: &entry.name });
                 return Some(self.missing());
             };
             self.optarg = Some(next);

@@ -284,12 +284,14 @@ impl<P: Platform> Subject<UioSpec> for Transfers<P> {
         if program.clauses.iter().any(|clause| clause == "UIO-08") {
             return Err("a library has no flags of the thread to restore".into());
         }
-        let ops =
-            program.threads.iter().flat_map(|thread| &thread.statements).filter_map(|statement| match statement {
-                Statement::Operation { op, .. } | Statement::While { op, .. } | Statement::If { op, .. } => Some(op),
-                _ => None,
-            });
-        for op in ops {
+        for thread in &program.threads {
+            let ops = || thread.statements.iter().filter_map(Statement::op);
+            let lens = ops().map(|op| if let Op::Element(element) = op { u128::from(element.len) } else { 0 });
+            if lens.sum::<u128>() > i64::MAX as u128 && ops().any(|op| matches!(op, Op::Start { .. })) {
+                return Err("resid is counted, and does not wrap around".into());
+            }
+        }
+        for op in program.ops() {
             match op {
                 Op::SetResid(_) => return Err("resid is counted, and cannot be set".into()),
                 Op::UiomoveNofault(_) if spec.segment != Segment::User => {

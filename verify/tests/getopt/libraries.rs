@@ -2,10 +2,10 @@
 //!
 //! The environment is set in child processes of one thread only.
 
-use selvedge_model::getopt::Profile;
 use selvedge_model::getopt::profile::{FREEBSD, GLIBC, MUSL, NETBSD};
+use selvedge_model::getopt::{Function, HasArg, LongOption, Profile};
 use selvedge_verify::fuzz::getopt::drawn;
-use selvedge_verify::oracle::getopt::{Case, Child, Libc, SpecRun, compare};
+use selvedge_verify::oracle::getopt::{Act, Case, Child, Intervention, Libc, SpecRun, compare};
 
 const SEED: u64 = 5;
 const CASES: u64 = 4_000;
@@ -38,6 +38,20 @@ fn glibc_in_a_child_does_what_the_spec_says() {
 fn musl_does_what_the_spec_says() {
     let calls = compared(Libc::Musl, &MUSL, |number, case| case.posixly_correct = number % 4 == 0);
     assert!(calls.is_none_or(|calls| calls > 10_000), "{calls:?}");
+}
+
+/// musl has moved a word to where its terminator was, and a scan that begins there does not see it.
+#[test]
+fn musl_is_at_the_end_at_argc() {
+    let Ok(mut child) = Child::start(Libc::Musl) else { return };
+    let before_call = |act| Intervention { before_call: 1, act };
+    let case = Case {
+        table: vec![LongOption { name: b"xx".to_vec(), has_arg: HasArg::No, flag: None, val: 7 }],
+        interventions: [Act::SetOptind(3), Act::Optstring(b"-b:".to_vec())].map(before_call).to_vec(),
+        ..Case::new(Function::GetoptLong, b"b:", &["prog", "z", "-b"])
+    };
+    let calls = compare(&case, &mut SpecRun::new(&MUSL, &case), &mut [&mut child.begin(&case)]);
+    assert_eq!(calls, Ok(2));
 }
 
 /// The comparison can fail: held against another library's spec it does.

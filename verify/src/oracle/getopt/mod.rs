@@ -21,11 +21,9 @@ pub use glibc::{Glibc, GlibcRun};
 pub use runs::{Flags, ParserRun, ScanRun, SpecRun, options_of, ours};
 pub use survey::{Peer, Probe, peers, probes};
 
+pub use selvedge_model::getopt::FLAGS;
 use selvedge_model::getopt::safety::{self, Passed, Seen};
 use selvedge_model::getopt::{Function, LongOption, Op, Profile, Word};
-
-/// Flag variables that a table may store into.
-pub const FLAGS: usize = 2;
 
 /// What a program passes, and what it does between calls.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,8 +32,7 @@ pub struct Case {
     pub function: Function,
     /// optstring.
     pub optstring: Word,
-    /// The long options. Flags are numbered from 0 to [`FLAGS`] - 1; `val` is never -1, for glibc takes that for "no long
-    /// option" in `getopt_long_only`.
+    /// The long options. Flags are numbered from 0 to [`FLAGS`] - 1; `val` is never -1 without one.
     pub table: Vec<LongOption>,
     /// argv, the program's name included. Without a NUL, like everything here.
     pub argv: Vec<Word>,
@@ -269,9 +266,12 @@ fn shown(bytes: Option<&[u8]>) -> String {
     bytes.map_or_else(|| "nothing".to_owned(), |bytes| format!("\"{}\"", bytes.escape_ascii()))
 }
 
-/// Whether the scan may have ended at `--`, which nothing remembers.
-fn is_behind_terminator(run: &dyn Run, optind: usize) -> bool {
-    optind > 0 && run.element(optind - 1) == Some(b"--")
+/// Whether the scan may have ended at `--`, which nothing remembers, or at what a library takes for it.
+fn is_behind_terminator(profile: &Profile, run: &dyn Run, optind: usize) -> bool {
+    match optind.checked_sub(1).and_then(|before| run.element(before)) {
+        Some(b"") => profile.empty_w_ends,
+        before => before == Some(b"--"),
+    }
 }
 
 /// Runs a case to its end and asks of every call what must hold of any (S1, S3, S4 to S9), and of the whole S2, S5 and S11.
@@ -311,7 +311,7 @@ pub fn check_safety(case: &Case, profile: &Profile, run: &mut dyn Run) -> Result
         if let Some(broken) = safety::broken_by(&passed, &seen).first() {
             return Err(format!("{case}\ncall {call}: {}: {}\n{seen:?}", broken.clause, broken.text));
         }
-        if is_after_end && is_asked && !is_behind_terminator(run, optind_before) {
+        if is_after_end && is_asked && !is_behind_terminator(profile, run, optind_before) {
             let goes_on = returned != -1 || run.optind() != optind_before;
             if goes_on && !case.argv.is_empty() {
                 return Err(format!("{case}\ncall {call}: GETOPT-S11: {returned} after the end"));
@@ -325,6 +325,10 @@ pub fn check_safety(case: &Case, profile: &Profile, run: &mut dyn Run) -> Result
             }
         }
         if call + 1 == case.calls_max() {
+            if profile.dash_in_cluster_begins_name {
+                // An element with a dash at its end is begun anew for ever, in truth.
+                return Ok(());
+            }
             return Err(format!("{case}\nGETOPT-P1: {} calls are not enough", call + 1));
         }
     }
@@ -336,7 +340,7 @@ pub fn check_safety(case: &Case, profile: &Profile, run: &mut dyn Run) -> Result
         && !case.posixly_correct
         && !(profile.has_prefixes(case.function) && matches!(case.optstring.first(), Some(b'+' | b'-')));
     let is_option = |word: &Word| word.len() > 1 && word[0] == b'-';
-    if permutes && !is_behind_terminator(run, run.optind()) && last[run.optind()..].iter().any(is_option) {
+    if permutes && !is_behind_terminator(profile, run, run.optind()) && last[run.optind()..].iter().any(is_option) {
         return Err(format!("{case}\nGETOPT-S5: {last:?} has options from {} on", run.optind()));
     }
     let mut distinct = case.argv.clone();

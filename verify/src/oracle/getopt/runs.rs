@@ -22,7 +22,7 @@ pub struct SpecRun<'a> {
 impl<'a> SpecRun<'a> {
     /// The spec, with this library's differences.
     pub fn new(profile: &'a Profile, case: &'a Case) -> Self {
-        let mut state = State::new(&case.argv);
+        let mut state = State::new(&case.argv).with_library(profile);
         state.optind = 0;
         state.opterr = case.opterr;
         state.posixly_correct = case.posixly_correct;
@@ -120,6 +120,10 @@ pub fn options_of<'a>(case: &'a Case, flags: &'a Flags) -> Vec<Options<'a>> {
 }
 
 /// An entry of the spec's as one of ours.
+///
+/// # Panics
+///
+/// If it stores into a flag that there is not.
 pub fn ours<'a>(entry: &'a model::LongOption, flags: &'a Flags) -> LongOption<'a> {
     LongOption {
         name: &entry.name,
@@ -128,7 +132,7 @@ pub fn ours<'a>(entry: &'a model::LongOption, flags: &'a Flags) -> LongOption<'a
             model::HasArg::Required => HasArg::Required,
             model::HasArg::Optional => HasArg::Optional,
         },
-        flag: entry.flag.and_then(|flag| flags.get(usize::from(flag))),
+        flag: entry.flag.map(|flag| &flags[usize::from(flag)]),
         val: entry.val,
     }
 }

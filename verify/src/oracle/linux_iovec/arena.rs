@@ -82,11 +82,34 @@ impl Arena {
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
     }
 
-    /// Fills everything that can be touched.
-    pub fn fill(&self, byte: u8) {
+    /// Fills everything that can be touched with bytes that look random, others for each `salt`: a byte that was moved to
+    /// the wrong place, or not at all, is mostly a wrong byte.
+    pub fn fill(&self, salt: u64) {
+        let byte =
+            |address: u64| ((address - self.start() + (salt << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8;
         for (from, to) in self.mapped().0 {
-            self.write(from, &vec![byte; (to - from) as usize]);
+            self.write(from, &(from..to).map(byte).collect::<Vec<u8>>());
         }
+    }
+
+    /// Every byte from the first address to the end; what faults is zero.
+    pub fn all(&self) -> Vec<u8> {
+        let mut all = vec![0; self.pages * PAGE as usize];
+        for (from, to) in self.mapped().0 {
+            let bytes = self.read(from, (to - from) as usize).expect("what is mapped can be touched");
+            all[(from - self.start()) as usize..][..bytes.len()].copy_from_slice(&bytes);
+        }
+        all
+    }
+
+    /// Makes another byte of one that can be touched.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot.
+    pub fn flip(&self, address: u64) {
+        let bytes = self.read(address, 1).expect("the byte can be touched");
+        self.write(address, &[!bytes[0]]);
     }
 
     /// Puts elements at the end, so that the first that is not there cannot be read. Returns the address of the first.

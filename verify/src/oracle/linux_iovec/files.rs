@@ -3,8 +3,9 @@
 use std::fs::File as StdFile;
 use std::io::{Error, Read, Result, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileExt;
 
-use selvedge_model::iovec::calls::{Call, PAGE};
+use selvedge_model::iovec::calls::Call;
 use selvedge_model::iovec::{File, FileKind};
 use selvedge_model::uio::{Direction, Errno};
 
@@ -114,17 +115,12 @@ impl Opened {
                 if unsafe { libc::ioctl(descriptor, libc::FIONREAD, &raw mut waiting) } != 0 {
                     return Err(Error::last_os_error());
                 }
-                file.held = waiting as u64;
-                file.room = if self.kind == FileKind::Pipe {
+                if self.kind == FileKind::Pipe {
                     // SAFETY: the descriptor is open.
                     let capacity = unsafe { libc::fcntl(descriptor, libc::F_GETPIPE_SZ) } as u64;
-                    let used = file.held.div_ceil(PAGE) * PAGE;
-                    (capacity.saturating_sub(used), capacity.saturating_sub(file.held))
-                } else {
-                    // A socket's buffer is larger than this with its bookkeeping, and how large is its own business.
-                    let surely = if file.held < 8 * PAGE { 8 * PAGE } else { 0 };
-                    (surely, u64::from(u32::MAX))
-                };
+                    file.room = (capacity, capacity);
+                }
+                file.fill(waiting as u64);
             }
             FileKind::Null | FileKind::Zero => {}
         }
@@ -138,6 +134,28 @@ impl Opened {
     /// What the kernel says.
     pub fn drop_one(&self) -> Result<()> {
         (&self.reader).read_exact(&mut [0])
+    }
+
+    /// Makes another byte of one that a regular file holds.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn flip(&self, position: u64) -> Result<()> {
+        let mut byte = [0];
+        self.reader.read_exact_at(&mut byte, position)?;
+        self.reader.write_all_at(&[!byte[0]], position)
+    }
+
+    /// So many bytes of a regular file from a position on.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says, and that they are not all there.
+    pub fn at(&self, position: u64, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        self.reader.read_exact_at(&mut bytes, position)?;
+        Ok(bytes)
     }
 
     /// Everything that is left to be read from a position, or from where bytes wait.

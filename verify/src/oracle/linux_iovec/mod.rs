@@ -2,23 +2,25 @@
 //!
 //! A [`Question`] is a call with everything that it depends on: what the file is and holds, where the elements point, how
 //! the vector itself lies in memory. [`ask`] sets that up anew, makes the call, and looks at the answer, at the position
-//! and content of the file, and at every byte of memory. The answer must be one that the spec allows, and the rest must
-//! fit to it.
+//! and content of the file, and at every byte of memory, on both sides of a copy between processes. The answer must be one
+//! that the spec allows, and the rest must fit to it.
 
 pub mod arena;
 pub mod files;
+mod image;
 mod question;
 
 use std::fmt::{self, Write as _};
 use std::io::{IoSlice, Write as _};
 
 use arbitrary::{Arbitrary, Unstructured};
-use files::{Opened, Side, between, content, vectored};
-use selvedge_model::iovec::calls::{self, Allowed, Call, PAGE, Target};
+use files::{Opened, between, content, vectored};
+use selvedge_model::iovec::calls::{self, Allowed, Call, Target};
 use selvedge_model::iovec::{File, FileKind, Vector};
 use selvedge_model::uio::{Direction, Errno, Iovec};
 
 use self::arena::Arena;
+use self::image::Image;
 use self::question::direction;
 pub use self::question::{At, Count, Flags, Length, Open, Place, Question, VectorOf, Which};
 use super::{Inquiry, Oracle};
@@ -27,8 +29,6 @@ use crate::engine::Profile;
 /// Pages of memory that elements point into, and those of them that fault.
 const PAGES: usize = 8;
 const HOLES: [usize; 2] = [2, 5];
-/// What memory holds before a call.
-const BLANK: u8 = 0xee;
 
 /// An answer that the spec does not allow, or something that does not fit to it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -81,6 +81,16 @@ pub enum Lie {
     PositionMovesOnError,
     /// Something is lost from a pipe or socket although the call failed.
     LosesOnError,
+    /// The first byte that was moved into memory is another one.
+    FlipsMoved,
+    /// A byte of memory that no element has is another one.
+    FlipsBeside,
+    /// The first byte after those that were moved into memory is another one, although it is in an element.
+    FlipsBehind,
+    /// The first byte that a write has moved out of memory is another one there.
+    FlipsSource,
+    /// The last byte of the file is another one.
+    FlipsFile,
 }
 
 impl Lie {
@@ -101,9 +111,41 @@ impl Lie {
             Lie::LosesOnError if answer.is_err() && !before.kind.is_seekable() && before.held > 0 => {
                 opened.drop_one().expect("there is a byte to be lost");
             }
+            Lie::FlipsFile if before.kind == FileKind::Regular && before.held > 0 => {
+                opened.flip(before.held - 1).expect("the byte can be written");
+            }
             _ => {}
         }
     }
+
+    /// The same with memory that bytes were moved into or out of, or would have been.
+    fn tamper_with_memory(self, moved: [Option<&Side<'_>>; 2], answer: Result<u64, Errno>) {
+        let [into, out_of] = moved;
+        let count = answer.unwrap_or(0);
+        let flip = |side: Option<&Side<'_>>, number: u64| {
+            let address = side.and_then(|side| side.image.address(side.elements, number));
+            side.zip(address).into_iter().for_each(|(side, address)| side.memory.flip(address));
+        };
+        match self {
+            Lie::FlipsMoved if count > 0 => flip(into, 0),
+            Lie::FlipsBehind => flip(into, count),
+            Lie::FlipsSource if count > 0 => flip(out_of, 0),
+            Lie::FlipsBeside => {
+                for side in moved.into_iter().flatten() {
+                    let beside = side.image.beside(side.elements);
+                    beside.into_iter().for_each(|address| side.memory.flip(address));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Memory on one side of a call.
+struct Side<'a> {
+    memory: &'a Arena,
+    image: &'a Image<'a>,
+    elements: &'a [Iovec],
 }
 
 /// Asks the kernel.
@@ -130,30 +172,67 @@ pub fn ask(question: &Question) -> Result<Asked, Box<Surprise>> {
 /// As [`ask`].
 pub fn ask_through(question: &Question, lie: Option<Lie>) -> Result<Asked, Box<Surprise>> {
     let memory = Arena::new(PAGES, &HOLES).expect("memory can be mapped");
-    memory.fill(BLANK);
+    memory.fill(0);
     let local = Laid::out(&question.vector, &memory);
     match &question.which {
         Which::BetweenProcesses { is_write, remote, is_known, flags } => {
-            let remote = Laid::out(remote, &memory);
-            let (direction, target) = (direction(*is_write), if *is_known { Target::Open } else { Target::Unknown });
-            let mapped = memory.mapped();
-            let flags = i64::from(*flags % 2);
-            let allowed = calls::process_vm(local.vector(), remote.vector(), flags, target, &mapped, &mapped);
-            // SAFETY: every element points into `memory` or to where nothing can be mapped: see `Place::address`.
-            let answer = unsafe { between(direction, *is_known, local.side(), remote.side(), flags) };
-            let answer = lie.map_or(answer, |lie| lie.tell(answer));
-            let asked = Asked { allowed, answer };
-            let surprise = |what: &str| asked.surprise(question, what);
-            if !asked.allowed.has(answer) {
-                return Err(surprise("the answer is not one of those that the spec allows"));
-            }
-            Ok(asked)
+            // Memory of its own, so that what is copied there and back is told apart.
+            let there = Arena::new(PAGES, &HOLES).expect("memory can be mapped");
+            there.fill(1);
+            let remote = Laid::out(remote, &there);
+            let way = Way { direction: direction(*is_write), is_known: *is_known, flags: i64::from(*flags % 2) };
+            between_processes(question, way, (&memory, &local), (&there, &remote), lie)
         }
         which => {
             let call = which.call().expect("the other one is done");
             on_file(question, call, &memory, &local, lie)
         }
     }
+}
+
+/// How bytes are copied between processes.
+#[derive(Clone, Copy)]
+struct Way {
+    direction: Direction,
+    is_known: bool,
+    flags: i64,
+}
+
+fn between_processes(
+    question: &Question,
+    way: Way,
+    (memory, local): (&Arena, &Laid),
+    (there, remote): (&Arena, &Laid),
+    lie: Option<Lie>,
+) -> Result<Asked, Box<Surprise>> {
+    let Way { direction, is_known, flags } = way;
+    let target = if is_known { Target::Open } else { Target::Unknown };
+    let (mapped, mapped_there) = (memory.mapped(), there.mapped());
+    let allowed = calls::process_vm(local.vector(), remote.vector(), flags, target, &mapped, &mapped_there);
+    let (mut here, mut over_there) = (Image::of(memory), Image::of(there));
+    // SAFETY: every element points into memory of ours or to where nothing can be mapped: see `Place::address`.
+    let answer = unsafe { between(direction, is_known, local.side(), remote.side(), flags) };
+    let (elements, elements_there) = (local.imported(), remote.announced());
+    let answer = lie.map_or(answer, |lie| {
+        let near = Side { memory, image: &here, elements: &elements };
+        let far = Side { memory: there, image: &over_there, elements: elements_there };
+        let moved = if direction == Direction::Read { [near, far] } else { [far, near] };
+        lie.tamper_with_memory(moved.each_ref().map(Some), answer);
+        lie.tell(answer)
+    });
+    let asked = Asked { allowed, answer };
+    if !asked.allowed.has(answer) {
+        return Err(asked.surprise(question, NOT_ALLOWED));
+    }
+    let begun = asked.begun(mapped.good_of(&elements).min(mapped_there.good_of(elements_there)));
+    let (count, from, to) =
+        (answer.unwrap_or(0), here.gathered(&elements, begun), over_there.gathered(elements_there, begun));
+    match direction {
+        Direction::Read => here.moved(&elements, count, &to),
+        Direction::Write => over_there.moved(elements_there, count, &from),
+    }
+    let wrong = here.wrong().or_else(|| over_there.wrong().map(|what| format!("on the other side, {what}")));
+    wrong.map_or(Ok(asked.clone()), |what| Err(asked.surprise(question, &what)))
 }
 
 fn on_file(
@@ -163,16 +242,22 @@ fn on_file(
     local: &Laid,
     lie: Option<Lie>,
 ) -> Result<Asked, Box<Surprise>> {
+    let mut image = Image::of(memory);
+    let elements = local.imported();
+    let tampered = |lie: Lie, image: &Image<'_>, answer: Result<u64, Errno>| {
+        let side = Side { memory, image, elements: &elements };
+        let is_read = call.direction == Direction::Read;
+        lie.tamper_with_memory(if is_read { [Some(&side), None] } else { [None, Some(&side)] }, answer);
+        lie.tell(answer)
+    };
     let Some((kind, in_memory)) = question.open.file() else {
         let allowed = calls::allowed(call, None, local.vector(), &memory.mapped());
         // SAFETY: as above; and the descriptor is none.
         let answer = unsafe { vectored(-1, call, local.address, local.count) };
-        let answer = lie.map_or(answer, |lie| lie.tell(answer));
+        let answer = lie.map_or(answer, |lie| tampered(lie, &image, answer));
         let asked = Asked { allowed, answer };
-        return match asked.allowed.has(answer) {
-            true => Ok(asked),
-            false => Err(asked.surprise(question, "the answer is not one of those that the spec allows")),
-        };
+        let wrong = if asked.allowed.has(answer) { image.wrong() } else { Some(NOT_ALLOWED.to_owned()) };
+        return wrong.map_or(Ok(asked.clone()), |what| Err(asked.surprise(question, &what)));
     };
     let opened = Opened::new(kind, in_memory, u64::from(question.held)).expect("files can be opened");
     opened.seek(i64::from(question.position)).expect("the position can be set");
@@ -182,11 +267,11 @@ fn on_file(
     let answer = unsafe { vectored(opened.descriptor(call.direction), call, local.address, local.count) };
     let answer = lie.map_or(answer, |lie| {
         lie.tamper(&opened, &before, answer);
-        lie.tell(answer)
+        tampered(lie, &image, answer)
     });
     let asked = Asked { allowed, answer };
     if !asked.allowed.has(answer) {
-        return Err(asked.surprise(question, "the answer is not one of those that the spec allows"));
+        return Err(asked.surprise(question, NOT_ALLOWED));
     }
     let now = opened.look().expect("the file can be looked at");
     let after = calls::after(call, &before, answer);
@@ -199,104 +284,73 @@ fn on_file(
         );
         return Err(asked.surprise(question, &what));
     }
-    if answer.is_err() && call.direction == Direction::Read {
-        // A beginning may be in memory, of which nothing is promised.
-        return Ok(asked);
-    }
-    let count = answer.unwrap_or(0);
     let at = match call.position {
         Some(position) if position >= 0 => position,
         _ => before.position,
     };
-    let moved = Moved { elements: &local.elements, count, at, before: &before };
+    let count = answer.unwrap_or(0);
     let wrong = match call.direction {
-        Direction::Read => moved.check_memory(kind, memory),
-        Direction::Write => moved.check_file(&opened, now.held, memory),
+        Direction::Read => {
+            let begun = asked.begun(memory.mapped().good_of(&elements));
+            image.moved(&elements, count, &waiting(&before, at, begun));
+            image.wrong().or_else(|| check_file(&opened, &before, count, at, &[], now.held))
+        }
+        Direction::Write => {
+            // A device looks at no byte, and says that it has taken more than there are.
+            let looks = !matches!(kind, FileKind::Null | FileKind::Zero);
+            let written = image.gathered(&elements, if looks { count } else { 0 });
+            image.wrong().or_else(|| check_file(&opened, &before, 0, at, &written, now.held))
+        }
     };
+    wrong.map_or(Ok(asked.clone()), |what| Err(asked.surprise(question, &what)))
+}
+
+/// What is wrong if the answer itself is.
+const NOT_ALLOWED: &str = "the answer is not one of those that the spec allows";
+
+/// The bytes of a file that a read from a position on finds, and at most so many.
+fn waiting(file: &File, at: i64, most: u64) -> Vec<u8> {
+    match file.kind {
+        FileKind::Null => Vec::new(),
+        FileKind::Zero => vec![0; most as usize],
+        FileKind::Regular => (at as u64..file.held).take(most as usize).map(content).collect(),
+        FileKind::Pipe | FileKind::Socket => (0..file.held).take(most as usize).map(content).collect(),
+    }
+}
+
+/// What was written is in the file, in order, and the rest of it is as it was, but for zeros if it now `holds` more, and
+/// for the `read` bytes that a pipe or socket has no more. Zeros are not looked at where there are too many of them.
+fn check_file(opened: &Opened, before: &File, read: u64, at: i64, written: &[u8], holds: u64) -> Option<String> {
+    const ZEROS_MAX: u64 = 1 << 20;
+    let File { kind, held, .. } = *before;
+    if matches!(kind, FileKind::Null | FileKind::Zero) {
+        return None;
+    }
+    let is_regular = kind == FileKind::Regular;
+    let mut expected: Vec<u8> = (if is_regular { 0 } else { read }..held).map(content).collect();
+    let at = if is_regular { at as u64 } else { expected.len() as u64 };
+    if at > held + ZEROS_MAX && !written.is_empty() {
+        let tail = opened.at(at, written.len()).expect("the file can be read");
+        let head = opened.at(0, expected.len()).expect("the file can be read");
+        return (tail != written || head != expected).then(|| "a byte of the file is wrong".to_owned());
+    }
+    if !written.is_empty() {
+        let at = at as usize;
+        expected.resize(expected.len().max(at + written.len()), 0);
+        expected[at..at + written.len()].copy_from_slice(written);
+    } else if is_regular {
+        expected.resize(holds.min(held + ZEROS_MAX) as usize, 0);
+    }
+    let found = if is_regular { opened.at(0, expected.len()) } else { opened.rest(0) };
+    let found = found.expect("the file can be read");
+    let wrong = found.iter().zip(&expected).position(|(found, expected)| found != expected);
     match wrong {
-        Some(what) => Err(asked.surprise(question, &what)),
-        None => Ok(asked),
+        Some(position) => Some(format!("byte {position} of the file is wrong")),
+        None if found.len() != expected.len() => {
+            Some(format!("the file has {} bytes and not {}", found.len(), expected.len()))
+        }
+        None => None,
     }
-}
-
-/// A transfer that the kernel says it has made.
-struct Moved<'a> {
-    elements: &'a [Iovec],
-    count: u64,
-    at: i64,
-    before: &'a File,
-}
-
-impl Moved<'_> {
-    /// The parts of elements that were moved, in order. Elements may overlap: the last one that was written stands.
-    fn parts(&self) -> Vec<Iovec> {
-        let mut left = self.count;
-        let parts = self.elements.iter().map(|element| {
-            let len = element.len.min(left);
-            left -= len;
-            Iovec { base: element.base, len }
-        });
-        parts.filter(|part| part.len > 0).collect()
-    }
-
-    /// What was read is in memory, in order; beyond it nothing is known of elements that came after a fault.
-    fn check_memory(&self, kind: FileKind, memory: &Arena) -> Option<String> {
-        let parts = self.parts();
-        let touched: u64 = self.elements.iter().map(|element| element.len.min(PAGES as u64 * PAGE)).sum();
-        // What a short read leaves behind may overlap what was counted.
-        if touched != self.count && overlap(self.elements) {
-            return None;
-        }
-        let mut expected = std::collections::BTreeMap::new();
-        let mut position = if kind == FileKind::Regular { self.at as u64 } else { 0 };
-        for part in parts {
-            for address in part.base..part.base + part.len {
-                expected.insert(address, if kind == FileKind::Zero { 0 } else { content(position) });
-                position += 1;
-            }
-        }
-        let wrong = expected.iter().find(|(address, byte)| memory.read(**address, 1) != Some(vec![**byte]));
-        wrong.map(|(address, byte)| {
-            format!("byte {} of memory is {:?} and not {byte}", address - memory.start(), memory.read(*address, 1))
-        })
-    }
-
-    /// What was written is in the file, in order, and the rest of it is as it was, but for zeros if it now `holds` more.
-    fn check_file(&self, opened: &Opened, holds: u64, memory: &Arena) -> Option<String> {
-        let File { kind, held, .. } = *self.before;
-        if matches!(kind, FileKind::Null | FileKind::Zero) {
-            return None;
-        }
-        let written: Vec<u8> = self
-            .parts()
-            .iter()
-            .flat_map(|part| memory.read(part.base, part.len as usize).expect("the kernel has read it"))
-            .collect();
-        let mut expected: Vec<u8> = (0..held).map(content).collect();
-        let at = if kind == FileKind::Regular { self.at as usize } else { expected.len() };
-        if !written.is_empty() {
-            expected.resize(expected.len().max(at + written.len()), 0);
-            expected[at..at + written.len()].copy_from_slice(&written);
-        } else if kind == FileKind::Regular {
-            expected.resize(holds as usize, 0);
-        }
-        let found = opened.rest(0).expect("the file can be read");
-        let wrong = found.iter().zip(&expected).position(|(found, expected)| found != expected);
-        match wrong {
-            Some(position) => Some(format!("byte {position} of the file is wrong")),
-            None if found.len() != expected.len() => {
-                Some(format!("the file has {} bytes and not {}", found.len(), expected.len()))
-            }
-            None => None,
-        }
-    }
-}
-
-fn overlap(elements: &[Iovec]) -> bool {
-    let mut ranges: Vec<(u64, u64)> =
-        elements.iter().map(|it| (it.base, it.base.saturating_add(it.len))).filter(|(from, to)| from < to).collect();
-    ranges.sort_unstable();
-    ranges.windows(2).any(|pair| pair[1].0 < pair[0].1)
 }
 
 /// A vector as it lies in memory.
@@ -324,6 +378,7 @@ impl Laid {
             Count::Most => (again(1024), if some.is_empty() { 0 } else { 1024 }),
             Count::TooMany => (again(1025), 1025),
             Count::Negative => (some.clone(), -1),
+            Count::Wrapped => (some.clone(), (1 << 32) + some.len() as i64),
         };
         let arena = Arena::new(5, &[]).expect("memory can be mapped");
         let address = arena.put_vector(&elements);
@@ -334,12 +389,31 @@ impl Laid {
         Vector { elements: &self.elements, readable: self.elements.len(), count: self.count }
     }
 
-    fn side(&self) -> Side {
-        Side { vector: self.address, count: self.count }
+    fn side(&self) -> files::Side {
+        files::Side { vector: self.address, count: self.count }
+    }
+
+    /// The elements that are moved to or from, as the kernel cuts them; none if it refuses them.
+    fn imported(&self) -> Vec<Iovec> {
+        calls::import(self.vector().cut()).map_or_else(|_| Vec::new(), |imported| imported.elements)
+    }
+
+    /// The elements that are announced and there, as they stand.
+    fn announced(&self) -> &[Iovec] {
+        &self.elements[..usize::try_from(self.count).map_or(0, |count| count.min(self.elements.len()))]
     }
 }
 
 impl Asked {
+    /// How many bytes may have been moved, accounted or not, of which the first `good` do not fault.
+    fn begun(&self, good: u64) -> u64 {
+        match self.answer {
+            Ok(count) if self.allowed.clause == "IOV-06" => count,
+            Ok(_) | Err(Errno::EFAULT) => good,
+            Err(_) => 0,
+        }
+    }
+
     fn surprise(&self, question: &Question, what: &str) -> Box<Surprise> {
         Box::new(Surprise {
             what: what.to_owned(),
@@ -429,7 +503,13 @@ impl Oracle for LinuxIovec {
         let mut draws = Draws::new(inquiry.seed());
         while !inquiry.is_over() {
             let len = 16 + inquiry.asked() as usize % 64;
-            let Some(question) = question(&draws.bytes(len)) else { continue };
+            let Some(mut question) = question(&draws.bytes(len)) else { continue };
+            if inquiry.asked() % 2 == 1 {
+                question.tame();
+            }
+            if inquiry.asked() % 8 == 7 {
+                question.stretch((inquiry.asked() / 8) as u8);
+            }
             match ask(&question) {
                 Ok(asked) => inquiry.answered(&[asked.allowed.clause, "IOV-17"], true, || unreachable!("they agree")),
                 Err(surprise) => inquiry.answered(&[surprise.allowed.clause], false, || {

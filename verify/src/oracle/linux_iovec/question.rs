@@ -55,6 +55,9 @@ pub enum Count {
     TooMany,
     /// A negative number.
     Negative,
+    /// As many as there are, and a bit that the kernel does not look at.
+    #[arbitrary(skip)]
+    Wrapped,
 }
 
 /// A vector.
@@ -90,6 +93,9 @@ pub enum At {
     Negative(u8),
     /// The greatest.
     Greatest,
+    /// So far behind where some files must end.
+    #[arbitrary(skip)]
+    Far(u8),
 }
 
 /// Flags that are passed.
@@ -99,6 +105,8 @@ pub enum Flags {
     None,
     HighPriority,
     Unknown,
+    #[arbitrary(skip)]
+    Wrapped,
 }
 
 /// The call.
@@ -124,6 +132,47 @@ pub struct Question {
     pub which: Which,
     /// The vector.
     pub vector: VectorOf,
+}
+
+impl Question {
+    /// Makes its vectors short, whole and of this process, and leaves the holes: most that are drawn are refused for one
+    /// element or another, and of those no byte is moved.
+    pub fn tame(&mut self) {
+        self.vector.tame();
+        if let Which::BetweenProcesses { remote, is_known, flags, .. } = &mut self.which {
+            remote.tame();
+            (*is_known, *flags) = (true, 0);
+        }
+    }
+
+    /// Asks for what is never drawn, so that inputs of a fuzzer mean what they meant: a position that is far, or a count or
+    /// flags of more than 32 bits.
+    pub fn stretch(&mut self, by: u8) {
+        match (&mut self.which, by % 3) {
+            (Which::AtPosition { at, .. } | Which::WithFlags { at, .. }, 0) => *at = At::Far(by),
+            (Which::WithFlags { flags, .. }, 1) => *flags = Flags::Wrapped,
+            (Which::BetweenProcesses { remote, .. }, 1) => remote.count = Count::Wrapped,
+            _ => self.vector.count = Count::Wrapped,
+        }
+    }
+}
+
+impl VectorOf {
+    fn tame(&mut self) {
+        self.count = Count::Exact;
+        for (place, length) in &mut self.elements {
+            match *place {
+                Place::Inside(_) | Place::BeforeThePageEnds(..) => {}
+                Place::Low(by) | Place::Kernel(by) => *place = Place::Inside(u16::from(by)),
+                Place::AroundTheUserEnd(by) => *place = Place::Inside(by.cast_unsigned().into()),
+            }
+            match *length {
+                Length::Zero | Length::Short(_) | Length::AroundAPage(_) => {}
+                Length::AroundTheCap(by) | Length::AroundTheSign(by) => *length = Length::Short(by.cast_unsigned()),
+                Length::Negative(by) => *length = Length::Short(by),
+            }
+        }
+    }
 }
 
 impl Place {
@@ -177,11 +226,13 @@ impl Which {
             At::MinusOne => -1,
             At::Negative(by) => -2 - i64::from(by),
             At::Greatest => i64::MAX,
+            At::Far(by) => (1 << 62) + i64::from(by),
         };
         let flags = |flags: Flags| match flags {
             Flags::None => 0,
             Flags::HighPriority => 1,
             Flags::Unknown => 1 << 30,
+            Flags::Wrapped => 1 << 32,
         };
         match self {
             Which::Vectored { is_write } => Some(Call { direction: direction(*is_write), position: None, flags: None }),
