@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use selvedge::platform::Arc;
 use selvedge::platform::host::atomic::{AtomicUsize, Ordering};
-use selvedge::proc::{Context, Executor, JoinError, JoinHandle, Unparker};
+use selvedge::proc::{Context, Executor, JoinError, JoinHandle};
 
 use crate::{Flag, Presence, builder, until, watched};
 
@@ -179,7 +179,7 @@ fn a_task_with_checkpoints_does_not_starve_others() {
 /// Whoever is woken comes next, so neither queue would ever be served if each had a turn of its own.
 #[test]
 fn tasks_that_wake_each_other_do_not_starve_others() {
-    fn wakes(context: &mut Context, over: &Flag, other: &Unparker, comes_by: bool) {
+    fn wakes(context: &mut Context, over: &Flag, other: &selvedge::proc::Unparker, comes_by: bool) {
         while !over.is_raised() {
             if comes_by {
                 context.checkpoint();
