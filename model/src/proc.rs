@@ -19,7 +19,8 @@
 //! processor says that its machine is in a call, and whoever takes it changes the status by compare-and-swap. From Go 1.26 on the
 //! processor keeps running and stays bound; whoever takes it first sets the scan bit of the goroutine that is in the
 //! call, looks again whether that one still has the processor, and clears the bit afterwards. In Go 1.11 the machine keeps
-//! its link to the processor (`m.p`) during the call; later it is remembered as `m.oldp`.
+//! its link to the processor (`m.p`) during the call; later it is remembered as `m.oldp`. That who yields has one more machine look for
+//! work came with Go 1.22; under `go1.12` it may be so or not.
 //!
 //! Who starts the world hands `worldsema` to the goroutine that has waited longest for it, since golang/go issue 40459 was
 //! closed in 2020. What stands for Go 1.12 here has that, as the sources have from which it was read (1.19 to 1.25); those few

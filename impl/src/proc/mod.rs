@@ -8,7 +8,9 @@
 //!
 //! The semantics are those of Go 1.12 to 1.25 around system calls, with the rules and clauses of this project's spec `proc`. What
 //! is different: a task is never interrupted, so that a world that is to stop waits for [`Context::checkpoint`] or any other method that
-//! lets others run; and a task that waits keeps its thread.
+//! lets others run; and a task that waits keeps its thread. A task that halts for a stop of the world comes next on its own processor
+//! when that starts again, as from Go 1.26 on; and in a frozen world no call returns, where Go up to 1.25 lets it if another
+//! processor is idle. The spec has a rule that may be taken, or not, for each.
 //!
 //! # How it works
 //!

@@ -21,7 +21,7 @@ pub enum Bug {
     SparedWithWork,
     /// Handing a processor off does not look whether the world is to stop.
     HandOffIgnoresStop,
-    /// Handing a processor off puts it on the idle list although its queue has work.
+    /// Handing a processor off puts it on the idle list although its queue has work, and does not look again.
     IdleWithWork,
     /// A call that returns takes an idle processor that it has looked up under an earlier holding of the lock.
     IdleWithoutLock,

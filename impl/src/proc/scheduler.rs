@@ -403,7 +403,7 @@ impl<P: Platform> Scheduler<P> {
             break;
         }
         // Retire, RetireFence: see "No work is lost".
-        if !self.planted.has(Bug::RetiresBlindly) {
+        if !self.planted.has(Bug::RetiresBlindly) && !self.planted.has(Bug::IdleWithWork) {
             P::fence(Ordering::SeqCst);
             if self.is_queued_anywhere() {
                 self.wake_one();
