@@ -135,7 +135,7 @@ const NECESSARY: &[(&str, &str, Purpose)] = &[
     ("mutual-exclusion", "compare_exchange(LOCKED, 0", Purpose::Success),
     ("mutual-exclusion", "compare_exchange_weak(state, wanted", Purpose::Success),
     ("mutual-exclusion", "swap(WOKEN", Purpose::Update),
-    ("overtaken-while", "if queue.is_empty() { 0 } else { QUEUED }", Purpose::Store),
+    ("overtaken-while", "compare_exchange_weak(state, left", Purpose::Success),
     ("L02-predicate-under-lock", "compare_exchange(RUNNING, PARKED", Purpose::Failure),
     ("(program) try-lock", "compare_exchange_weak(state, state | LOCKED", Purpose::Success),
     ("(program) token-of-a-stranger", "== WOKEN", Purpose::Load),

@@ -191,6 +191,7 @@ pub static PROC: &[CorpusFile] = corpus! { "proc":
     "spared"
     "stale-read-1.26"
     "stop-after-freeze"
+    "stop-in-vain"
     "stop-while-waiting"
     "stop-with-idle"
     "stopper-moves"
