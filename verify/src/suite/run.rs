@@ -342,7 +342,7 @@ impl<S: Spec> System<S> {
                     passed_with_luck = Some(record::conformance(&target, engine, &lucky, false).technique);
                 }
                 Some(Luck::Passes(_)) => {
-                    passed_with_luck = Some("as many again with a spurious wakeup a thread".to_owned())
+                    passed_with_luck = Some("as many again with a spurious wakeup a thread".to_owned());
                 }
                 None => {}
             }
