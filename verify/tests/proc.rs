@@ -15,7 +15,7 @@ use selvedge_verify::mutant::proc::{MUTANTS, Notices};
 use selvedge_verify::suite::{Options, Planned, Suite};
 
 /// States that a program of the corpus may have at most: exploring one must take no time worth mentioning. But for
-/// `locked-told-early-and-stop` with 83,000 and `stale-read-1.26` with 36,000 they have a few thousand.
+/// `told-early-and-stop` with 83,000 and `stale-read-1.26` with 36,000 they have a few thousand.
 const STATES_MAX: usize = 100_000;
 
 fn read(name: &str) -> (Source, Program<Op>) {

@@ -52,13 +52,18 @@ pub struct Effort {
     pub schedules: u64,
     /// The largest preemption bound that is tried.
     pub preemptions: usize,
+    /// Programs that are not well-formed are tried too, where the one that fails is not: there are many more of them, and what they
+    /// come to may take long to find out.
+    pub tries_misuse: bool,
 }
 
 impl Effort {
     /// A fraction of a second for a litmus test.
-    pub const QUICK: Effort = Effort { programs: 400, executions: 500, schedules: 5_000, preemptions: 3 };
+    pub const QUICK: Effort =
+        Effort { programs: 400, executions: 500, schedules: 5_000, preemptions: 3, tries_misuse: false };
     /// Seconds for a litmus test.
-    pub const FULL: Effort = Effort { programs: 5_000, executions: 20_000, schedules: 200_000, preemptions: 5 };
+    pub const FULL: Effort =
+        Effort { programs: 5_000, executions: 20_000, schedules: 200_000, preemptions: 5, tries_misuse: true };
 
     /// The effort that goes with a profile.
     pub fn of(profile: Profile) -> Self {
@@ -301,6 +306,10 @@ impl<S: Spec> Shrinker<'_, S> {
 
     fn fails(&mut self, program: &Program<S::Op>, engine: Engine, preemptions: Option<usize>) -> bool {
         if self.programs == self.effort.programs {
+            self.is_least = false;
+            return false;
+        }
+        if !self.effort.tries_misuse && !generate::is_well_formed(&self.failure.target.spec, program) {
             self.is_least = false;
             return false;
         }
