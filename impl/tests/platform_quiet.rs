@@ -1,11 +1,11 @@
-//! Panics that a search catches are not printed; all others are, as before.
+//! Panics that a search catches are not printed; all others are, as before, and so is what ends the process.
 
 mod platform_programs;
 
 use std::process::Command;
 
 use selvedge::platform::shuttle::{self, SchedulerKind};
-use selvedge::platform::{Bounds, Loom, Shuttle, Std, loom};
+use selvedge::platform::{Arc, Body, Bounds, Loom, Platform, PlatformMutex, Shuttle, Std, loom};
 
 use platform_programs as programs;
 
@@ -42,5 +42,59 @@ fn only_other_panics_are_printed() {
     assert!(printed.contains("for all to hear"), "{printed}");
     for noise in ["on purpose", "Task failed", "schedule", "deadlock", "test panicked in task"] {
         assert!(!printed.contains(noise), "{printed}");
+    }
+}
+
+/// While a panic of its own unwinds that is contained, a thread wants what another holds for good.
+fn wants_a_taken_lock<P: Platform>() {
+    struct Locks<'a, M: PlatformMutex<()>>(&'a M);
+    impl<M: PlatformMutex<()>> Drop for Locks<'_, M> {
+        fn drop(&mut self) {
+            drop(self.0.lock());
+        }
+    }
+    let taken = Arc::new((P::Mutex::new(()), P::Mutex::new(())));
+    let (holds, wants) = (taken.clone(), taken);
+    let bodies: Vec<Body> = vec![
+        Box::new(move || {
+            let _first = holds.0.lock();
+            drop(holds.1.lock());
+            P::park();
+        }),
+        Box::new(move || {
+            drop(wants.1.lock());
+            let _ = P::contain(|| {
+                let _locks = Locks(&wants.0);
+                std::panic::resume_unwind(Box::new(1_u8));
+            });
+        }),
+    ];
+    drop(P::run_to_rest(bodies));
+}
+
+/// The platform on which a child process gives out a lock twice.
+const TWICE: &str = "PLATFORM_TWICE_CHILD";
+
+#[test]
+fn child_that_locks_twice() {
+    match std::env::var(TWICE).as_deref() {
+        Ok("loom") => drop(loom::explore(&Bounds::default(), wants_a_taken_lock::<Loom>)),
+        Ok("shuttle") => drop(shuttle::explore(SchedulerKind::Dfs, &Bounds::default(), wants_a_taken_lock::<Shuttle>)),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_lock_that_is_taken_is_given_to_nobody_while_a_contained_panic_unwinds() {
+    for platform in ["loom", "shuttle"] {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_that_locks_twice", "--nocapture"])
+            .env(TWICE, platform)
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&child.stderr);
+        assert!(!child.status.success(), "{platform}: {printed}");
+        let why = "while a thread unwinds it cannot wait on this platform, and the lock that it wants is taken";
+        assert!(printed.contains(why), "{platform}: {printed}");
     }
 }

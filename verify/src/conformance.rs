@@ -425,6 +425,7 @@ impl<S: Spec> Job<S> {
                 timeouts,
                 spurious_budget: self.budget.spurious_wakeups,
                 steal_retries: self.budget.spurious_wakeups,
+                spawn_failures: 0,
             },
             ..Bounds::default()
         }

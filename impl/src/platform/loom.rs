@@ -586,7 +586,8 @@ impl<T> Cell<T> {
                 // What foreign code does while the thread unwinds must not let others run.
                 loom::skip_branch();
             }
-            execution.note_race();
+            // The execution ends with it.
+            execution.set_contained(me, false);
             resume_unwind(Box::new(Race {
                 earlier: RacingAccess { thread, writes: earlier_writes, location: place.to_string() },
                 later: RacingAccess { thread: me, writes, location: location.to_string() },

@@ -127,7 +127,8 @@ pub trait Platform: Copy + Default + Eq + Hash + fmt::Debug + Send + Sync + 'sta
     ///
     /// # Errors
     ///
-    /// If the system has none left; `body` is dropped then. The checking platforms panic instead, as [`Platform::spawn`] does.
+    /// If the system has none left; `body` is dropped then. On the checking platforms as often as [`Profile::spawn_failures`]
+    /// says; where they themselves can run no more they panic, as [`Platform::spawn`] does.
     #[track_caller]
     fn spawn_named<T: Send + 'static>(
         name: &str,

@@ -51,6 +51,8 @@ pub struct Profile {
     /// How often each thread's `steal` from a `RunQueue` (feature `proc`) may answer `Steal::Retry`, which on the machine it does
     /// when it meets with another operation.
     pub steal_retries: u32,
+    /// How often each thread's [`spawn_named`](super::Platform::spawn_named) may answer that the system has no thread left.
+    pub spawn_failures: u32,
 }
 
 /// When a timed wait may end without its event.

@@ -1102,7 +1102,8 @@ impl<T> Cell<T> {
             })
         });
         if let Some(race) = race {
-            execution.note_race();
+            // The execution ends with it.
+            execution.set_contained(execution.running(), false);
             std::panic::resume_unwind(Box::new(race));
         }
     }

@@ -708,3 +708,15 @@ pub fn join_values<P: Platform>() -> String {
     let handles: Vec<_> = (0..2u32).map(|n| P::spawn(move || n + 1)).collect();
     handles.into_iter().map(|handle| handle.join().to_string()).collect::<Vec<_>>().join(" ")
 }
+
+/// Two threads with names, as far as the system has them.
+pub fn two_named_threads<P: Platform>() -> String {
+    let start = |name| match P::spawn_named(name, move || name) {
+        Ok(thread) => {
+            assert_eq!(thread.join(), name);
+            "started"
+        }
+        Err(_) => "failed",
+    };
+    ["first", "second"].map(start).join(" ")
+}

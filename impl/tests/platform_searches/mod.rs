@@ -166,6 +166,16 @@ fn spurious_wakeups_stay_within_their_budget() {
 }
 
 #[test]
+fn threads_fail_to_start_only_as_often_as_granted() {
+    let budget = |spawn_failures| Bounds { profile: Profile { spawn_failures, ..Profile::default() }, ..bits(3) };
+    let starts = programs::two_named_threads::<Here>;
+    assert_eq!(all_within(&budget(0), starts), outcomes(["started started"]));
+    let at_most_one = outcomes(["started started", "failed started", "started failed"]);
+    assert_eq!(all_within(&budget(1), starts), at_most_one);
+    assert_eq!(all_within(&budget(2), starts).len(), 4);
+}
+
+#[test]
 fn a_panic_ends_its_own_thread() {
     assert_eq!(all(programs::panic_with_lock::<Here>), outcomes(["PR 2"]));
     assert_eq!(all(programs::destructors_that_synchronise::<Here>), outcomes(["BP 2 2"]));

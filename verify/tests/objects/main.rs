@@ -187,7 +187,12 @@ fn bounds(spec: ObjectsSpec, executions_max: u64) -> Bounds {
     };
     Bounds {
         max_executions: Some(executions_max),
-        profile: Profile { timeouts, spurious_budget: spec.spurious.into(), steal_retries: spec.spurious.into() },
+        profile: Profile {
+            timeouts,
+            spurious_budget: spec.spurious.into(),
+            steal_retries: spec.spurious.into(),
+            ..Profile::default()
+        },
         ..Bounds::default()
     }
 }

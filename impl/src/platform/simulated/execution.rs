@@ -40,8 +40,10 @@ pub(super) enum Luck {
     /// A wait ends.
     Wakeup,
     /// A steal must be tried again.
-    #[cfg(feature = "proc")]
+    #[cfg_attr(not(feature = "proc"), allow(dead_code, reason = "nobody steals then"))]
     Retry,
+    /// The system has no thread left.
+    NoThread,
 }
 
 /// Where a thread stands, as far as a scheduler is concerned.
@@ -202,7 +204,8 @@ impl<E: Engine> Execution<E> {
             None if index == 0 => 0,
             None => threads[self.running.get()].scope,
         };
-        threads.enter(self.number, scope, [self.profile.spurious_budget, self.profile.steal_retries]);
+        let Profile { spurious_budget, steal_retries, spawn_failures, .. } = self.profile;
+        threads.enter(self.number, scope, [spurious_budget, steal_retries, spawn_failures]);
         index
     }
 
@@ -552,20 +555,15 @@ impl<E: Engine> Execution<E> {
         self.doom(&victims, Doom::Abandoned);
     }
 
-    /// A thread has found a data race, and is about to unwind for it.
-    pub(in crate::platform) fn note_race(&self) {
-        self.raced.set(true);
+    /// Says whether a panic of the thread's is contained from here on, so that the execution goes on after it, and answers whether it
+    /// was before.
+    pub(in crate::platform) fn set_contained(&self, me: usize, is_contained: bool) -> bool {
+        std::mem::replace(&mut self.threads.borrow_mut()[me].is_contained, is_contained)
     }
 
-    /// The thread's panics are contained from here on, or no longer are.
-    pub(super) fn contain(&self, me: usize, begins: bool) {
-        let contained = &mut self.threads.borrow_mut()[me].contained;
-        if begins { *contained += 1 } else { *contained -= 1 }
-    }
-
-    /// Whether a panic of the thread's is contained: then the execution goes on after it.
+    /// Whether a panic of the thread's is contained.
     pub(super) fn is_contained(&self, me: usize) -> bool {
-        self.threads.borrow()[me].contained > 0
+        self.threads.borrow()[me].is_contained
     }
 
     /// Whether cells are no longer watched, because a race was found.

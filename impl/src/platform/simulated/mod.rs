@@ -38,6 +38,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::hash::Hash;
+use std::io;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::rc::Rc;
@@ -391,6 +392,18 @@ impl<E: Engine> Platform for E {
     #[track_caller]
     fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<E, T> {
         thread::spawn(body)
+    }
+
+    #[track_caller]
+    fn spawn_named<T: Send + 'static>(
+        name: &str,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<JoinHandle<E, T>> {
+        let execution = Execution::<E>::current();
+        if execution.is_lucky(execution.running(), Luck::NoThread) {
+            return Err(io::Error::other(format!("the system has no thread left for `{name}`")));
+        }
+        Ok(thread::spawn(body))
     }
 
     fn contain<R>(body: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {

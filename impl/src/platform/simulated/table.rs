@@ -47,7 +47,7 @@ impl<E: Engine> Threads<E> {
     }
 
     /// Adds a thread that has done nothing yet.
-    pub(super) fn enter(&mut self, execution: u64, scope: usize, luck_left: [u32; 2]) {
+    pub(super) fn enter(&mut self, execution: u64, scope: usize, luck_left: [u32; 3]) {
         let index = self.count;
         self.count += 1;
         // The body makes its own objects: there is nobody before it who could.
@@ -61,7 +61,7 @@ impl<E: Engine> Threads<E> {
                 pending: None,
                 place: None,
                 doom: None,
-                contained: 0,
+                is_contained: false,
                 end: None,
                 objects: Shared::<E>::OBJECTS,
                 luck_left,
@@ -78,7 +78,7 @@ impl<E: Engine> Threads<E> {
         old.pending = None;
         old.place = None;
         old.doom = None;
-        old.contained = 0;
+        old.is_contained = false;
         old.end = None;
         old.objects = Shared::<E>::OBJECTS;
         old.luck_left = luck_left;
@@ -95,12 +95,12 @@ pub(super) struct Entry<E: Engine> {
     /// Where its last step is, or the one that it is about to take.
     pub(super) place: Option<&'static Location<'static>>,
     pub(super) doom: Option<Doom>,
-    /// In how many calls it is that contain its panics.
-    pub(super) contained: u32,
+    /// Whether its panics are contained.
+    pub(super) is_contained: bool,
     pub(super) end: Option<End>,
     pub(super) objects: u32,
     /// How often it may still have each kind of [`Luck`](super::execution::Luck).
-    pub(super) luck_left: [u32; 2],
+    pub(super) luck_left: [u32; 3],
     pub(super) engine: E::PerThread,
 }
 

@@ -218,9 +218,9 @@ fn enter<E: Engine>(execution: &Execution<E>, scope: Option<usize>) -> usize {
 pub(super) fn contain<E: Engine, R>(body: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
     let execution = Execution::<E>::current();
     let me = execution.running();
-    execution.contain(me, true);
+    let was_contained = execution.set_contained(me, true);
     let result = catch_unwind(AssertUnwindSafe(body));
-    execution.contain(me, false);
+    execution.set_contained(me, was_contained);
     result.map_err(|payload| {
         let is_ours = payload.is::<Abandoned>() || payload.is::<Race>();
         if is_ours || E::expels(&*payload) || E::is_internal(&quiet::message(&*payload)) {
