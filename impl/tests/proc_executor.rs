@@ -3,11 +3,13 @@
 //!
 //! The monitor's sleeps do not end by themselves here, because nobody moves the clock: it only looks when it is woken.
 
+use std::collections::BTreeMap;
+
 use selvedge::platform::shuttle::{self, SchedulerKind};
 use selvedge::platform::{
-    Arc, Body, Bounds, End, Failure, Loom, Ordering, Platform, PlatformMutex, Profile, Shuttle, TrackedCell, loom,
+    Arc, Body, Bounds, End, Failure, Join, Loom, Ordering, Platform, PlatformMutex, Profile, Shuttle, TrackedCell, loom,
 };
-use selvedge::proc::{Builder, Executor, JoinError, JoinHandle};
+use selvedge::proc::{Builder, Context, Executor, JoinError, JoinHandle};
 
 /// What an executor's users do, each from the making of one to its end.
 const PROGRAMS: [(&str, Program); 8] = [
@@ -25,6 +27,11 @@ type Program = fn(Builder);
 
 /// Runs a program under each strategy so often, until something is wrong: it panics, or is blocked for ever.
 fn draw(builder: &Builder, program: Program, executions: u64) -> Option<Failure> {
+    draw_with(0, builder, program, executions)
+}
+
+/// The same, where so many of the threads that each thread starts may be more than the system has.
+fn draw_with(spawn_failures: u32, builder: &Builder, program: Program, executions: u64) -> Option<Failure> {
     let strategies = [
         SchedulerKind::Random { seed: 11 },
         SchedulerKind::Pct { seed: 11, depth: 3 },
@@ -32,7 +39,7 @@ fn draw(builder: &Builder, program: Program, executions: u64) -> Option<Failure>
         SchedulerKind::Pos { seed: 11 },
     ];
     strategies.into_iter().find_map(|scheduler| {
-        let profile = Profile { spurious_budget: 1, steal_retries: 1, ..Profile::default() };
+        let profile = Profile { spurious_budget: 1, steal_retries: 1, spawn_failures, ..Profile::default() };
         let bounds = Bounds { max_executions: Some(executions), max_steps: 20_000, profile, ..Bounds::default() };
         let builder = builder.clone();
         let run = shuttle::explore(scheduler.clone(), &bounds, move || program(builder.clone()));
@@ -46,6 +53,25 @@ fn draw(builder: &Builder, program: Program, executions: u64) -> Option<Failure>
 fn all_programs_come_to_their_end() {
     for (name, program) in PROGRAMS {
         assert_eq!(draw(&Executor::builder(), program, 300), None, "{name}");
+    }
+}
+
+/// A processor for which no thread can be started is not lost, does its part of a round that began meanwhile, and goes to a task
+/// that can go on without a new one.
+#[test]
+fn work_goes_on_where_the_system_has_no_thread_left() {
+    // The monitor would try again later. What goes on without that is what is asked here.
+    let builder = Executor::builder().monitor(false);
+    let programs: [(&str, Program); 4] = [
+        ("rounds", rounds_beside_tasks),
+        ("all wait", all_wait_behind_a_task),
+        ("sleepers", sleepers_behind_a_task_of_their_processor),
+        ("the next task", the_next_task_finds_a_machine),
+    ];
+    for (name, program) in programs {
+        for spawn_failures in [0, 1] {
+            assert_eq!(draw_with(spawn_failures, &builder, program, 2000), None, "{name}, {spawn_failures} failures");
+        }
     }
 }
 
@@ -210,6 +236,105 @@ fn calls_beside_stops(builder: Builder) {
         context.blocking(|| ());
     });
     tasks.into_iter().for_each(|task| task.join().expect("it does not panic"));
+    executor.shutdown();
+}
+
+/// Who starts no thread for one task starts one for the next, and who leaves hands the processor on: no thread fails twice.
+fn rounds_beside_tasks(builder: Builder) {
+    let executor = Arc::new(executor(&builder, 2));
+    let visitor = Shuttle::spawn({
+        let executor = executor.clone();
+        move || {
+            let done = Arc::new(<Shuttle as Platform>::Mutex::new(0));
+            executor.run(|context| {
+                for _ in 0..2 {
+                    let done = done.clone();
+                    context.on_each_processor(move |_| *done.lock() += 1);
+                }
+                context.yield_now();
+            });
+            assert_eq!(*done.lock(), 4, "twice on each of two processors");
+        }
+    });
+    let tasks = [1, 2].map(|number| executor.spawn(move |_| number));
+    visitor.join();
+    executor.run(Context::yield_now);
+    assert_eq!(tasks.map(|task| task.join().expect("it does not panic")), [1, 2]);
+    Arc::into_inner(executor).expect("the visitor has gone").shutdown();
+}
+
+/// One processor, and a task that nobody runs until the two who are there have gone.
+fn all_wait_behind_a_task(builder: Builder) {
+    let executor = Arc::new(executor(&builder, 1));
+    let visit = |executor: &Executor<Shuttle>| executor.run(Context::yield_now);
+    let visitor = Shuttle::spawn({
+        let executor = executor.clone();
+        move || visit(&executor)
+    });
+    let task = executor.spawn(|_| 1);
+    visit(&executor);
+    visitor.join();
+    visit(&executor);
+    assert_eq!(task.join().expect("it does not panic"), 1);
+    Arc::into_inner(executor).expect("the visitor has gone").shutdown();
+}
+
+/// One processor, in whose own queue the one who wakes all others is behind a task.
+fn sleepers_behind_a_task_of_their_processor(builder: Builder) {
+    let executor = Arc::new(executor(&builder, 1));
+    let unparkers = Arc::new(<Shuttle as Platform>::Mutex::new(BTreeMap::new()));
+    let visitors = ["wakes all", "sleeps twice"].map(|name| {
+        let (executor, unparkers) = (executor.clone(), unparkers.clone());
+        Shuttle::spawn(move || {
+            executor.run(|context| {
+                unparkers.lock().insert(name, context.unparker());
+                context.park();
+                if name == "sleeps twice" {
+                    return context.park();
+                }
+                for name in ["spawns", "sleeps twice"] {
+                    let unparker = unparkers.lock().remove(name).expect("it has put it there");
+                    context.unpark(&unparker);
+                }
+            });
+        })
+    });
+    let task = executor.run(|context| {
+        while unparkers.lock().len() < 2 {
+            Shuttle::yield_now();
+            context.yield_now();
+        }
+        unparkers.lock().insert("spawns", context.unparker());
+        let task = context.spawn(|_| 1);
+        for name in ["wakes all", "sleeps twice"] {
+            let unparker = unparkers.lock().get(name).expect("it is there").clone();
+            // What was to come next comes last then: behind the task.
+            context.unpark(&unparker);
+        }
+        context.park();
+        task
+    });
+    visitors.into_iter().for_each(Join::join);
+    executor.run(Context::yield_now);
+    assert_eq!(task.join().expect("it does not panic"), 1);
+    Arc::into_inner(executor).expect("the visitors have gone").shutdown();
+}
+
+/// Where there was no machine for a task, the next one that comes finds it one.
+fn the_next_task_finds_a_machine(builder: Builder) {
+    let executor = executor(&builder, 2);
+    let first = executor.spawn(|_| 1);
+    let snapshot = executor.snapshot();
+    let is_alone = snapshot.machines == 0;
+    if is_alone {
+        assert_eq!((snapshot.global, snapshot.idle, snapshot.spinning), (1, 2, 0));
+    }
+    let second = executor.spawn(|_| 2);
+    if !is_alone {
+        // There may be no machine for this one.
+        executor.run(Context::yield_now);
+    }
+    assert_eq!([first, second].map(|task| task.join().expect("it does not panic")), [1, 2]);
     executor.shutdown();
 }
 

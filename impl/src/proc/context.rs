@@ -1,11 +1,10 @@
 //! A machine's own view: the processor it holds, the call it is in, and how its task gives way to others.
 
-use std::cell::Cell;
-
 use super::job::Job;
 use super::machine::{Machine, Sleeper};
 use super::protocol::{Absent, FREEZE, Held, MONITOR_SLEEPS, Reclaimed, SAFE_POINT, STOP, Status};
 use super::scheduler::{Scheduler, Work};
+use crate::platform::host::atomic::AtomicBool;
 use crate::platform::{Arc, Atomic, Ordering, Platform, Std};
 use crate::waiter::muted;
 
@@ -23,7 +22,7 @@ pub struct Context<P: Platform = Std> {
     /// The world has stopped for its task.
     pub(super) has_stopped: bool,
     /// Others may have the way to unpark its task.
-    has_unparkers: Cell<bool>,
+    has_unparkers: AtomicBool,
 }
 
 /// Where a machine's task is.
@@ -46,7 +45,7 @@ impl<P: Platform> Context<P> {
             place: held.map_or(Place::Off, Place::On),
             spinning: false,
             has_stopped: false,
-            has_unparkers: Cell::new(false),
+            has_unparkers: AtomicBool::new(false),
         }
     }
 
@@ -306,7 +305,8 @@ impl<P: Platform> Context<P> {
 
     /// The way to end a sleep of this task in [`Context::park`]. It does nothing once this task has ended.
     pub fn unparker(&self) -> Unparker<P> {
-        self.has_unparkers.set(true);
+        // Not the platform's: only this task's end reads it, which is exclusive.
+        self.has_unparkers.store(true, Ordering::Relaxed);
         Unparker { scheduler: self.scheduler.clone(), machine: self.machine.clone(), task: self.machine.task() }
     }
 
@@ -458,7 +458,7 @@ impl<P: Platform> Context<P> {
             self.exit_call();
         }
         self.start_if_stopped();
-        if self.has_unparkers.take() {
+        if std::mem::take(self.has_unparkers.get_mut()) {
             self.machine.next_task();
         }
     }

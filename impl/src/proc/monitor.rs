@@ -108,6 +108,7 @@ impl<P: Platform> Monitor<P> {
                 Some(true) => in_vain = 0,
                 Some(false) => {}
             }
+            // Where the system has no thread left it is asked less and less often.
             let lacks_machines = self.scheduler.retry_machines();
             in_vain = if self.look() > 0 && !lacks_machines { 0 } else { in_vain + 1 };
         }

@@ -447,20 +447,44 @@ impl<P: Platform> Scheduler<P> {
         }
     }
 
-    /// The system has no thread left for a processor: it is idle, whatever is queued for it. Machines that there are may find that,
-    /// and the monitor tries again.
+    /// The system has no thread left for a processor. It goes to a task that waits for one, wherever that stands in the queues, for
+    /// its machine is there; if there is none it is idle, whatever is queued. The monitor tries again.
     #[cold]
     fn do_without_machine(&self, held: Held, spinning: bool) {
-        let mut lists = self.lock();
-        lists.machines -= 1;
-        lists.lacks_machines = true;
-        if lists.world.is_stopping() {
-            self.halt(&mut lists, held);
-        } else {
-            self.put_idle(&mut lists, held);
+        loop {
+            self.run_safe_point(&held);
+            let mut lists = self.lock();
+            let is_stopping = lists.world.is_stopping();
+            if self.owes_safe_point(held.index()) && !is_stopping {
+                continue;
+            }
+            lists.machines -= 1;
+            lists.lacks_machines = true;
+            let queued = self.drain(&held);
+            self.prepend_global(&mut lists, queued);
+            if is_stopping {
+                self.halt(&mut lists, held);
+            } else if let Some(sleeper) = self.take_waiting_machine(&mut lists) {
+                drop(lists);
+                sleeper.give(held, false);
+            } else {
+                self.put_idle(&mut lists, held);
+            }
+            break;
         }
         if spinning {
             self.stop_spinning();
+        }
+    }
+
+    /// The first in the global queue of those whose machine is there.
+    fn take_waiting_machine(&self, lists: &mut Lists<P>) -> Option<Sleeper<P>> {
+        let at = lists.global.iter().position(|work| matches!(work, Work::Machine(_)))?;
+        let work = lists.global.remove(at);
+        self.global_count.store(lists.global.len(), Ordering::Relaxed);
+        match work {
+            Some(Work::Machine(sleeper)) => Some(sleeper),
+            _ => unreachable!("it is there"),
         }
     }
 
