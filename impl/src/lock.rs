@@ -251,8 +251,7 @@ impl<P: Platform> RawMutex<P> {
         if state & LOCKED != 0 {
             let mut queue = self.queue.lock();
             let left = if queue.has_several() { QUEUED } else { 0 };
-            // `QUEUED` changes only under the queue. `LOCKED` is ours to take away, unless somebody else has done so who had no
-            // right to it, or of whom we have none.
+            // `QUEUED` changes only under the queue. `LOCKED` is still set, unless two unlock what was locked once.
             state = self.state.load(Ordering::Relaxed);
             while state & LOCKED != 0 {
                 // Release: what the critical section did happens before the next one.

@@ -227,7 +227,8 @@ pub enum SafePointRound {
 }
 
 impl P {
-    fn new(status: PStatus) -> Self {
+    /// A processor without a machine, of which nobody knows anything.
+    pub fn new(status: PStatus) -> Self {
         let seen = Seen {
             sched_moved: true,
             sched_when_us: 0,

@@ -1,6 +1,6 @@
 //! The state in which a trace begins.
 
-use selvedge_model::proc::{G, GStatus, M, P, PStatus, Pid, ProcSpec, SafePointRound, Seen, Standing, State, Version};
+use selvedge_model::proc::{G, GStatus, M, P, PStatus, Pid, ProcSpec, SafePointRound, Standing, State, Version};
 
 use super::super::trace::{GStand, PStand, Trace};
 
@@ -10,7 +10,7 @@ pub(super) fn state(spec: &ProcSpec, trace: &Trace) -> State {
     let start = &trace.start;
     let p_count = usize::from(start.procs).max(1);
     let mut state = State {
-        ps: (0..p_count).map(|_| processor()).collect(),
+        ps: (0..p_count).map(|_| P::new(PStatus::Idle)).collect(),
         ms: (0..trace.names.machines()).map(|_| machine()).collect(),
         gs: (0..=trace.names.goroutines()).map(|_| goroutine()).collect(),
         global: Vec::new(),
@@ -72,32 +72,6 @@ pub(super) fn state(spec: &ProcSpec, trace: &Trace) -> State {
         state.calls_without_p = i8::try_from(without.count()).unwrap_or(i8::MAX);
     }
     state
-}
-
-fn processor() -> P {
-    let seen = Seen {
-        sched_moved: true,
-        sched_when_us: 0,
-        tick_moved: true,
-        call_when_us: 0,
-        passed_over: 0,
-        first_in_call_us: None,
-        first_in_turn_us: None,
-        left_too_long: false,
-        hogged_too_long: false,
-    };
-    P {
-        status: PStatus::Idle,
-        m: None,
-        run_queue: Vec::new(),
-        has_next: false,
-        turn_is_over: false,
-        served_global: false,
-        tick: 0,
-        owes_safe_point: false,
-        safe_points: 0,
-        seen,
-    }
 }
 
 fn machine() -> M {
