@@ -166,6 +166,21 @@ fn a_record_of_another_search_is_refused_saying_what_differs() {
     assert!(complete.contains("nothing left"), "{complete}");
 }
 
+/// Other code may take other steps: what is left of its search says nothing here.
+#[test]
+fn records_of_different_commits_are_not_of_one_search() {
+    let limited = SearchOptions { executions: Some(3), ..whole(Mode::Histories) };
+    let parts =
+        [1, 2].map(|index| search("any-order", "cond", &SearchOptions { part: Some((index, 2)), ..limited.clone() }));
+    assert!(join(&parts).is_some());
+    let [first, mut second] = parts;
+    second.maker.commit = "of yesterday".to_owned();
+    assert_eq!(join(&[first.clone(), second.clone()]), None);
+    let whole = search("any-order", "cond", &whole(Mode::Histories));
+    assert!(join(&[first, whole.clone()]).is_some());
+    assert_eq!(join(&[second, whole]), None);
+}
+
 #[test]
 fn what_could_not_be_judged_stays_open_when_everything_is_together() {
     let limited = SearchOptions { executions: Some(3), ..whole(Mode::Outcomes) };

@@ -52,6 +52,15 @@ fn search(
 }
 
 fn shrunk(target: &Arc<Target<CondSpec>>, variant: Variant, symptom: Symptom) -> Shrunk<CondSpec> {
+    shrunk_with(&Effort::QUICK, target, variant, symptom)
+}
+
+fn shrunk_with(
+    effort: &Effort,
+    target: &Arc<Target<CondSpec>>,
+    variant: Variant,
+    symptom: Symptom,
+) -> Shrunk<CondSpec> {
     let failure = Failure {
         target: target.clone(),
         driver: on_shuttle::<CondSpec, Ticket<Shuttle>>,
@@ -60,7 +69,7 @@ fn shrunk(target: &Arc<Target<CondSpec>>, variant: Variant, symptom: Symptom) ->
         symptom,
         spurious_wakeups: 0,
     };
-    shrink(&failure, &Effort::QUICK).expect("the failure shows again")
+    shrink(&failure, effort).expect("the failure shows again")
 }
 
 /// The symptom that a schedule shows.
@@ -169,6 +178,20 @@ fn shrinking_keeps_the_symptom_never_grows_and_is_idempotent() {
         }
     }
     assert!(tried >= 20, "only {tried} failures");
+}
+
+/// Where the misuse is what fails, the program without it does not; only the full profile looks for a smaller one with it.
+#[test]
+fn a_program_that_is_not_well_formed_gets_smaller_in_the_full_profile() {
+    let misuse = program("misuse", "spec cond\n\nthread T1\n  signal\n  unlock\n\nthread T2\n  broadcast\n");
+    assert!(!generate::is_well_formed(&CondSpec::default(), &misuse));
+    let target = Arc::new(Target::new(misuse).unwrap());
+    let symptom =
+        search(&target, bug::UNLOCKS_UNCHECKED, Engine::Portfolio, 30, None).violation.expect("it fails").symptom();
+    assert_eq!(symptom, Symptom::Clause("COND-12"));
+    let statements = |effort| size(&shrunk_with(effort, &target, bug::UNLOCKS_UNCHECKED, symptom).target.program);
+    assert_eq!(statements(&Effort::QUICK), (2, 3));
+    assert_eq!(statements(&Effort::FULL), (1, 1));
 }
 
 /// What has no failure has none to shrink.

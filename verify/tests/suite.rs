@@ -207,6 +207,23 @@ fn what_fails_only_with_spurious_wakeups_says_so() {
     let posix = run(&suite, "cond/conformance/posix/plain/portfolio");
     assert_eq!(posix.verdict, Verdict::Pass, "{}", posix.reason);
     assert!(posix.technique.contains("as many again with a spurious wakeup a thread"), "{}", posix.technique);
+
+    // Exhaustively they are searched in the full profile.
+    let exhaustive = |program, profile| {
+        let options = Options { profile, ..Options::quick() };
+        let id = format!("cond/conformance/{program}/plain/exhaustive");
+        let planned = suite.plan(&options).into_iter().find(|planned| planned.id == id).expect("it is planned");
+        suite.run_here(&planned, &options)
+    };
+    for program in ["go", "posix"] {
+        let quick = exhaustive(program, Profile::Quick);
+        assert_eq!(quick.verdict, Verdict::Pass, "{}", quick.reason);
+        assert!(!quick.technique.contains("spurious"), "{}", quick.technique);
+    }
+    let (go, posix) = (exhaustive("go", Profile::Full), exhaustive("posix", Profile::Full));
+    assert_eq!((go.verdict, posix.verdict), (Verdict::Fail, Verdict::Pass), "{}, {}", go.reason, posix.reason);
+    assert!(go.reason.contains("it fails only if spurious wakeups"), "{}", go.reason);
+    assert!(posix.technique.contains("a spurious wakeup a thread"), "{}", posix.technique);
 }
 
 /// A lock of the toy spec, which says its statuses and nothing else for this.
